@@ -1,0 +1,1 @@
+//! Benchmarks beside their plain-Rust twins.

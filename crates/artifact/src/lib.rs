@@ -1,0 +1,1 @@
+//! What an artifact is: format check, digest, and plan mode.

@@ -1,0 +1,1 @@
+//! The data plane: batches, input gates, result partitions, credits, TCP framing.

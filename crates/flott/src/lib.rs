@@ -1,0 +1,1 @@
+//! Write dataflows in Rust and run them on a Flott cluster.

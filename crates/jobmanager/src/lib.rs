@@ -1,0 +1,1 @@
+//! The JobManager daemon: Dispatcher, ResourceManager, JobMasters, REST.

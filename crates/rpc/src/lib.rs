@@ -1,0 +1,1 @@
+//! gRPC: generated code, conversions, channels and servers.

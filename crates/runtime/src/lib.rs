@@ -1,0 +1,1 @@
+//! The running of subtasks: operator chains, source and sink contracts, the task host.

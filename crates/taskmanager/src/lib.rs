@@ -1,0 +1,1 @@
+//! The TaskManager daemon: slots, artifact cache, task-host supervisor.
