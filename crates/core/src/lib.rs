@@ -1,1 +1,24 @@
-//! Data and rules of Flott: ids, JobGraph, key groups, configuration. No I/O, no clock.
+//! Data and rules of Flott that every other crate may lean on: ids, the JobGraph, execution states, key
+//! groups, failure causes and configuration. No I/O, no clock, no randomness, no async runtime.
+
+pub mod config;
+pub mod deployment;
+pub mod failure;
+pub mod hash;
+pub mod ids;
+pub mod job_config;
+pub mod job_graph;
+pub mod key_group;
+pub mod metrics;
+pub mod sdk;
+pub mod state;
+pub mod time;
+
+pub use failure::{FailureCause, FailureKind};
+pub use ids::{
+    AllocationId, AttemptNumber, ChannelId, EdgeIndex, JobId, LeaderEpoch, RegistrationId, SlotIndex,
+    SubtaskId, SubtaskIndex, TaskManagerId, VertexId, VertexIndex,
+};
+pub use job_graph::{JobEdge, JobGraph, JobType, JobVertex, OperatorInfo, Partitioner};
+pub use state::{ExecutionState, JobStatus};
+pub use time::MonoTime;

@@ -1,0 +1,89 @@
+//! What a JobMaster tells TaskManagers and their task hosts to run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AllocationId, AttemptNumber, JobId, SubtaskId, SubtaskIndex, TaskManagerId, VertexIndex,
+    job_config::JobConfig,
+};
+
+/// The process of a job on one TaskManager.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TaskHostSpec {
+    /// The job.
+    pub job_id: JobId,
+    /// Name of the job, for process titles and logs.
+    pub job_name: String,
+    /// SHA-256 of the artifact, as 64 hexadecimal digits.
+    pub artifact: String,
+    /// Arguments of the program.
+    pub arguments: Vec<String>,
+    /// Entry to run, if the submitter gave one.
+    pub entry: Option<String>,
+    /// Settings from which the program builds its graph.
+    pub config: JobConfig,
+    /// Fingerprint of the submitted graph, which the task host's own must equal.
+    pub fingerprint: String,
+    /// Secret of the job with which its task hosts recognize each other.
+    pub secret: [u8; 32],
+    /// How many slots the job holds on this TaskManager: the number of worker threads.
+    pub slots: u32,
+}
+
+impl std::fmt::Debug for TaskHostSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskHostSpec")
+            .field("job_id", &self.job_id)
+            .field("artifact", &self.artifact)
+            .field("arguments", &self.arguments)
+            .field("slots", &self.slots)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the task hosts of a job listen and which subtasks run in them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// The job's task hosts. Their order is part of the data plane's handshake.
+    pub hosts: Vec<TaskHostAddress>,
+    /// For each vertex, for each of its subtasks, the position of its task host in `hosts`.
+    pub vertices: Vec<Vec<u32>>,
+}
+
+impl Placement {
+    /// The position in `hosts` of the task host that runs a subtask, if it is placed.
+    pub fn host_of(&self, vertex: VertexIndex, subtask: SubtaskIndex) -> Option<u32> {
+        self.vertices.get(vertex.0 as usize)?.get(subtask.0 as usize).copied()
+    }
+}
+
+/// Address of one task host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskHostAddress {
+    /// The TaskManager that supervises it.
+    pub task_manager_id: TaskManagerId,
+    /// `host:port` of its data plane.
+    pub data_address: String,
+}
+
+/// One subtask to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskDescriptor {
+    /// Which subtask.
+    pub subtask: SubtaskId,
+    /// Which execution of it.
+    pub attempt: AttemptNumber,
+    /// The slot in which it runs.
+    pub allocation_id: AllocationId,
+}
+
+/// What a JobMaster answers to a request for a source split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SplitAnswer {
+    /// The asking subtask is to enumerate the splits of its source and report them, then to ask again.
+    Enumerate,
+    /// Read this split; the bytes are the source's own.
+    Split(Vec<u8>),
+    /// There are none left.
+    NoMoreSplits,
+}

@@ -1,0 +1,81 @@
+//! Settings of one job, as its submitter gave them.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// How a job over bounded input is to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RuntimeMode {
+    /// A keyed aggregate emits each update.
+    #[default]
+    Streaming,
+    /// A keyed aggregate emits its final result only. All sources must be bounded.
+    Batch,
+    /// `Batch` if all sources are bounded, else `Streaming`.
+    Automatic,
+}
+
+/// A text that names no runtime mode.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown runtime mode \"{0}\": expected STREAMING, BATCH or AUTOMATIC")]
+pub struct ParseRuntimeModeError(String);
+
+impl FromStr for RuntimeMode {
+    type Err = ParseRuntimeModeError;
+
+    fn from_str(text: &str) -> Result<Self, ParseRuntimeModeError> {
+        match text.to_ascii_uppercase().as_str() {
+            "STREAMING" => Ok(Self::Streaming),
+            "BATCH" => Ok(Self::Batch),
+            "AUTOMATIC" => Ok(Self::Automatic),
+            _ => Err(ParseRuntimeModeError(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for RuntimeMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Streaming => "STREAMING",
+            Self::Batch => "BATCH",
+            Self::Automatic => "AUTOMATIC",
+        })
+    }
+}
+
+/// What the cluster tells a job's program before it builds its dataflow. The same in plan mode and in each task
+/// host, since all must arrive at the same graph.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JobConfig {
+    /// Parallelism of operators that set none.
+    pub parallelism: u32,
+    /// Max parallelism of operators that set none; `None` derives it from the parallelism.
+    pub max_parallelism: Option<u32>,
+    /// How to run if the program does not say.
+    pub runtime_mode: RuntimeMode,
+    /// After how long a partial batch is sent, in milliseconds. 0 sends after each input batch.
+    pub buffer_timeout_ms: u64,
+    /// Whether operators may be chained.
+    pub operator_chaining: bool,
+    /// Name that replaces the program's own.
+    pub name: Option<String>,
+    /// What the submitter set beyond these, as key and value.
+    pub settings: BTreeMap<String, String>,
+}
+
+impl Default for JobConfig {
+    fn default() -> Self {
+        Self {
+            parallelism: 1,
+            max_parallelism: None,
+            runtime_mode: RuntimeMode::default(),
+            buffer_timeout_ms: 100,
+            operator_chaining: true,
+            name: None,
+            settings: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The JobGraph: what a job's program describes, after chaining, as the control plane sees it.
+
+mod validate;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use validate::GraphError;
+
+use crate::{EdgeIndex, SubtaskIndex, VertexId, VertexIndex, job_config::RuntimeMode};
+
+/// Most vertices that a JobGraph may have.
+pub const MAX_VERTICES: usize = 10_000;
+
+/// Whether a job's input ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum JobType {
+    /// Runs in batch mode.
+    Batch,
+    /// Runs in streaming mode.
+    Streaming,
+}
+
+/// How the records of an edge are spread over the consuming subtasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Partitioner {
+    /// Subtask i sends to subtask i.
+    Forward,
+    /// By key group of the record's key.
+    Hash,
+    /// To all in turn.
+    Rebalance,
+    /// Each record to all.
+    Broadcast,
+}
+
+impl Partitioner {
+    /// The ship strategy's name in plans, such as `HASH`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Forward => "FORWARD",
+            Self::Hash => "HASH",
+            Self::Rebalance => "REBALANCE",
+            Self::Broadcast => "BROADCAST",
+        }
+    }
+
+    /// Whether subtask i is connected with subtask i only.
+    pub const fn is_pointwise(self) -> bool {
+        matches!(self, Self::Forward)
+    }
+}
+
+/// An operator within a vertex.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorInfo {
+    /// Identity that stays the same when unrelated operators are added.
+    pub uid: String,
+    /// Name for people.
+    pub name: String,
+}
+
+/// A chain of operators that runs in one subtask per parallel instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobVertex {
+    /// Derived from the uids of the chained operators.
+    pub id: VertexId,
+    /// Names of the chained operators, joined by ` -> `, as Flink's.
+    pub name: String,
+    /// The chained operators, the head first.
+    pub operators: Vec<OperatorInfo>,
+    /// Number of subtasks.
+    pub parallelism: u32,
+    /// Number of key groups, and most subtasks it can ever have.
+    pub max_parallelism: u32,
+    /// Subtasks of vertices of one group may share a slot.
+    pub slot_sharing_group: String,
+    /// Whether its head is a source that asks for splits.
+    pub is_source: bool,
+}
+
+/// Records flow from one vertex to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobEdge {
+    /// The producing vertex.
+    pub source: VertexIndex,
+    /// The consuming vertex.
+    pub target: VertexIndex,
+    /// How the records are spread.
+    pub partitioner: Partitioner,
+}
+
+/// A job's dataflow after chaining. Vertices are in topological order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobGraph {
+    /// Name for people.
+    pub name: String,
+    /// Batch or streaming.
+    pub job_type: JobType,
+    /// The mode that was asked for.
+    pub runtime_mode: RuntimeMode,
+    /// Parallelism of operators that set none.
+    pub parallelism: u32,
+    /// The vertices.
+    pub vertices: Vec<JobVertex>,
+    /// The edges.
+    pub edges: Vec<JobEdge>,
+}
+
+impl JobGraph {
+    /// The vertex at a position.
+    ///
+    /// # Panics
+    /// If the position is not one of this graph's.
+    pub fn vertex(&self, index: VertexIndex) -> &JobVertex {
+        &self.vertices[index.0 as usize]
+    }
+
+    /// The position of the vertex with this id.
+    pub fn index_of(&self, id: VertexId) -> Option<VertexIndex> {
+        self.vertices.iter().position(|vertex| vertex.id == id).map(|index| VertexIndex(index as u32))
+    }
+
+    /// The edges that end in a vertex, in the order in which its input gates see them.
+    pub fn inputs_of(&self, vertex: VertexIndex) -> impl Iterator<Item = (EdgeIndex, &JobEdge)> {
+        self.indexed_edges().filter(move |(_, edge)| edge.target == vertex)
+    }
+
+    /// The edges that start in a vertex.
+    pub fn outputs_of(&self, vertex: VertexIndex) -> impl Iterator<Item = (EdgeIndex, &JobEdge)> {
+        self.indexed_edges().filter(move |(_, edge)| edge.source == vertex)
+    }
+
+    fn indexed_edges(&self) -> impl Iterator<Item = (EdgeIndex, &JobEdge)> {
+        self.edges.iter().enumerate().map(|(index, edge)| (EdgeIndex(index as u32), edge))
+    }
+
+    /// The subtasks of an edge's target that a subtask of its source sends to.
+    pub fn consumers_of(&self, edge: &JobEdge, producer: SubtaskIndex) -> std::ops::Range<u32> {
+        connected(edge.partitioner, producer, self.vertex(edge.target).parallelism)
+    }
+
+    /// The subtasks of an edge's source that send to a subtask of its target.
+    pub fn producers_of(&self, edge: &JobEdge, consumer: SubtaskIndex) -> std::ops::Range<u32> {
+        connected(edge.partitioner, consumer, self.vertex(edge.source).parallelism)
+    }
+
+    /// How many slots the job needs: the largest parallelism of each slot sharing group, summed over the groups.
+    pub fn required_slots(&self) -> u32 {
+        let mut groups = std::collections::BTreeMap::<&str, u32>::new();
+        for vertex in &self.vertices {
+            let slots = groups.entry(&vertex.slot_sharing_group).or_default();
+            *slots = (*slots).max(vertex.parallelism);
+        }
+        groups.values().sum()
+    }
+
+    /// Number of subtasks of all vertices.
+    pub fn total_subtasks(&self) -> usize {
+        self.vertices.iter().map(|vertex| vertex.parallelism as usize).sum()
+    }
+
+    /// SHA-256 of the graph's canonical JSON, as hexadecimal digits. Two programs with the same fingerprint number
+    /// their vertices, edges and channels alike.
+    pub fn fingerprint(&self) -> String {
+        let json = serde_json::to_vec(self).expect("a graph of strings and numbers always serializes");
+        hex::encode(Sha256::digest(&json))
+    }
+
+    /// The first operator or setting in which `other` differs, in words; `None` if they are equal.
+    pub fn first_difference(&self, other: &Self) -> Option<String> {
+        if self == other {
+            return None;
+        }
+        for (mine, theirs) in self.vertices.iter().zip(&other.vertices) {
+            for (mine, theirs) in mine.operators.iter().zip(&theirs.operators) {
+                if mine != theirs {
+                    return Some(format!(
+                        "operator \"{}\" (uid {}) is \"{}\" (uid {}) here",
+                        mine.name, mine.uid, theirs.name, theirs.uid
+                    ));
+                }
+            }
+            if mine != theirs {
+                return Some(format!(
+                    "vertex \"{}\" with parallelism {} is \"{}\" with parallelism {} here",
+                    mine.name, mine.parallelism, theirs.name, theirs.parallelism
+                ));
+            }
+        }
+        if self.vertices.len() != other.vertices.len() {
+            return Some(format!("{} vertices are {} here", self.vertices.len(), other.vertices.len()));
+        }
+        for (mine, theirs) in self.edges.iter().zip(&other.edges) {
+            if mine != theirs {
+                return Some(format!(
+                    "the {} edge from \"{}\" to \"{}\" is a {} edge from \"{}\" to \"{}\" here",
+                    mine.partitioner.as_str(),
+                    self.vertex(mine.source).name,
+                    self.vertex(mine.target).name,
+                    theirs.partitioner.as_str(),
+                    other.vertex(theirs.source).name,
+                    other.vertex(theirs.target).name,
+                ));
+            }
+        }
+        Some("the name, the mode or the number of edges differs".to_owned())
+    }
+}
+
+fn connected(partitioner: Partitioner, own: SubtaskIndex, parallelism: u32) -> std::ops::Range<u32> {
+    if partitioner.is_pointwise() { own.0..own.0 + 1 } else { 0..parallelism }
+}
+
+impl VertexId {
+    /// The id of a vertex that chains operators with these uids.
+    pub fn of_operators<'a>(uids: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut hasher = Sha256::new();
+        for uid in uids {
+            hasher.update((uid.len() as u64).to_le_bytes());
+            hasher.update(uid.as_bytes());
+        }
+        let digest = hasher.finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self::from_bytes(bytes)
+    }
+}
