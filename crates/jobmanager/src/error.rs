@@ -1,0 +1,147 @@
+//! What can go wrong when somebody asks the cluster for something.
+
+use std::{io, path::PathBuf};
+
+use flott_core::{JobId, TaskManagerId, job_graph::GraphError};
+
+use crate::artifacts::ArtifactId;
+
+/// Where the fault lies, which is what a caller outside has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The named thing does not exist.
+    NotFound,
+    /// The request is wrong and stays wrong if it is repeated.
+    Rejected(Rejection),
+    /// Repeating the request later may help.
+    Unavailable,
+    /// A fault of Flott or of the machine it runs on.
+    Internal,
+}
+
+/// In which way a request is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rejection {
+    /// What was sent is not acceptable.
+    Invalid,
+    /// It contradicts the present state.
+    Conflict,
+    /// It is too large.
+    TooLarge,
+    /// The job's program fails or describes no job that can run.
+    Program,
+}
+
+/// Everything that the JobManager can fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such job, or it ended so long ago that it is forgotten.
+    #[error("Job {0} not found")]
+    JobNotFound(JobId),
+    /// No such artifact.
+    #[error("artifact {0} does not exist: upload it first")]
+    ArtifactNotFound(ArtifactId),
+    /// No blob of this digest.
+    #[error("no artifact has the digest {0}")]
+    DigestNotFound(String),
+    /// No such TaskManager.
+    #[error("No TaskManager registered under {0}.")]
+    TaskManagerNotFound(TaskManagerId),
+    /// No such log file.
+    #[error("there is no log file {0}")]
+    LogNotFound(String),
+
+    /// The upload's name can't be used.
+    #[error("the artifact's file name is empty: send one")]
+    NamelessArtifact,
+    /// The upload is too large.
+    #[error("the artifact is larger than the {limit} bytes that rest.server.max-content-length allows")]
+    ArtifactTooLarge {
+        /// Most bytes that are accepted.
+        limit: u64,
+    },
+    /// The client went away or sent a broken body.
+    #[error("the upload ended before the artifact was complete")]
+    UploadBroken(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The file is not an artifact, or its program fails in plan mode.
+    #[error(transparent)]
+    Artifact(#[from] flott_artifact::Error),
+    /// The planned graph can't be run.
+    #[error("the job's dataflow can't be run: {0}")]
+    Graph(#[from] GraphError),
+    /// A setting of the submission is wrong.
+    #[error("{0}")]
+    Setting(String),
+    /// A job of this id is there already and is another one.
+    #[error("job {0} exists already, with another graph: choose another id")]
+    JobExists(JobId),
+
+    /// The JobManager is about to end.
+    #[error("the JobManager is shutting down")]
+    ShuttingDown,
+    /// Too many requests wait for a component.
+    #[error("the {0} is overloaded: try again later")]
+    Overloaded(&'static str),
+    /// A TaskManager did not answer.
+    #[error("TaskManager {task_manager_id} does not answer: {status}")]
+    TaskManagerUnreachable {
+        /// Which one.
+        task_manager_id: TaskManagerId,
+        /// What the call ended with.
+        status: String,
+    },
+
+    /// A file could not be read or written.
+    #[error("cannot {action} {}", .path.display())]
+    File {
+        /// What was tried, such as `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// The address that a port is to be opened on does not resolve or is taken.
+    #[error("cannot listen on {address}: {source} ({hint})")]
+    Bind {
+        /// `host:port`.
+        address: String,
+        /// The key to change and to what.
+        hint: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The configuration can't be used. Each line is one mistake.
+    #[error("{}", .0.join("\n"))]
+    Configuration(Vec<String>),
+}
+
+impl Error {
+    /// Where the fault lies.
+    pub fn kind(&self) -> ErrorKind {
+        use Rejection as R;
+        match self {
+            Self::JobNotFound(_)
+            | Self::ArtifactNotFound(_)
+            | Self::DigestNotFound(_)
+            | Self::TaskManagerNotFound(_)
+            | Self::LogNotFound(_) => ErrorKind::NotFound,
+            Self::NamelessArtifact | Self::UploadBroken(_) | Self::Setting(_) | Self::Configuration(_) => {
+                ErrorKind::Rejected(R::Invalid)
+            }
+            Self::ArtifactTooLarge { .. } => ErrorKind::Rejected(R::TooLarge),
+            Self::Graph(_) => ErrorKind::Rejected(R::Program),
+            Self::JobExists(_) => ErrorKind::Rejected(R::Conflict),
+            Self::Artifact(error) => match error.kind() {
+                flott_artifact::ErrorKind::User if error.is_plan_failure() => ErrorKind::Rejected(R::Program),
+                flott_artifact::ErrorKind::User => ErrorKind::Rejected(R::Invalid),
+                _ => ErrorKind::Internal,
+            },
+            Self::ShuttingDown | Self::Overloaded(_) | Self::TaskManagerUnreachable { .. } => {
+                ErrorKind::Unavailable
+            }
+            Self::File { .. } | Self::Bind { .. } => ErrorKind::Internal,
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The cluster's front door: what REST, and a program that embeds a JobManager, can ask of it.
+
+mod logs;
+mod requests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use flott_core::{JobGraph, JobId, TaskManagerId, job_config::JobConfig};
+use futures::Stream;
+use tokio_util::sync::CancellationToken;
+
+pub use logs::{LogFile, LogStream};
+pub use requests::{ConfigEntry, RunOptions};
+
+use crate::{
+    Error,
+    artifacts::{ArtifactId, ArtifactStore},
+    dispatcher::{DispatcherHandle, Submitter},
+    resource_manager::ResourceManagerHandle,
+    view::{
+        ArtifactView, ClusterOverview, JobView, LogFileView, PlanView, ProcessMetrics, TaskManagerView,
+    },
+};
+
+/// Cheap to clone. Reads answer from published snapshots and never wait for an actor; the others wait until their
+/// effect is certain. Every method may fail with [`Error::ShuttingDown`].
+#[derive(Clone)]
+pub struct ClusterHandle {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) dispatcher: DispatcherHandle,
+    pub(crate) resource_manager: ResourceManagerHandle,
+    pub(crate) artifacts: ArtifactStore,
+    pub(crate) submitter: Submitter,
+    pub(crate) config_entries: Vec<ConfigEntry>,
+    pub(crate) logs: logs::OwnLogs,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl ClusterHandle {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The cluster in numbers.
+    pub async fn overview(&self) -> Result<ClusterOverview, Error> {
+        let mut overview = self.inner.resource_manager.overview();
+        for job in self.inner.dispatcher.jobs() {
+            *overview.jobs.entry(job.status).or_default() += 1;
+        }
+        Ok(overview)
+    }
+
+    /// All running jobs and the last `web.history` that have ended, newest first.
+    pub async fn jobs(&self) -> Result<Vec<Arc<JobView>>, Error> {
+        Ok(self.inner.dispatcher.jobs())
+    }
+
+    /// One job, or `None` if it is not known or not any more.
+    pub async fn job(&self, job_id: JobId) -> Result<Option<Arc<JobView>>, Error> {
+        Ok(self.inner.dispatcher.job(job_id))
+    }
+
+    /// Asks a job to stop. Returns when its JobMaster has taken note; that it has stopped shows in its view. Without
+    /// effect on a job that has ended.
+    ///
+    /// # Errors
+    /// [`Error::JobNotFound`].
+    pub async fn cancel(&self, job_id: JobId) -> Result<(), Error> {
+        self.inner.dispatcher.cancel(job_id).await
+    }
+
+    /// The uploaded artifacts, newest first.
+    pub async fn artifacts(&self) -> Result<Vec<ArtifactView>, Error> {
+        Ok(self.inner.artifacts.list())
+    }
+
+    /// Stores an artifact and checks that it can be one. `name` is the client's file name; of it only harmless
+    /// characters are kept, and it is never used as a path.
+    ///
+    /// # Errors
+    /// [`Error::Artifact`] if the file is none, [`Error::ArtifactTooLarge`], [`Error::UploadBroken`].
+    pub async fn upload<E>(
+        &self,
+        name: &str,
+        body: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<ArtifactView, Error>
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.inner.artifacts.upload(name, body).await
+    }
+
+    /// Forgets an artifact. Jobs that run it go on.
+    ///
+    /// # Errors
+    /// [`Error::ArtifactNotFound`].
+    pub async fn delete_artifact(&self, id: &ArtifactId) -> Result<(), Error> {
+        self.inner.artifacts.delete(id).await
+    }
+
+    /// Plans an artifact without running its job.
+    ///
+    /// # Errors
+    /// [`Error::ArtifactNotFound`], [`Error::Artifact`] if the program fails, [`Error::Graph`], [`Error::Setting`].
+    pub async fn plan(&self, id: &ArtifactId, options: RunOptions) -> Result<PlanView, Error> {
+        self.inner.submitter.plan(id, options).await
+    }
+
+    /// Runs an artifact's job and returns once its JobMaster runs. With a job id chosen by the client, repeating the
+    /// call starts no second job.
+    ///
+    /// # Errors
+    /// Those of [`plan`](Self::plan), and [`Error::JobExists`].
+    pub async fn run(&self, id: &ArtifactId, options: RunOptions) -> Result<JobId, Error> {
+        self.inner.submitter.run(id, options).await
+    }
+
+    /// Runs a graph whose program needs no artifact because it is this process.
+    ///
+    /// # Errors
+    /// [`Error::Graph`], [`Error::JobExists`].
+    pub async fn submit_graph(
+        &self,
+        graph: JobGraph,
+        config: JobConfig,
+        job_id: Option<JobId>,
+    ) -> Result<JobId, Error> {
+        self.inner.submitter.submit_graph(graph, config, job_id).await
+    }
+
+    /// Waits until a job has ended and returns its last view.
+    ///
+    /// # Errors
+    /// [`Error::JobNotFound`].
+    pub async fn wait_for_end(&self, job_id: JobId) -> Result<Arc<JobView>, Error> {
+        self.inner.dispatcher.wait_for_end(job_id).await
+    }
+
+    /// The registered TaskManagers, in the order of their names.
+    pub async fn task_managers(&self) -> Result<Vec<Arc<TaskManagerView>>, Error> {
+        Ok(self.inner.resource_manager.task_managers())
+    }
+
+    /// One TaskManager, if it is registered.
+    pub async fn task_manager(&self, id: &TaskManagerId) -> Result<Option<Arc<TaskManagerView>>, Error> {
+        Ok(self.inner.resource_manager.task_manager(id))
+    }
+
+    /// The log files of a TaskManager.
+    ///
+    /// # Errors
+    /// [`Error::TaskManagerNotFound`], [`Error::TaskManagerUnreachable`].
+    pub async fn task_manager_logs(&self, id: &TaskManagerId) -> Result<Vec<LogFileView>, Error> {
+        self.inner.resource_manager.list_logs(id).await
+    }
+
+    /// Reads a log file of a TaskManager from `offset` on, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`Error::TaskManagerNotFound`], [`Error::TaskManagerUnreachable`], [`Error::LogNotFound`].
+    pub async fn task_manager_log(
+        &self,
+        id: &TaskManagerId,
+        file: LogFile,
+        offset: u64,
+        limit: Option<u64>,
+    ) -> Result<LogStream, Error> {
+        self.inner.resource_manager.read_log(id, file, offset, limit).await
+    }
+
+    /// The log files of this JobManager.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub async fn logs(&self) -> Result<Vec<LogFileView>, Error> {
+        self.inner.logs.list().await
+    }
+
+    /// Reads a log file of this JobManager from `offset` on, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`Error::LogNotFound`], [`Error::File`].
+    pub async fn log(&self, file: LogFile, offset: u64, limit: Option<u64>) -> Result<LogStream, Error> {
+        self.inner.logs.read(file, offset, limit).await
+    }
+
+    /// The configuration that this JobManager runs with, by key. Secrets are shown as `******`.
+    pub fn config_entries(&self) -> &[ConfigEntry] {
+        &self.inner.config_entries
+    }
+
+    /// What the operating system says of this JobManager's process.
+    pub fn process(&self) -> ProcessMetrics {
+        crate::process::own_metrics()
+    }
+
+    /// Stops the JobManager: no new jobs, running ones end, the process exits within seconds. Returns at once.
+    pub fn shut_down(&self) {
+        self.inner.shutdown.cancel();
+    }
+}
