@@ -1,0 +1,105 @@
+//! What a JobMaster is told.
+
+use flott_core::{
+    AllocationId, AttemptNumber, FailureCause, RegistrationId, SlotIndex, SubtaskId, TaskManagerId,
+    metrics::TaskMetrics,
+};
+
+use crate::protocol::{Fence, Report};
+
+/// A slot that the ResourceManager gives to the job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantedSlot {
+    /// This allocation of the slot.
+    pub allocation_id: AllocationId,
+    /// The TaskManager that has the slot.
+    pub task_manager_id: TaskManagerId,
+    /// Which of its slots.
+    pub slot: SlotIndex,
+    /// What orders to this TaskManager carry.
+    pub fence: Fence,
+    /// `host:port` of the TaskManager's gRPC server.
+    pub rpc_address: String,
+}
+
+/// An event of one job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The JobMaster runs and may begin.
+    Started,
+    /// A user wants the job canceled. Repeating it changes nothing.
+    CancelRequested,
+    /// From the ResourceManager: the job has this slot.
+    SlotGranted(GrantedSlot),
+    /// From the ResourceManager, while slots are missing: what there is.
+    SlotsReported {
+        /// Slots of all TaskManagers.
+        total: u32,
+        /// How many of them are free.
+        free: u32,
+        /// Registered TaskManagers.
+        task_managers: u32,
+    },
+    /// From the ResourceManager: a registration is over. All slots on it are gone.
+    TaskManagerLost {
+        /// Which TaskManager.
+        task_manager_id: TaskManagerId,
+        /// Which of its registrations.
+        registration_id: RegistrationId,
+        /// Why, naming the TaskManager.
+        cause: FailureCause,
+    },
+    /// From the ResourceManager: a TaskManager has registered again and still holds all slots of this job.
+    TaskManagerReregistered {
+        /// Which TaskManager.
+        task_manager_id: TaskManagerId,
+        /// What orders to it carry from now on.
+        fence: Fence,
+    },
+    /// A TaskManager refused an order of this job.
+    OrderRefused {
+        /// Which TaskManager.
+        task_manager_id: TaskManagerId,
+        /// The registration that the order was for.
+        registration_id: RegistrationId,
+        /// What it refused and why, such as `cannot deploy tasks: the job has no running task host here`.
+        message: String,
+    },
+    /// A TaskManager tells about the job's task host or its subtasks there. Let it in only if
+    /// [`admits`](super::JobMaster::admits) says so; acknowledge it after `handle`.
+    Reported {
+        /// Which TaskManager.
+        task_manager_id: TaskManagerId,
+        /// Its registration.
+        registration_id: RegistrationId,
+        /// Rises with each report of this TaskManager process; a doubled report has the same.
+        sequence: u64,
+        /// What it tells.
+        report: Report,
+    },
+    /// The latest metrics of subtasks. Unknown attempts are skipped.
+    MetricsReported {
+        /// Subtask, attempt, metrics.
+        tasks: Vec<(SubtaskId, AttemptNumber, TaskMetrics)>,
+    },
+    /// A source wants a split. Answered with `AnswerSplit` (perhaps later) or `RejectSplitRequest`.
+    SplitRequested {
+        /// The asking subtask.
+        subtask: SubtaskId,
+        /// Its attempt.
+        attempt: AttemptNumber,
+        /// Rises with each request of the attempt; a retry has the same.
+        request_id: u64,
+    },
+    /// The subtask that was told to enumerate has done so. Doubled ones do nothing.
+    SplitsEnumerated {
+        /// The subtask.
+        subtask: SubtaskId,
+        /// Its attempt.
+        attempt: AttemptNumber,
+        /// All splits of the source, or why they could not be found.
+        result: Result<Vec<Vec<u8>>, FailureCause>,
+    },
+    /// The time of `next_wakeup` has come.
+    TimerFired,
+}

@@ -1,0 +1,297 @@
+//! What JobManager and TaskManagers tell each other, free of any wire format.
+
+use std::fmt;
+
+use flott_core::{
+    AllocationId, AttemptNumber, ExecutionState, FailureCause, JobId, LeaderEpoch, RegistrationId, SlotIndex,
+    SubtaskId, TaskManagerId,
+    deployment::{Placement, TaskDescriptor, TaskHostSpec},
+};
+use serde::{Deserialize, Serialize};
+
+/// By whose right an order is given. Each message from the JobManager to a TaskManager carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fence {
+    /// The leader that gives the order.
+    pub epoch: LeaderEpoch,
+    /// The TaskManager's registration with that leader.
+    pub registration_id: RegistrationId,
+}
+
+/// The shell's own number for a call that waits for its answer. The machines only hand it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+/// What a TaskManager's machine has, for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hardware {
+    /// Cores that the process may use.
+    pub cpu_cores: u32,
+    /// Memory of the machine or container, in bytes.
+    pub physical_memory: u64,
+    /// Memory that is free there, in bytes.
+    pub free_memory: u64,
+    /// Memory that Flott manages itself, in bytes.
+    pub managed_memory: u64,
+}
+
+/// How a TaskManager describes itself. The machines use the number of slots and show the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskManagerInfo {
+    /// `host:port` of its gRPC server.
+    pub rpc_address: String,
+    /// Host name under which its task hosts are reached.
+    pub data_host: String,
+    /// How many slots it has.
+    pub slots: u32,
+    /// Its machine.
+    pub hardware: Hardware,
+}
+
+/// Who holds a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SlotHolder {
+    /// The allocation.
+    pub allocation_id: AllocationId,
+    /// The job that it was made for.
+    pub job_id: JobId,
+}
+
+/// The true state of all slots of a TaskManager at one point.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotReport {
+    /// Rises with each change, so that a report that was overtaken on its way can be told. Starts anew when the
+    /// TaskManager does.
+    pub version: u64,
+    /// Who holds each slot, by slot index. `None`: it is free and nothing runs in it.
+    pub slots: Vec<Option<SlotHolder>>,
+}
+
+/// A TaskManager's wish to be registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrationRequest {
+    /// Who it is.
+    pub task_manager_id: TaskManagerId,
+    /// Rises with each request of a TaskManager, also when its process is started again under the same id (the
+    /// shell starts it at the wall clock's microseconds). Tells an overtaken or doubled request from a new one.
+    pub generation: u64,
+    /// What it has.
+    pub info: TaskManagerInfo,
+    /// Who holds its slots.
+    pub slots: SlotReport,
+}
+
+/// The answer to a [`RegistrationRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistrationAnswer {
+    /// The TaskManager belongs to the cluster and sends heartbeats.
+    Registered {
+        /// What orders will carry from now on. The TaskManager's own messages carry it too.
+        fence: Fence,
+        /// How often to send a heartbeat, in milliseconds.
+        heartbeat_interval_ms: u64,
+    },
+    /// It may not join.
+    Refused {
+        /// Why, for the log.
+        reason: String,
+    },
+}
+
+/// What the JobManager tells a TaskManager to do. All are idempotent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Give a slot to a job.
+    RequestSlot {
+        /// Which slot.
+        slot: SlotIndex,
+        /// For whom.
+        holder: SlotHolder,
+    },
+    /// Take a slot back. If this is the job's last slot here, its task host is stopped first. The order is answered
+    /// at once; that the slot is free, the slot reports tell.
+    FreeSlot {
+        /// Whose slot.
+        holder: SlotHolder,
+    },
+    /// Start the job's task host. It is reported as [`Report::HostReady`] or [`Report::HostEnded`].
+    StartTaskHost {
+        /// Which start of the job's task host on this TaskManager, from 0.
+        attempt: AttemptNumber,
+        /// The slots that it may use. The TaskManager must hold all of them for the job.
+        allocations: Vec<AllocationId>,
+        /// What to start.
+        spec: TaskHostSpec,
+    },
+    /// Run these subtasks in the job's task host.
+    DeployTasks {
+        /// The job.
+        job_id: JobId,
+        /// Where all subtasks of the job are.
+        placement: Placement,
+        /// The subtasks for this TaskManager.
+        tasks: Vec<TaskDescriptor>,
+    },
+    /// Cancel these subtasks. Each is reported as terminal when nothing of it runs any more.
+    CancelTasks {
+        /// The job.
+        job_id: JobId,
+        /// Which attempts.
+        tasks: Vec<(SubtaskId, AttemptNumber)>,
+    },
+    /// Kill the job's task host, since it does not obey. It is reported as ended.
+    KillTaskHost {
+        /// The job.
+        job_id: JobId,
+        /// Which start of it.
+        attempt: AttemptNumber,
+    },
+    /// The job needs its task host no more: end it in good order.
+    ReleaseTaskHost {
+        /// The job.
+        job_id: JobId,
+        /// Which start of it.
+        attempt: AttemptNumber,
+    },
+}
+
+impl Order {
+    /// What is ordered, in words for logs and messages.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::RequestSlot { .. } => "request slot",
+            Self::FreeSlot { .. } => "free slot",
+            Self::StartTaskHost { .. } => "start task host",
+            Self::DeployTasks { .. } => "deploy tasks",
+            Self::CancelTasks { .. } => "cancel tasks",
+            Self::KillTaskHost { .. } => "kill task host",
+            Self::ReleaseTaskHost { .. } => "release task host",
+        }
+    }
+}
+
+/// A TaskManager's answer to an [`Order`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderAnswer {
+    /// Done, or begun, now or by an earlier copy of the order.
+    Accepted {
+        /// The slots after it. Only the ResourceManager's orders need it.
+        slots: SlotReport,
+    },
+    /// It can't be done, now or later.
+    Refused {
+        /// Why.
+        reason: Refusal,
+        /// The slots as they are. Only the ResourceManager's orders need it.
+        slots: SlotReport,
+    },
+    /// A newer leader is known: the caller is not the leader any more and must stop.
+    StaleLeader {
+        /// The highest epoch that the TaskManager has seen.
+        highest: LeaderEpoch,
+    },
+    /// The TaskManager does not know this registration (yet, or any more): call again while it is valid.
+    UnknownRegistration,
+}
+
+/// Why a TaskManager can't do what it was ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It has no slot of this index.
+    #[error("there is no such slot")]
+    UnknownSlot,
+    /// Another allocation holds the slot.
+    #[error("the slot is occupied")]
+    SlotOccupied,
+    /// The allocation was freed before; the order was overtaken.
+    #[error("the allocation was freed already")]
+    AllocationFreed,
+    /// The job holds no such slot here.
+    #[error("the job does not hold the slot")]
+    UnknownAllocation,
+    /// The job has no running task host here.
+    #[error("the job has no running task host here")]
+    NoTaskHost,
+}
+
+/// What a TaskManager tells a JobMaster about its job. Kept and sent again until it is acknowledged, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The task host runs, its graph is the submitted one, and it listens.
+    HostReady {
+        /// Which start of it.
+        attempt: AttemptNumber,
+        /// `host:port` of its data plane.
+        data_address: String,
+    },
+    /// The task host's process has ended and is reaped: none of its subtasks runs any more.
+    HostEnded {
+        /// Which start of it.
+        attempt: AttemptNumber,
+        /// Why, with signal or exit code and the last lines of its stderr.
+        cause: FailureCause,
+    },
+    /// A subtask has reached a state.
+    Task(TaskReport),
+}
+
+/// State of one attempt of a subtask, as its task host tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskReport {
+    /// Which subtask.
+    pub subtask: SubtaskId,
+    /// Which attempt of it.
+    pub attempt: AttemptNumber,
+    /// The state that it has reached.
+    pub state: TaskState,
+}
+
+/// States that a task host reports of a subtask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskState {
+    /// Its operators are being opened.
+    Initializing,
+    /// It processes records.
+    Running,
+    /// It ended after all its input.
+    Finished,
+    /// It stopped on request.
+    Canceled,
+    /// It failed.
+    Failed(FailureCause),
+}
+
+impl TaskState {
+    /// The state that users see.
+    pub const fn execution_state(&self) -> ExecutionState {
+        match self {
+            Self::Initializing => ExecutionState::Initializing,
+            Self::Running => ExecutionState::Running,
+            Self::Finished => ExecutionState::Finished,
+            Self::Canceled => ExecutionState::Canceled,
+            Self::Failed(_) => ExecutionState::Failed,
+        }
+    }
+
+    /// Whether nothing of the attempt runs any more.
+    pub const fn is_terminal(&self) -> bool {
+        self.execution_state().is_terminal()
+    }
+}
+
+/// What the JobManager answers to a [`Report`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportAnswer {
+    /// The JobMaster has it; do not send it again.
+    Acknowledged,
+    /// There is no such job (any more); drop all of its reports.
+    UnknownJob,
+    /// The JobMaster does not know this registration of the TaskManager: register again, then send it again.
+    UnknownRegistration,
+}
+
+impl fmt::Display for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "registration {} of leader {}", self.registration_id, self.epoch)
+    }
+}

@@ -1,0 +1,93 @@
+//! What a TaskManager wants done.
+
+use std::time::Duration;
+
+use flott_core::{
+    AttemptNumber, JobId, SubtaskId,
+    deployment::{Placement, TaskDescriptor, TaskHostSpec},
+};
+
+use crate::protocol::{CallId, Fence, OrderAnswer, RegistrationRequest, Report, SlotReport};
+
+/// What a TaskManager tells a task host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostCommand {
+    /// Run these subtasks.
+    Deploy {
+        /// Where all subtasks of the job are.
+        placement: Placement,
+        /// The subtasks to run.
+        tasks: Vec<TaskDescriptor>,
+    },
+    /// Cancel these attempts, and report each when nothing of it runs any more.
+    Cancel {
+        /// Which.
+        tasks: Vec<(SubtaskId, AttemptNumber)>,
+    },
+}
+
+/// An effect of a TaskManager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask the JobManager to register, on a new connection. Comes back as `RegistrationAnswered` or
+    /// `RegistrationFailed`. When it is `Registered`, open the heartbeat stream of that registration.
+    Register {
+        /// What to say.
+        request: RegistrationRequest,
+    },
+    /// Send a heartbeat on the registration's stream.
+    SendHeartbeat {
+        /// The registration.
+        fence: Fence,
+        /// The slots as they are.
+        slots: SlotReport,
+    },
+    /// Answer an order.
+    AnswerOrder {
+        /// Its call.
+        call: CallId,
+        /// The answer.
+        answer: OrderAnswer,
+    },
+    /// Start a task host, fetching its artifact first. Comes back as `HostReady`, or as `HostExited` if that fails.
+    SpawnTaskHost {
+        /// Which start of it.
+        attempt: AttemptNumber,
+        /// What to start.
+        spec: TaskHostSpec,
+    },
+    /// End a task host (also one that is still being started): ask it to, and kill it after the grace period. Comes
+    /// back as `HostExited`. Repeated with a shorter grace, the shorter one counts.
+    KillTaskHost {
+        /// Its job.
+        job_id: JobId,
+        /// Which start of it.
+        attempt: AttemptNumber,
+        /// How long to wait before it is killed. Zero kills it at once.
+        grace: Duration,
+    },
+    /// Tell a running task host something.
+    SendToTaskHost {
+        /// Its job.
+        job_id: JobId,
+        /// What to tell.
+        command: HostCommand,
+    },
+    /// Tell the job's JobMaster something. At most one report of a job is on its way at a time. Comes back as
+    /// `ReportAnswered` or `ReportFailed`.
+    SendReport {
+        /// The job.
+        job_id: JobId,
+        /// The registration to send it with.
+        fence: Fence,
+        /// Its number.
+        sequence: u64,
+        /// What to tell.
+        report: Report,
+    },
+    /// Something came that can't come: a bug of our own. Log it as an error.
+    Violation {
+        /// What came, and in which state.
+        message: String,
+    },
+}

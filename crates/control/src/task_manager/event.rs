@@ -1,0 +1,92 @@
+//! What a TaskManager is told.
+
+use flott_core::{AttemptNumber, FailureCause, JobId, RegistrationId};
+
+use crate::protocol::{CallId, Fence, Order, RegistrationAnswer, ReportAnswer, TaskReport};
+
+/// An event of a TaskManager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The process is up and its server listens.
+    Started,
+    /// The JobManager has answered a request to register.
+    RegistrationAnswered {
+        /// The request's generation.
+        generation: u64,
+        /// The answer.
+        answer: RegistrationAnswer,
+    },
+    /// A request to register came to nothing (no connection, no answer in time).
+    RegistrationFailed {
+        /// The request's generation.
+        generation: u64,
+    },
+    /// The JobManager has answered a heartbeat.
+    HeartbeatAnswered {
+        /// The registration in the heartbeat.
+        registration_id: RegistrationId,
+        /// Whether the JobManager knows it; if not, the TaskManager registers again.
+        known: bool,
+    },
+    /// The heartbeat stream of a registration broke.
+    ConnectionLost {
+        /// The registration.
+        registration_id: RegistrationId,
+    },
+    /// The JobManager orders something.
+    OrderReceived {
+        /// To be answered with `AnswerOrder`.
+        call: CallId,
+        /// By what right.
+        fence: Fence,
+        /// What.
+        order: Order,
+    },
+    /// A task host is up: it has introduced itself, its graph is the submitted one, and it listens.
+    HostReady {
+        /// Its job.
+        job_id: JobId,
+        /// Which start of it.
+        attempt: AttemptNumber,
+        /// `host:port` of its data plane.
+        data_address: String,
+    },
+    /// A task host's process has ended and is reaped, or it could not be started at all.
+    HostExited {
+        /// Its job.
+        job_id: JobId,
+        /// Which start of it.
+        attempt: AttemptNumber,
+        /// Why, with signal or exit code and the last lines of its stderr.
+        cause: FailureCause,
+    },
+    /// A task host tells the state of a subtask.
+    HostReportedTask {
+        /// Its job.
+        job_id: JobId,
+        /// Which start of the host.
+        attempt: AttemptNumber,
+        /// What it tells.
+        report: TaskReport,
+    },
+    /// The JobManager has answered a report.
+    ReportAnswered {
+        /// The report's job.
+        job_id: JobId,
+        /// Its sequence number.
+        sequence: u64,
+        /// The registration that it was sent with.
+        registration_id: RegistrationId,
+        /// The answer.
+        answer: ReportAnswer,
+    },
+    /// The call with a report came to nothing (no connection, no answer in time).
+    ReportFailed {
+        /// The report's job.
+        job_id: JobId,
+        /// Its sequence number.
+        sequence: u64,
+    },
+    /// The time of `next_wakeup` has come.
+    TimerFired,
+}
