@@ -1,0 +1,139 @@
+//! Reads frames and hands them to the channels.
+
+use std::{collections::HashMap, io, sync::Arc};
+
+use bytes::Bytes;
+use flott_core::ChannelId;
+use tokio::{
+    io::{AsyncReadExt, BufReader},
+    net::tcp::OwnedReadHalf,
+    time::timeout,
+};
+
+use super::SILENCE_LIMIT;
+use crate::{
+    CREDITS_PER_CHANNEL, MAX_BATCH_BYTES,
+    frame::{FrameKind, HEADER_LEN, Header, MORE},
+    plane::{RemoteInput, Routes},
+};
+
+const BUFFER: usize = 128 << 10;
+
+/// The receiving state of one channel.
+struct Incoming {
+    input: RemoteInput,
+    /// Sequence number of the next data frame.
+    sequence: u32,
+    /// The frames of a batch that goes on.
+    partial: Vec<Bytes>,
+    partial_bytes: usize,
+}
+
+/// Reads until the connection breaks; returns why.
+pub(super) async fn run(stream: OwnedReadHalf, peer: u32, routes: &Arc<Routes>) -> String {
+    let mut stream = BufReader::with_capacity(BUFFER, stream);
+    let mut channels = HashMap::new();
+    loop {
+        match timeout(SILENCE_LIMIT, read_frame(&mut stream)).await {
+            Ok(Ok((header, payload))) => {
+                if let Err(reason) = receive(&header, payload, peer, routes, &mut channels) {
+                    return reason;
+                }
+            }
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return "it closed the connection".to_owned();
+            }
+            Ok(Err(error)) => return error.to_string(),
+            Err(_) => return format!("it was silent for {} s", SILENCE_LIMIT.as_secs()),
+        }
+    }
+}
+
+async fn read_frame(stream: &mut BufReader<OwnedReadHalf>) -> io::Result<(Header, Bytes)> {
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    let mut bytes = [0; HEADER_LEN];
+    stream.read_exact(&mut bytes).await?;
+    let header = Header::parse(&bytes).map_err(invalid)?;
+    let mut payload = vec![0; header.length as usize];
+    stream.read_exact(&mut payload).await?;
+    header.verify(&bytes, &payload).map_err(invalid)?;
+    Ok((header, payload.into()))
+}
+
+fn receive(
+    header: &Header,
+    payload: Bytes,
+    peer: u32,
+    routes: &Routes,
+    channels: &mut HashMap<ChannelId, Incoming>,
+) -> Result<(), String> {
+    match header.kind {
+        FrameKind::Ping => Ok(()),
+        FrameKind::Credit => {
+            // A channel never has more credits than it was made with.
+            if header.sequence > CREDITS_PER_CHANNEL {
+                return Err(format!("it granted {} credits at once for {}", header.sequence, header.channel));
+            }
+            routes.credit(header.channel, peer).grant(header.sequence);
+            Ok(())
+        }
+        FrameKind::Data => incoming(header, peer, routes, channels)?.data(header, payload),
+        FrameKind::EndOfPartition => {
+            incoming(header, peer, routes, channels)?.end(header)?;
+            channels.remove(&header.channel);
+            routes.input_ended(header.channel);
+            Ok(())
+        }
+    }
+}
+
+fn incoming<'a>(
+    header: &Header,
+    peer: u32,
+    routes: &Routes,
+    channels: &'a mut HashMap<ChannelId, Incoming>,
+) -> Result<&'a mut Incoming, String> {
+    use std::collections::hash_map::Entry;
+    match channels.entry(header.channel) {
+        Entry::Occupied(entry) => Ok(entry.into_mut()),
+        Entry::Vacant(entry) => {
+            let input = routes
+                .input(header.channel, peer)
+                .ok_or_else(|| format!("it sent data for {}, which nobody waits for", header.channel))?;
+            Ok(entry.insert(Incoming { input, sequence: 0, partial: Vec::new(), partial_bytes: 0 }))
+        }
+    }
+}
+
+impl Incoming {
+    fn check_sequence(&self, header: &Header) -> Result<(), String> {
+        if header.sequence == self.sequence {
+            return Ok(());
+        }
+        Err(format!("frame {} of {} came when {} was due", header.sequence, header.channel, self.sequence))
+    }
+
+    fn data(&mut self, header: &Header, payload: Bytes) -> Result<(), String> {
+        self.check_sequence(header)?;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.partial_bytes += payload.len();
+        if self.partial_bytes > MAX_BATCH_BYTES {
+            return Err(format!("a batch of {} exceeds {MAX_BATCH_BYTES} bytes", header.channel));
+        }
+        self.partial.push(payload);
+        if header.flags & MORE == 0 {
+            self.partial_bytes = 0;
+            self.input.consumer.push_encoded(self.input.position, std::mem::take(&mut self.partial));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, header: &Header) -> Result<(), String> {
+        self.check_sequence(header)?;
+        if !self.partial.is_empty() {
+            return Err(format!("{} ended within a batch", header.channel));
+        }
+        self.input.consumer.push_end(self.input.position);
+        Ok(())
+    }
+}

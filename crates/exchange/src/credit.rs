@@ -1,0 +1,94 @@
+//! The producer's side of a channel's credit.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU32, Ordering},
+};
+
+use tokio::sync::Notify;
+
+use crate::Error;
+
+/// Credits that the consumer has granted and the producer has not spent. Created by whichever end comes first.
+#[derive(Default)]
+pub(crate) struct Credit {
+    available: AtomicU32,
+    state: Mutex<CreditState>,
+}
+
+#[derive(Default)]
+struct CreditState {
+    /// Wakes the producing subtask.
+    producer: Option<Arc<Notify>>,
+    failure: Option<Error>,
+}
+
+impl Credit {
+    fn state(&self) -> std::sync::MutexGuard<'_, CreditState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names whom to wake when credit comes.
+    pub(crate) fn attach_producer(&self, producer: Arc<Notify>) {
+        producer.notify_one();
+        self.state().producer = Some(producer);
+    }
+
+    /// Takes one credit if there is one. Only the producer calls this.
+    pub(crate) fn try_take(&self) -> bool {
+        if self.available.load(Ordering::Acquire) == 0 {
+            return false;
+        }
+        self.available.fetch_sub(1, Ordering::AcqRel);
+        true
+    }
+
+    /// Gives credits to the producer. Wakes it only if it had none, since otherwise it does not wait for any.
+    pub(crate) fn grant(&self, count: u32) {
+        if self.available.fetch_add(count, Ordering::AcqRel) == 0 {
+            self.wake();
+        }
+    }
+
+    /// Makes the producer fail.
+    pub(crate) fn fail(&self, error: Error) {
+        self.state().failure.get_or_insert(error);
+        self.wake();
+    }
+
+    /// The failure of the channel, if it has failed.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.state().failure.clone()
+    }
+
+    fn wake(&self) {
+        if let Some(producer) = &self.state().producer {
+            producer.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credits_are_spent_one_by_one() {
+        let credit = Credit::default();
+        assert!(!credit.try_take());
+        credit.grant(2);
+        assert!(credit.try_take());
+        assert!(credit.try_take());
+        assert!(!credit.try_take());
+    }
+
+    #[tokio::test]
+    async fn a_grant_before_the_producer_came_is_seen() {
+        let credit = Credit::default();
+        credit.grant(1);
+        let producer = Arc::new(Notify::new());
+        credit.attach_producer(producer.clone());
+        producer.notified().await;
+        assert!(credit.try_take());
+    }
+}

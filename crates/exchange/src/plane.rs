@@ -1,0 +1,317 @@
+//! The data plane of one task host: its listener, its connections, and who is to get what.
+
+use std::{
+    any::Any,
+    collections::HashMap,
+    io::ErrorKind,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use flott_core::{ChannelId, JobId, deployment::TaskHostAddress};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::Handle,
+    sync::{Notify, watch},
+    time::{Instant, sleep, timeout_at},
+};
+
+use crate::{
+    CREDITS_PER_CHANNEL, ChannelSender, Error, InputGate, Record,
+    connection::{self, Outgoing},
+    credit::Credit,
+    gate::{CreditReturn, InputChannel, RemoteConsumer},
+    handshake::Identity,
+    sender::{LocalChannel, RemoteSender},
+};
+
+/// How long two task hosts may take to find each other.
+const CONNECT_LIMIT: Duration = Duration::from_secs(15);
+const DIAL_PAUSE: Duration = Duration::from_millis(50);
+/// After a failed accept (for want of file descriptors, say) others get a chance to close theirs.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A consumer in this process of a channel whose producer is elsewhere.
+#[derive(Clone)]
+pub(crate) struct RemoteInput {
+    pub(crate) consumer: Arc<dyn RemoteConsumer>,
+    pub(crate) position: u32,
+}
+
+/// Who is to get what comes from other processes.
+#[derive(Default)]
+pub(crate) struct Routes {
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    credits: HashMap<ChannelId, (u32, Arc<Credit>)>,
+    inputs: HashMap<ChannelId, (u32, RemoteInput)>,
+    failed_peers: HashMap<u32, Error>,
+}
+
+impl Routes {
+    fn table(&self) -> std::sync::MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The credit of a channel whose consumer is on `peer`, made on first use by producer or grant.
+    pub(crate) fn credit(&self, channel: ChannelId, peer: u32) -> Arc<Credit> {
+        let mut table = self.table();
+        let credit = table.credits.entry(channel).or_insert_with(|| (peer, Arc::default())).1.clone();
+        if let Some(error) = table.failed_peers.get(&peer) {
+            credit.fail(error.clone());
+        }
+        credit
+    }
+
+    /// The consumer of a channel whose producer is on `peer`.
+    pub(crate) fn input(&self, channel: ChannelId, peer: u32) -> Option<RemoteInput> {
+        self.table().inputs.get(&channel).filter(|(from, _)| *from == peer).map(|(_, input)| input.clone())
+    }
+
+    fn add_input(&self, channel: ChannelId, peer: u32, input: RemoteInput) {
+        let mut table = self.table();
+        if let Some(error) = table.failed_peers.get(&peer) {
+            input.consumer.push_failure(input.position, error.clone());
+        }
+        table.inputs.insert(channel, (peer, input));
+    }
+
+    /// Forgets a channel that has ended, so that a later failure of its connection is none of its own.
+    pub(crate) fn input_ended(&self, channel: ChannelId) {
+        self.table().inputs.remove(&channel);
+    }
+
+    /// Fails all channels to and from a peer.
+    pub(crate) fn fail_peer(&self, peer: u32, error: &Error) {
+        let mut table = self.table();
+        table.failed_peers.entry(peer).or_insert_with(|| error.clone());
+        for (_, credit) in table.credits.values().filter(|(to, _)| *to == peer) {
+            credit.fail(error.clone());
+        }
+        for (_, input) in table.inputs.values().filter(|(from, _)| *from == peer) {
+            input.consumer.push_failure(input.position, error.clone());
+        }
+    }
+}
+
+/// The other end of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelPeer {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Position in the placement of the task host at the other end.
+    pub host: u32,
+}
+
+/// Where this task host and its peers are.
+struct Position {
+    own: u32,
+    hosts: Vec<TaskHostAddress>,
+}
+
+struct Inner {
+    identity: Identity,
+    io: Handle,
+    routes: Arc<Routes>,
+    position: OnceLock<Position>,
+    placed: watch::Sender<bool>,
+    connections: Mutex<HashMap<u32, Arc<Outgoing>>>,
+    /// Channels within this process; each is an `Arc<LocalChannel<T>>`.
+    local: Mutex<HashMap<ChannelId, Arc<dyn Any + Send + Sync>>>,
+}
+
+/// The data plane of one task host. Cheap to clone. Everything on the network runs on the runtime that it was made
+/// with, never on the threads of user code.
+#[derive(Clone)]
+pub struct DataPlane {
+    inner: Arc<Inner>,
+}
+
+impl DataPlane {
+    /// The data plane of a task host of this job.
+    pub fn new(job: JobId, secret: [u8; 32], io: Handle) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                identity: Identity { job, secret },
+                io,
+                routes: Arc::default(),
+                position: OnceLock::new(),
+                placed: watch::Sender::new(false),
+                connections: Mutex::default(),
+                local: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Starts to listen for peers on `host` and `port` (0 = any) and returns the port.
+    ///
+    /// # Errors
+    /// If the address can't be bound.
+    pub async fn listen(&self, host: &str, port: u16) -> Result<u16, Error> {
+        let failed = |cause| Error::Listen { address: format!("{host}:{port}"), cause: Arc::new(cause) };
+        let listener = TcpListener::bind((host, port)).await.map_err(failed)?;
+        let port = listener.local_addr().map_err(failed)?.port();
+        let inner = self.inner.clone();
+        self.inner.io.spawn(async move {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => drop(tokio::spawn(inner.clone().accept(stream))),
+                    Err(_) => sleep(ACCEPT_PAUSE).await,
+                }
+            }
+        });
+        Ok(port)
+    }
+
+    /// Tells where the job's task hosts are and which of them this is. Must come before any sender or gate; only the
+    /// first call counts.
+    pub fn place(&self, own: u32, hosts: Vec<TaskHostAddress>) {
+        let _ = self.inner.position.set(Position { own, hosts });
+        self.inner.placed.send_replace(true);
+    }
+
+    /// The producing end of a channel. `signal` is given when credit comes or the channel breaks.
+    ///
+    /// # Errors
+    /// If the consumer expects another type of records.
+    ///
+    /// # Panics
+    /// If [`place`](Self::place) was not called.
+    pub fn sender<T: Record>(
+        &self,
+        to: ChannelPeer,
+        signal: &Arc<Notify>,
+    ) -> Result<ChannelSender<T>, Error> {
+        if to.host == self.inner.position().own {
+            let channel = self.inner.local_channel::<T>(to.channel)?;
+            channel.credit.attach_producer(signal.clone());
+            return Ok(ChannelSender::local(to.channel, channel));
+        }
+        let outgoing = self.inner.connection(to.host);
+        let credit = self.inner.routes.credit(to.channel, to.host);
+        credit.attach_producer(signal.clone());
+        Ok(ChannelSender::remote(to.channel, RemoteSender { credit, outgoing, sequence: 0 }))
+    }
+
+    /// The consuming end of all channels of a subtask. `signal` is given when something comes. Grants the first
+    /// credits to the producers.
+    ///
+    /// # Errors
+    /// If a producer has another type of records.
+    ///
+    /// # Panics
+    /// If [`place`](Self::place) was not called.
+    pub fn gate<T: Record>(&self, from: &[ChannelPeer], signal: &Arc<Notify>) -> Result<InputGate<T>, Error> {
+        let own = self.inner.position().own;
+        let queue = InputGate::<T>::queue(signal.clone());
+        let mut channels = Vec::with_capacity(from.len());
+        for (position, peer) in from.iter().enumerate() {
+            let position = position as u32;
+            let credit_return = if peer.host == own {
+                let channel = self.inner.local_channel::<T>(peer.channel)?;
+                channel.attach_gate(queue.clone(), position);
+                CreditReturn::Local(channel)
+            } else {
+                let outgoing = self.inner.connection(peer.host);
+                let input = RemoteInput { consumer: queue.clone(), position };
+                self.inner.routes.add_input(peer.channel, peer.host, input);
+                outgoing.grant(peer.channel, CREDITS_PER_CHANNEL);
+                CreditReturn::Remote(outgoing)
+            };
+            channels.push(InputChannel { id: peer.channel, credit_return, ended: false });
+        }
+        Ok(InputGate::new(queue, channels))
+    }
+}
+
+impl Inner {
+    fn position(&self) -> &Position {
+        self.position.get().expect("the placement comes with the first deployment")
+    }
+
+    fn local_channel<T: Record>(&self, id: ChannelId) -> Result<Arc<LocalChannel<T>>, Error> {
+        let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
+        let channel = local.entry(id).or_insert_with(|| Arc::new(LocalChannel::<T>::default())).clone();
+        channel.downcast().map_err(|_| Error::TypeMismatch { channel: id })
+    }
+
+    fn peer_name(&self, host: u32) -> Arc<str> {
+        self.position().hosts.get(host as usize).map_or_else(
+            || format!("task host {host}").into(),
+            |peer| format!("TaskManager {} ({})", peer.task_manager_id, peer.data_address).into(),
+        )
+    }
+
+    /// The queue to a peer. Of two task hosts the one that comes first in the placement dials.
+    fn connection(self: &Arc<Self>, host: u32) -> Arc<Outgoing> {
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outgoing) = connections.get(&host) {
+            return outgoing.clone();
+        }
+        let outgoing = Arc::new(Outgoing::new(host, self.peer_name(host)));
+        connections.insert(host, outgoing.clone());
+        if self.position().own < host {
+            self.io.spawn(self.clone().dial(outgoing.clone()));
+        } else {
+            self.io.spawn(self.clone().await_dialer(outgoing.clone()));
+        }
+        outgoing
+    }
+
+    async fn dial(self: Arc<Self>, outgoing: Arc<Outgoing>) {
+        let position = self.position();
+        let Some(peer) = position.hosts.get(outgoing.peer() as usize) else {
+            return connection::fail(&outgoing, &self.routes, "it is not in the job's placement");
+        };
+        let deadline = Instant::now() + CONNECT_LIMIT;
+        let reason = loop {
+            let attempt = async {
+                let mut stream = TcpStream::connect(&peer.data_address).await?;
+                self.identity.introduce(&mut stream, position.own, outgoing.peer()).await?;
+                Ok::<_, std::io::Error>(stream)
+            };
+            match timeout_at(deadline, attempt).await {
+                Ok(Ok(stream)) => {
+                    outgoing.set_connected();
+                    return connection::run(stream, outgoing, self.routes.clone()).await;
+                }
+                Ok(Err(error))
+                    if error.kind() == ErrorKind::PermissionDenied
+                        || Instant::now() + DIAL_PAUSE >= deadline =>
+                {
+                    break error.to_string();
+                }
+                Ok(Err(_)) => sleep(DIAL_PAUSE).await,
+                Err(_) => break "it did not answer in time".to_owned(),
+            }
+        };
+        connection::fail(&outgoing, &self.routes, &reason);
+    }
+
+    /// Fails the connection if the peer, which has to dial, never does.
+    async fn await_dialer(self: Arc<Self>, outgoing: Arc<Outgoing>) {
+        sleep(CONNECT_LIMIT).await;
+        if !outgoing.is_connected() {
+            connection::fail(&outgoing, &self.routes, "it did not connect in time");
+        }
+    }
+
+    async fn accept(self: Arc<Self>, mut stream: TcpStream) {
+        // A peer may be deployed, and dial, before this task host knows its own place.
+        let mut placed = self.placed.subscribe();
+        let is_placed = async { placed.wait_for(|placed| *placed).await.is_ok() };
+        if !timeout_at(Instant::now() + CONNECT_LIMIT, is_placed).await.unwrap_or(false) {
+            return;
+        }
+        let Ok(peer) = self.identity.welcome(&mut stream, self.position().own).await else {
+            return; // the caller was told why
+        };
+        let outgoing = self.connection(peer);
+        if outgoing.set_connected() {
+            connection::run(stream, outgoing, self.routes.clone()).await;
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The producing end of a channel.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use flott_core::ChannelId;
+
+use crate::{
+    BATCH_BYTES, CREDITS_PER_CHANNEL, Error, Record, codec,
+    connection::Outgoing,
+    credit::Credit,
+    frame::{self, FrameKind, HEADER_LEN},
+    gate::{GateQueue, Queued},
+};
+
+/// A channel within this process. Both ends share it; it is created by whichever comes first.
+pub(crate) struct LocalChannel<T> {
+    pub(crate) credit: Credit,
+    gate: OnceLock<(Arc<GateQueue<T>>, u32)>,
+    /// Emptied vectors on their way back to the producer.
+    spare: Mutex<Vec<Vec<T>>>,
+}
+
+impl<T> Default for LocalChannel<T> {
+    fn default() -> Self {
+        Self { credit: Credit::default(), gate: OnceLock::new(), spare: Mutex::default() }
+    }
+}
+
+impl<T> LocalChannel<T> {
+    /// Connects the consumer and grants the first credits.
+    pub(crate) fn attach_gate(&self, gate: Arc<GateQueue<T>>, position: u32) {
+        if self.gate.set((gate, position)).is_ok() {
+            self.credit.grant(CREDITS_PER_CHANNEL);
+        }
+    }
+
+    /// Takes back a processed batch's vector and its credit.
+    pub(crate) fn take_back(&self, records: Vec<T>) {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(records);
+        self.credit.grant(1);
+    }
+
+    fn push(&self, entry: Queued<T>) {
+        let (gate, position) = self.gate.get().expect("only a connected gate grants credits");
+        gate.push(*position, entry);
+    }
+}
+
+pub(crate) struct RemoteSender {
+    pub(crate) credit: Arc<Credit>,
+    pub(crate) outgoing: Arc<Outgoing>,
+    /// Sequence number of the next data frame.
+    pub(crate) sequence: u32,
+}
+
+enum Way<T> {
+    Local(Arc<LocalChannel<T>>),
+    Remote(RemoteSender),
+}
+
+/// Sends batches to one consuming subtask.
+pub struct ChannelSender<T> {
+    id: ChannelId,
+    way: Way<T>,
+    /// Bytes that were sent over the wire so far.
+    bytes_sent: u64,
+}
+
+impl<T: Record> ChannelSender<T> {
+    pub(crate) fn local(id: ChannelId, channel: Arc<LocalChannel<T>>) -> Self {
+        Self { id, way: Way::Local(channel), bytes_sent: 0 }
+    }
+
+    pub(crate) fn remote(id: ChannelId, sender: RemoteSender) -> Self {
+        Self { id, way: Way::Remote(sender), bytes_sent: 0 }
+    }
+
+    /// Sends the records if there is credit, leaving an empty vector that is good for the next batch. Returns whether
+    /// it did.
+    ///
+    /// # Errors
+    /// If the channel is broken or a record can't be serialized.
+    pub fn try_send(&mut self, records: &mut Vec<T>) -> Result<bool, Error> {
+        let credit = match &self.way {
+            Way::Local(channel) => &channel.credit,
+            Way::Remote(sender) => &*sender.credit,
+        };
+        if !credit.try_take() {
+            return credit.failure().map_or(Ok(false), Err);
+        }
+        match &mut self.way {
+            Way::Local(channel) => {
+                let spare = channel.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let batch = std::mem::replace(records, spare.unwrap_or_default());
+                channel.push(Queued::Batch(batch));
+            }
+            Way::Remote(sender) => {
+                let mut message = Vec::with_capacity(HEADER_LEN + BATCH_BYTES / 4);
+                message.resize(HEADER_LEN, 0);
+                let message = codec::encode(records, self.id, message)?;
+                self.bytes_sent += message.len() as u64;
+                records.clear();
+                sender.outgoing.send(self.id, frame::data(self.id, message, &mut sender.sequence));
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the consumer is known to be there: before that nothing may be sent, not even the end.
+    fn is_connected(&self) -> bool {
+        match &self.way {
+            Way::Local(channel) => channel.gate.get().is_some(),
+            Way::Remote(_) => true,
+        }
+    }
+
+    /// Tells the consumer that everything was sent. Returns `false` if the consumer is not there yet; the producer's
+    /// signal is given when it comes.
+    ///
+    /// # Errors
+    /// If the channel is broken.
+    pub fn try_end(&mut self) -> Result<bool, Error> {
+        if !self.is_connected() {
+            return Ok(false);
+        }
+        match &mut self.way {
+            Way::Local(channel) => channel.push(Queued::End),
+            Way::Remote(sender) => {
+                if let Some(error) = sender.credit.failure() {
+                    return Err(error);
+                }
+                let end = frame::control(self.id, FrameKind::EndOfPartition, sender.sequence);
+                sender.outgoing.send(self.id, vec![end]);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Bytes that were sent to another process so far.
+    pub fn bytes_sent(&self) -> u64 {
+        self.bytes_sent
+    }
+
+    /// How many records of the size of this one make a batch.
+    pub fn batch_capacity(record: &T) -> usize {
+        let size = codec::encoded_size(record).max(size_of::<T>()).max(1);
+        (BATCH_BYTES / size).clamp(1, crate::BATCH_RECORDS)
+    }
+}
