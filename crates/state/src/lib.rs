@@ -1,1 +1,5 @@
-//! Keyed state.
+//! Keyed state of one subtask.
+
+mod keyed_table;
+
+pub use keyed_table::{Key, KeyedTable};
