@@ -6,6 +6,7 @@ use flott_core::{
     AllocationId, AttemptNumber, ExecutionState, FailureCause, JobId, LeaderEpoch, RegistrationId, SlotIndex,
     SubtaskId, TaskManagerId,
     deployment::{Placement, TaskDescriptor, TaskHostSpec},
+    metrics::TaskMetrics,
 };
 use serde::{Deserialize, Serialize};
 
@@ -209,9 +210,40 @@ pub enum Refusal {
     /// The job holds no such slot here.
     #[error("the job does not hold the slot")]
     UnknownAllocation,
-    /// The job has no running task host here.
+    /// The job has no running task host here. Why it ended is reported.
     #[error("the job has no running task host here")]
     NoTaskHost,
+    /// An earlier task host of the job has not ended yet.
+    #[error("an earlier task host of the job has not ended yet")]
+    TaskHostBusy,
+}
+
+impl Refusal {
+    const ALL: [Self; 6] = [
+        Self::UnknownSlot,
+        Self::SlotOccupied,
+        Self::AllocationFreed,
+        Self::UnknownAllocation,
+        Self::NoTaskHost,
+        Self::TaskHostBusy,
+    ];
+
+    /// The name on the wire, such as `SLOT_OCCUPIED`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownSlot => "UNKNOWN_SLOT",
+            Self::SlotOccupied => "SLOT_OCCUPIED",
+            Self::AllocationFreed => "ALLOCATION_FREED",
+            Self::UnknownAllocation => "UNKNOWN_ALLOCATION",
+            Self::NoTaskHost => "NO_TASK_HOST",
+            Self::TaskHostBusy => "TASK_HOST_BUSY",
+        }
+    }
+
+    /// The refusal of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| refusal.as_str() == name)
+    }
 }
 
 /// What a TaskManager tells a JobMaster about its job. Kept and sent again until it is acknowledged, in order.
@@ -244,6 +276,8 @@ pub struct TaskReport {
     pub attempt: AttemptNumber,
     /// The state that it has reached.
     pub state: TaskState,
+    /// What it had done by then.
+    pub metrics: TaskMetrics,
 }
 
 /// States that a task host reports of a subtask.
@@ -286,7 +320,8 @@ pub enum ReportAnswer {
     Acknowledged,
     /// There is no such job (any more); drop all of its reports.
     UnknownJob,
-    /// The JobMaster does not know this registration of the TaskManager: register again, then send it again.
+    /// The job does not count on this registration of the TaskManager. If the TaskManager has a newer one, it sends
+    /// the reports again with that; else they are of no use to anyone, and it drops them.
     UnknownRegistration,
 }
 

@@ -5,7 +5,7 @@ use flott_core::{
     metrics::TaskMetrics,
 };
 
-use crate::protocol::{Fence, Report};
+use crate::protocol::{Fence, Refusal, Report};
 
 /// A slot that the ResourceManager gives to the job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,11 +62,14 @@ pub enum Event {
         task_manager_id: TaskManagerId,
         /// The registration that the order was for.
         registration_id: RegistrationId,
-        /// What it refused and why, such as `cannot deploy tasks: the job has no running task host here`.
-        message: String,
+        /// What it refused: [`Order::name`](crate::protocol::Order::name).
+        order: &'static str,
+        /// Why.
+        reason: Refusal,
     },
-    /// A TaskManager tells about the job's task host or its subtasks there. Let it in only if
-    /// [`admits`](super::JobMaster::admits) says so; acknowledge it after `handle`.
+    /// A TaskManager tells about the job's task host or its subtasks there. The machine skips it unless
+    /// [`admits`](super::JobMaster::admits) its sender; the answer to the sender follows that too. Reports that come in
+    /// one message are handed in one by one, in order.
     Reported {
         /// Which TaskManager.
         task_manager_id: TaskManagerId,

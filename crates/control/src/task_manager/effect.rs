@@ -73,17 +73,15 @@ pub enum Effect {
         /// What to tell.
         command: HostCommand,
     },
-    /// Tell the job's JobMaster something. At most one report of a job is on its way at a time. Comes back as
-    /// `ReportAnswered` or `ReportFailed`.
-    SendReport {
+    /// Tell the job's JobMaster something. Of each job at most one such message is on its way at a time. Comes back
+    /// as `ReportsAnswered` or `ReportsFailed`.
+    SendReports {
         /// The job.
         job_id: JobId,
-        /// The registration to send it with.
+        /// The registration to send them with.
         fence: Fence,
-        /// Its number.
-        sequence: u64,
-        /// What to tell.
-        report: Report,
+        /// What to tell, each with its sequence number, in order; never empty.
+        reports: Vec<(u64, Report)>,
     },
     /// Something came that can't come: a bug of our own. Log it as an error.
     Violation {

@@ -69,23 +69,25 @@ pub enum Event {
         /// What it tells.
         report: TaskReport,
     },
-    /// The JobManager has answered a report.
-    ReportAnswered {
-        /// The report's job.
+    /// The JobManager has answered reports.
+    ReportsAnswered {
+        /// The reports' job.
         job_id: JobId,
-        /// Its sequence number.
-        sequence: u64,
-        /// The registration that it was sent with.
+        /// Sequence number of the last of them.
+        up_to: u64,
+        /// The registration that they were sent with.
         registration_id: RegistrationId,
         /// The answer.
         answer: ReportAnswer,
     },
-    /// The call with a report came to nothing (no connection, no answer in time).
-    ReportFailed {
-        /// The report's job.
+    /// The call with reports came to nothing (no connection, no answer in time).
+    ReportsFailed {
+        /// The reports' job.
         job_id: JobId,
-        /// Its sequence number.
-        sequence: u64,
+        /// Sequence number of the last of them.
+        up_to: u64,
+        /// The registration that they were sent with.
+        registration_id: RegistrationId,
     },
     /// The time of `next_wakeup` has come.
     TimerFired,
