@@ -1,0 +1,25 @@
+//! Options of the dashboard and of what the JobManager keeps for it.
+
+use std::time::Duration;
+
+use crate::config::option::options;
+
+options! {
+    /// How often the dashboard asks for news. Raise it when many people watch a large cluster.
+    REFRESH_INTERVAL: Duration = "web.refresh-interval", default "3 s", older ["jobmanager.web.refresh-interval"],
+        limit "a duration of at least 100 ms, such as 3 s" => |interval| *interval >= Duration::from_millis(100);
+    /// Whether artifacts can be uploaded and run over REST. Turn it off on a cluster that others only watch.
+    SUBMIT_ENABLE: bool = "web.submit.enable", default "true", older ["jobmanager.web.submit.enable"];
+    /// Whether the dashboard offers to cancel jobs.
+    CANCEL_ENABLE: bool = "web.cancel.enable", default "true";
+    /// Directory of uploaded artifacts, kept over restarts. Unset: one under `web.tmpdir` that ends with the JobManager.
+    UPLOAD_DIR: Option<String> = "web.upload.dir", older ["jobmanager.web.upload.dir"];
+    /// Directory of the JobManager's temporary files, unfinished uploads among them.
+    TMP_DIR: String = "web.tmpdir", default "/tmp", older ["jobmanager.web.tmpdir"];
+    /// How many finished jobs the JobManager remembers. The oldest are forgotten first.
+    HISTORY: u32 = "web.history", default "100", older ["jobmanager.web.history"],
+        limit "a whole number from 0 to 100000" => |jobs| *jobs <= 100_000;
+    /// How many failures of a job are remembered.
+    EXCEPTION_HISTORY_SIZE: u32 = "web.exception-history-size", default "16",
+        limit "a whole number from 1 to 10000" => |failures| (1..=10_000).contains(failures);
+}

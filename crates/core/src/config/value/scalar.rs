@@ -1,0 +1,124 @@
+use std::fmt;
+
+use super::{ConfigValue, Mismatch, RawValue, parse_scalar};
+use crate::job_config::RuntimeMode;
+
+impl ConfigValue for bool {
+    fn allowed() -> String {
+        "true or false".to_owned()
+    }
+
+    fn parse(raw: &RawValue) -> Result<Self, Mismatch> {
+        parse_scalar(raw, |text| {
+            if text.eq_ignore_ascii_case("true") {
+                Some(true)
+            } else if text.eq_ignore_ascii_case("false") {
+                Some(false)
+            } else {
+                None
+            }
+        })
+    }
+}
+
+impl ConfigValue for u32 {
+    fn allowed() -> String {
+        format!("a whole number from 0 to {}", u32::MAX)
+    }
+
+    fn parse(raw: &RawValue) -> Result<Self, Mismatch> {
+        parse_scalar(raw, |text| text.parse().ok())
+    }
+}
+
+impl ConfigValue for String {
+    fn allowed() -> String {
+        "a text".to_owned()
+    }
+
+    fn parse(raw: &RawValue) -> Result<Self, Mismatch> {
+        parse_scalar(raw, |text| Some(text.to_owned()))
+    }
+}
+
+impl ConfigValue for Vec<String> {
+    fn allowed() -> String {
+        "a list, as in [a, b] or a;b".to_owned()
+    }
+
+    fn parse(raw: &RawValue) -> Result<Self, Mismatch> {
+        let items: Vec<&str> = match raw {
+            RawValue::Scalar(text) => text.split([',', ';']).collect(),
+            RawValue::List(items) => items.iter().map(String::as_str).collect(),
+        };
+        Ok(items.into_iter().map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+    }
+}
+
+impl ConfigValue for RuntimeMode {
+    fn allowed() -> String {
+        "STREAMING, BATCH or AUTOMATIC".to_owned()
+    }
+
+    fn parse(raw: &RawValue) -> Result<Self, Mismatch> {
+        parse_scalar(raw, |text| text.parse().ok())
+    }
+}
+
+/// How the JobManager survives its own death.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HighAvailability {
+    /// It does not: one JobManager, whose jobs end with it.
+    None,
+}
+
+impl ConfigValue for HighAvailability {
+    fn allowed() -> String {
+        "none (high availability is not yet supported)".to_owned()
+    }
+
+    fn parse(raw: &RawValue) -> Result<Self, Mismatch> {
+        parse_scalar(raw, |text| text.eq_ignore_ascii_case("none").then_some(Self::None))
+    }
+}
+
+/// How much the daemons log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What someone must act on.
+    Error,
+    /// What was recovered from, too.
+    Warn,
+    /// The history of jobs and TaskManagers, too.
+    Info,
+    /// Decisions, too.
+    Debug,
+    /// Messages, too.
+    Trace,
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "ERROR",
+            Self::Warn => "WARN",
+            Self::Info => "INFO",
+            Self::Debug => "DEBUG",
+            Self::Trace => "TRACE",
+        })
+    }
+}
+
+impl ConfigValue for LogLevel {
+    fn allowed() -> String {
+        "ERROR, WARN, INFO, DEBUG or TRACE".to_owned()
+    }
+
+    fn parse(raw: &RawValue) -> Result<Self, Mismatch> {
+        parse_scalar(raw, |text| {
+            [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace]
+                .into_iter()
+                .find(|level| level.to_string().eq_ignore_ascii_case(text))
+        })
+    }
+}
