@@ -1,0 +1,73 @@
+/** The one place that knows the REST API's paths. All are relative to the dashboard's own address. */
+
+import { body, json, send } from "./http";
+import type * as t from "./types";
+
+const enc = encodeURIComponent;
+const job = (id: string) => `jobs/${enc(id)}`;
+const vertex = (id: string, v: string) => `${job(id)}/vertices/${enc(v)}`;
+const get = (names: readonly string[]) => `get=${names.map(enc).join(",")}`;
+
+type Signal = AbortSignal | undefined;
+const s = (signal: Signal): RequestInit => (signal ? { signal } : {});
+
+export const api = {
+  config: (signal?: Signal) => json<t.Config>("config", s(signal)),
+  overview: (signal?: Signal) => json<t.ClusterOverview>("overview", s(signal)),
+
+  jobs: async (signal?: Signal) => (await json<{ jobs: t.JobSummary[] }>("jobs/overview", s(signal))).jobs,
+  job: (id: string, signal?: Signal) => json<t.Job>(job(id), s(signal)),
+  exceptions: (id: string, max: number, signal?: Signal) =>
+    json<t.JobExceptions>(`${job(id)}/exceptions?maxExceptions=${max}`, s(signal)),
+  jobConfig: (id: string, signal?: Signal) => json<t.JobConfig>(`${job(id)}/config`, s(signal)),
+  cancel: async (id: string) => {
+    await send(`${job(id)}?mode=cancel`, { method: "PATCH", ...body({}) });
+  },
+
+  vertex: (id: string, v: string, signal?: Signal) => json<t.VertexDetail>(vertex(id, v), s(signal)),
+  subtaskTimes: (id: string, v: string, signal?: Signal) =>
+    json<t.SubtaskTimes>(`${vertex(id, v)}/subtasktimes`, s(signal)),
+  vertexTaskManagers: (id: string, v: string, signal?: Signal) =>
+    json<t.VertexTaskManagers>(`${vertex(id, v)}/taskmanagers`, s(signal)),
+  subtaskMetrics: (id: string, v: string, names: readonly string[], signal?: Signal) =>
+    json<t.AggregatedMetric[]>(`${vertex(id, v)}/subtasks/metrics?${get(names)}`, s(signal)),
+  watermarks: (id: string, v: string, signal?: Signal) => json<t.Metric[]>(`${vertex(id, v)}/watermarks`, s(signal)),
+  backPressure: (id: string, v: string, signal?: Signal) =>
+    json<t.BackPressure>(`${vertex(id, v)}/backpressure`, s(signal)),
+
+  taskManagers: async (signal?: Signal) =>
+    (await json<{ taskmanagers: t.TaskManager[] }>("taskmanagers", s(signal))).taskmanagers,
+  taskManager: (id: string, signal?: Signal) => json<t.TaskManagerDetail>(`taskmanagers/${enc(id)}`, s(signal)),
+
+  jobManagerConfig: (signal?: Signal) => json<t.ConfigEntry[]>("jobmanager/config", s(signal)),
+  environment: (signal?: Signal) => json<t.Environment>("jobmanager/environment", s(signal)),
+
+  artifacts: async (signal?: Signal) => (await json<{ files: t.Artifact[] }>("jars", s(signal))).files,
+  deleteArtifact: async (id: string) => {
+    await send(`jars/${enc(id)}`, { method: "DELETE" });
+  },
+  plan: async (id: string, request: t.RunRequest, signal?: Signal) =>
+    (await json<{ plan: t.Plan }>(`jars/${enc(id)}/plan`, { method: "POST", ...body(request), ...s(signal) })).plan,
+  run: async (id: string, request: t.RunRequest) =>
+    (await json<{ jobid: string }>(`jars/${enc(id)}/run`, { method: "POST", ...body(request) })).jobid,
+
+  /** Log files of a process: the JobManager, or the TaskManager with the given id. */
+  logFiles: async (process: Process, signal?: Signal) =>
+    (await json<{ logs: t.LogFile[] }>(`${processPath(process)}/logs`, s(signal))).logs,
+};
+
+/** Whose logs: `null` is the JobManager. */
+export type Process = { taskManager: string } | null;
+
+function processPath(process: Process): string {
+  return process === null ? "jobmanager" : `taskmanagers/${enc(process.taskManager)}`;
+}
+
+/** Which text of a process: its log, its standard output, or a file of its log folder by name. */
+export type LogSource = "log" | "stdout" | { file: string };
+
+/** The address of a log, for reading and for downloading. */
+export function logPath(process: Process, source: LogSource): string {
+  const tail = typeof source === "string" ? source : `logs/${enc(source.file)}`;
+  return `${processPath(process)}/${tail}`;
+}

@@ -1,0 +1,95 @@
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import { type Order, sortBy } from "../lib/sort";
+import { Icon } from "./Icon";
+
+export interface Column<T> {
+  id: string;
+  title: string;
+  /** What to sort by; without it the column does not sort. */
+  value?: (row: T) => number | string;
+  cell: (row: T) => ComponentChildren;
+  /** Explains the column. */
+  hint?: string;
+  numeric?: boolean;
+  /** The cell that names the row; on narrow screens it becomes its heading. */
+  heading?: boolean;
+}
+
+interface Props<T> {
+  label: string;
+  columns: Column<T>[];
+  rows: readonly T[];
+  rowKey: (row: T) => string;
+  /** Sorting at the start; without it rows keep the given order. */
+  sort?: { by: string; order: Order };
+  /** Makes rows react to clicks. The heading cell must hold a link or button for the keyboard. */
+  onRow?: (row: T) => void;
+  selected?: string | null;
+}
+
+/** A sortable table that turns into a list of small cards where the screen is narrow. */
+export function DataTable<T>({ label, columns, rows, rowKey, sort: start, onRow, selected }: Props<T>) {
+  const [sort, setSort] = useState(start ?? null);
+  const by = columns.find((column) => column.id === sort?.by)?.value;
+  const shown = sort && by ? sortBy(rows, by, sort.order) : rows;
+  const toggle = (column: Column<T>) => {
+    const first: Order = column.numeric ? "descending" : "ascending";
+    const other: Order = column.numeric ? "ascending" : "descending";
+    setSort({ by: column.id, order: sort?.by === column.id && sort.order === first ? other : first });
+  };
+  return (
+    <div class="table-scroll">
+      <table class="table" aria-label={label}>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th
+                key={column.id}
+                scope="col"
+                class={column.numeric ? "num" : undefined}
+                title={column.hint}
+                aria-sort={sort?.by === column.id ? sort.order : undefined}
+              >
+                {column.value ? (
+                  <button type="button" class="sort" onClick={() => toggle(column)}>
+                    {column.title}
+                    <span class={`sort-mark ${sort?.by === column.id ? sort.order : ""}`}>
+                      <Icon name="chevron" size={11} />
+                    </span>
+                  </button>
+                ) : (
+                  column.title
+                )}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((row) => {
+            const key = rowKey(row);
+            return (
+              <tr
+                key={key}
+                class={`${onRow ? "clickable" : ""} ${selected === key ? "selected" : ""}`}
+                onClick={onRow && ((event) => !isControl(event.target) && onRow(row))}
+              >
+                {columns.map((column) => (
+                  <td key={column.id} class={`${column.numeric ? "num" : ""} ${column.heading ? "heading" : ""}`} data-label={column.title}>
+                    {column.cell(row)}
+                  </td>
+                ))}
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Links and buttons inside a row act for themselves, and selecting text is not a click. */
+function isControl(target: EventTarget | null): boolean {
+  if (target instanceof Element && target.closest("a, button, input, summary, label")) return true;
+  return (getSelection()?.toString() ?? "") !== "";
+}

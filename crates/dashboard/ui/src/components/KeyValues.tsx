@@ -1,0 +1,36 @@
+import { useState } from "preact/hooks";
+import { DataTable } from "./DataTable";
+import { Empty } from "./Notice";
+import { Search } from "./Search";
+
+/** Settings with a search over keys and values. */
+export function KeyValues({ label, entries, empty }: { label: string; entries: { key: string; value: string }[]; empty: string }) {
+  const [search, setSearch] = useState("");
+  if (entries.length === 0) return <Empty title={empty} />;
+  const needle = search.trim().toLowerCase();
+  const rows = entries.filter(({ key, value }) => `${key}\n${value}`.toLowerCase().includes(needle));
+  return (
+    <>
+      <div class="toolbar">
+        <Search value={search} onInput={setSearch} label="Search keys and values" />
+        <span class="muted">
+          {rows.length} of {entries.length}
+        </span>
+      </div>
+      {rows.length === 0 ? (
+        <Empty icon="search" title={`Nothing matches "${search}"`} />
+      ) : (
+        <DataTable
+          label={label}
+          rows={rows}
+          rowKey={(row) => row.key}
+          sort={{ by: "key", order: "ascending" }}
+          columns={[
+            { id: "key", title: "Key", value: (row) => row.key, cell: (row) => <code>{row.key}</code>, heading: true },
+            { id: "value", title: "Value", value: (row) => row.value, cell: (row) => <code class="value">{row.value}</code> },
+          ]}
+        />
+      )}
+    </>
+  );
+}

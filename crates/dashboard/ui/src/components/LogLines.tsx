@@ -1,0 +1,74 @@
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { type LogLine, markMatches } from "../lib/log-lines";
+import { visibleRange } from "../lib/window";
+
+/** Height of a line in the style sheet, px. */
+const LINE = 19;
+
+interface Props {
+  lines: readonly LogLine[];
+  search: string;
+  follow: boolean;
+  onFollow: (follow: boolean) => void;
+  /** Whether the log has more before the first line. */
+  cut: boolean;
+  label: string;
+}
+
+/** Draws only the lines in sight, so that a log of any length scrolls smoothly. */
+export function LogLines({ lines, search, follow, onFollow, cut, label }: Props) {
+  const frame = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ top: 0, height: 600 });
+  const bySelf = useRef(false);
+
+  useLayoutEffect(() => {
+    const element = frame.current;
+    if (!element || !follow) return;
+    bySelf.current = true;
+    element.scrollTop = element.scrollHeight;
+    setView({ top: element.scrollTop, height: element.clientHeight });
+  }, [lines, follow]);
+
+  useEffect(() => {
+    const element = frame.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => setView({ top: element.scrollTop, height: element.clientHeight }));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+
+  const scrolled = () => {
+    const element = frame.current;
+    if (!element) return;
+    setView({ top: element.scrollTop, height: element.clientHeight });
+    if (bySelf.current) {
+      bySelf.current = false;
+      return;
+    }
+    // Scrolling up to read stops following; coming back to the end takes it up again.
+    const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < LINE * 2;
+    if (atEnd !== follow) onFollow(atEnd);
+  };
+
+  const { from, to } = visibleRange(view.top, view.height, LINE, lines.length);
+  const longest = lines.reduce((most, line) => Math.max(most, line.text.length), 0);
+  return (
+    <div ref={frame} class="log" onScroll={scrolled} tabIndex={0} role="log" aria-label={label} aria-live="off">
+      {cut && from === 0 && <p class="log-cut">The beginning is left out. Download the log to see all of it.</p>}
+      <div class="log-sheet" style={{ height: `${lines.length * LINE}px`, minWidth: `calc(${longest}ch + 5rem)` }}>
+        <div class="log-window" style={{ transform: `translateY(${from * LINE}px)` }}>
+          {lines.slice(from, to).map((line) => (
+            <div key={line.number} class={`log-line ${line.level ? `level-${line.level.toLowerCase()}` : ""}`}>
+              <span class="log-number" aria-hidden="true">
+                {line.number}
+              </span>
+              <span class="log-text">
+                {markMatches(line.text, search).map((part, i) => (part.match ? <mark key={i}>{part.text}</mark> : part.text))}
+              </span>
+            </div>
+          ))}
+        </div>
+      </div>
+    </div>
+  );
+}

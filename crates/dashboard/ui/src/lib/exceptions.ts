@@ -1,0 +1,62 @@
+import type { ExceptionEntry } from "../api/types";
+
+/** An exception prepared for reading: what happened first, where, and the rest on demand. */
+export interface Failure {
+  /** The root cause in one line. */
+  headline: string;
+  /** The other lines, as the server sent them; may be empty. */
+  detail: string;
+  /** Task without its attempt, or null for a failure of the whole job. */
+  task: string | null;
+  endpoint: string | null;
+  taskManagerId: string | null;
+  /** Time of the newest occurrence. */
+  timestamp: number;
+  /** Times of all occurrences, newest first. */
+  occurrences: number[];
+  concurrent: Failure[];
+}
+
+const CAUSED_BY = "Caused by: ";
+
+/** The line that names the root cause: the innermost cause of a chain, else the first line. */
+export function headline(entry: Pick<ExceptionEntry, "stacktrace" | "exceptionName">): string {
+  const lines = entry.stacktrace.split("\n").map((line) => line.trimEnd());
+  const cause = lines.findLast((line) => line.startsWith(CAUSED_BY));
+  const first = cause?.slice(CAUSED_BY.length) ?? lines.find((line) => line.trim() !== "");
+  return (first ?? entry.exceptionName).trim() || "The job failed without a message.";
+}
+
+/** `Source: gen (1/1) - execution #21` without the attempt, so that repeats can be found. */
+export function taskOf(taskName: string | null | undefined): string | null {
+  return taskName ? taskName.replace(/ - execution #\d+$/, "") : null;
+}
+
+function failure(entry: ExceptionEntry): Failure {
+  const head = headline(entry);
+  const text = entry.stacktrace.trim();
+  const detail = text.startsWith(head) ? text.slice(head.length).replace(/^\s*\n/, "") : text;
+  return {
+    headline: head,
+    detail: detail.trimEnd(),
+    task: taskOf(entry.taskName),
+    endpoint: entry.endpoint ?? null,
+    taskManagerId: entry.taskManagerId ?? null,
+    timestamp: entry.timestamp,
+    occurrences: [entry.timestamp],
+    concurrent: (entry.concurrentExceptions ?? []).map(failure),
+  };
+}
+
+/** Newest first; the same cause at the same task is one entry with a count. */
+export function groupFailures(entries: readonly ExceptionEntry[]): Failure[] {
+  const groups = new Map<string, Failure>();
+  for (const entry of [...entries].sort((a, b) => b.timestamp - a.timestamp)) {
+    const next = failure(entry);
+    const key = `${next.headline}\n${next.task ?? ""}`;
+    const known = groups.get(key);
+    if (known) known.occurrences.push(next.timestamp);
+    else groups.set(key, next);
+  }
+  return [...groups.values()];
+}

@@ -1,0 +1,67 @@
+/** Rates out of counters that are polled at uneven times, and their history while the tab is open. */
+
+/** Points kept of a line: ten minutes at one a second. */
+export const HISTORY = 600;
+
+/** Polls closer together than this give rates that jump; the earlier one is kept as the base. */
+const SHORTEST_MS = 300;
+
+interface Line {
+  last: { time: number; total: number } | null;
+  rate: number | null;
+}
+
+/** Turns growing totals into rates per second, line by line. */
+export class RateMeter {
+  private readonly lines = new Map<string, Line>();
+
+  /** Takes a total that was true at `time` (ms); returns the rate per second, null until two totals are known. */
+  sample(key: string, total: number, time: number): number | null {
+    const line = this.lines.get(key) ?? { last: null, rate: null };
+    this.lines.set(key, line);
+    const { last } = line;
+    if (last === null || total < last.total || time < last.time) {
+      // A total that fell was reset by a restart: what went before says nothing about now.
+      line.last = { time, total };
+      line.rate = null;
+    } else if (time - last.time >= SHORTEST_MS) {
+      line.rate = ((total - last.total) * 1000) / (time - last.time);
+      line.last = { time, total };
+    }
+    return line.rate;
+  }
+
+  /** The newest rate of a line. */
+  rate(key: string): number | null {
+    return this.lines.get(key)?.rate ?? null;
+  }
+
+  forget(key: string): void {
+    this.lines.delete(key);
+  }
+}
+
+/** Some lines over common times, bounded in length. */
+export class Series {
+  readonly times: number[] = [];
+  readonly lines: (number | null)[][];
+
+  constructor(
+    count: number,
+    private readonly limit = HISTORY,
+  ) {
+    this.lines = Array.from({ length: count }, () => []);
+  }
+
+  /** Adds one value per line; a time that is not after the last one is ignored. */
+  push(time: number, values: readonly (number | null)[]): void {
+    const newest = this.times.at(-1);
+    if (newest !== undefined && time <= newest) return;
+    this.times.push(time);
+    this.lines.forEach((line, i) => line.push(values[i] ?? null));
+    if (this.times.length > this.limit) {
+      this.times.shift();
+      for (const line of this.lines) line.shift();
+    }
+  }
+}

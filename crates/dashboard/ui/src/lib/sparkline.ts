@@ -1,0 +1,18 @@
+/** A line as SVG path inside a box; gaps where values are missing. Empty when there is nothing to draw. */
+export function sparkPath(values: readonly (number | null)[], width: number, height: number): string {
+  if (values.length < 2) return "";
+  const top = Math.max(...values.map((value) => value ?? 0)) || 1;
+  const step = width / (values.length - 1);
+  let path = "";
+  let pen = false;
+  values.forEach((value, i) => {
+    if (value === null) {
+      pen = false;
+      return;
+    }
+    const y = height - (value / top) * (height - 2) - 1;
+    path += `${pen ? "L" : "M"}${(i * step).toFixed(1)},${y.toFixed(1)}`;
+    pen = true;
+  });
+  return path;
+}

@@ -1,0 +1,37 @@
+import type { AggregatedMetric, Job, Vertex } from "../api/types";
+import { type GraphModel, graphModel, topological } from "./plan";
+import type { VertexRates } from "./throughput";
+
+/** What the graph and the vertex table show of a vertex. */
+export interface VertexView {
+  vertex: Vertex;
+  rates: VertexRates;
+  /** Shares of time of the busiest and the most held-up subtask, 0 to 1; null while unknown. */
+  busy: number | null;
+  backpressured: number | null;
+  /** Lowest watermark (event time, ms); null without one. */
+  watermark: number | null;
+}
+
+/** The metrics asked for each vertex. */
+export const LOAD_METRICS = ["busyTimeMsPerSecond", "backPressuredTimeMsPerSecond"] as const;
+
+/** The largest value over the subtasks of a per-second time, as a share of 0 to 1. */
+export function shareOf(metrics: readonly AggregatedMetric[], id: (typeof LOAD_METRICS)[number]): number | null {
+  const max = Number(metrics.find((metric) => metric.id === id)?.max ?? NaN);
+  return Number.isFinite(max) && max >= 0 ? Math.min(1, max / 1000) : null;
+}
+
+/** Vertices by id with the graph that they form, in the order of the flow. */
+export function orderedVertices(job: Job): { model: GraphModel; vertices: Vertex[] } {
+  const model = graphModel(job.plan);
+  const byId = new Map(job.vertices.map((vertex) => [vertex.id, vertex]));
+  const vertices = topological(model).flatMap((id) => byId.get(id) ?? []);
+  return { model, vertices };
+}
+
+/** How loaded a share is; the borders of Flink's backpressure levels (10% and 50%). */
+export function loadLevel(share: number | null): "none" | "low" | "high" {
+  if (share === null || share <= 0.1) return "none";
+  return share <= 0.5 ? "low" : "high";
+}

@@ -1,0 +1,112 @@
+import { api } from "../../api/client";
+import type { Job } from "../../api/types";
+import { Card } from "../../components/Card";
+import { GraphView } from "../../components/GraphView";
+import { Empty } from "../../components/Notice";
+import { plural } from "../../lib/format";
+import { link } from "../../lib/route";
+import { isTerminal } from "../../lib/states";
+import { historyOf } from "../../lib/throughput";
+import { LOAD_METRICS, type VertexView, loadLevel, orderedVertices, shareOf } from "../../lib/vertices";
+import { lowWatermark } from "../../lib/watermark";
+import { usePoll } from "../../live/poll";
+import { NodeBody, describeVertex } from "./NodeBody";
+import { ThroughputCard } from "./ThroughputCard";
+import { VertexPanel } from "./VertexPanel";
+import { VertexTable } from "./VertexTable";
+
+const NODE = { width: 236, height: 128 };
+/** Very large graphs get their load from the counters alone, which come with the job in one answer. */
+const POLLED_VERTICES = 40;
+
+/** Load and watermark of every vertex, in one round of calls. */
+function useLoad(job: Job) {
+  const enabled = job.state === "RUNNING" && job.vertices.length <= POLLED_VERTICES;
+  const { data } = usePoll(
+    `load/${job.jid}`,
+    async (signal) => {
+      const parts = await Promise.allSettled(
+        job.vertices.map(async ({ id }) => {
+          const [metrics, marks] = await Promise.all([api.subtaskMetrics(job.jid, id, LOAD_METRICS, signal), api.watermarks(job.jid, id, signal)]);
+          return [id, { busy: shareOf(metrics, LOAD_METRICS[0]), backpressured: shareOf(metrics, LOAD_METRICS[1]), watermark: lowWatermark(marks) }] as const;
+        }),
+      );
+      return new Map(parts.flatMap((part) => (part.status === "fulfilled" ? [part.value] : [])));
+    },
+    { enabled },
+  );
+  return enabled ? data : null;
+}
+
+/** The graph, what it is made of, and how fast it runs. */
+export function GraphTab({ job, selected }: { job: Job; selected: string | null }) {
+  const load = useLoad(job);
+  const history = historyOf(job.jid);
+  const { model, vertices } = orderedVertices(job);
+  const live = !isTerminal(job.state);
+  const views = new Map(
+    vertices.map((vertex): [string, VertexView] => {
+      const rates = history.vertex(vertex.id);
+      const known = load?.get(vertex.id);
+      return [
+        vertex.id,
+        {
+          vertex,
+          rates: live ? rates : { recordsIn: null, recordsOut: null, busy: null, backpressured: null },
+          busy: live ? (known?.busy ?? rates.busy) : null,
+          backpressured: live ? (known?.backpressured ?? rates.backpressured) : null,
+          watermark: known?.watermark ?? null,
+        },
+      ];
+    }),
+  );
+  const chosen = selected === null ? undefined : views.get(selected);
+  const select = (id: string | null) => {
+    location.replace(link.job(job.jid, "graph", id));
+  };
+  if (model.nodes.length === 0) {
+    return (
+      <Card>
+        <Empty icon="graph" title="The graph is not known yet" />
+      </Card>
+    );
+  }
+  return (
+    <>
+      <Card
+        flush
+        title="Graph"
+        actions={
+          <span class="graph-legend" aria-hidden="true">
+            <span class="key key-busy">busy</span>
+            <span class="key key-backpressured">backpressured</span>
+          </span>
+        }
+      >
+        <GraphView
+          model={model}
+          node={NODE}
+          flowing={job.state === "RUNNING"}
+          selected={selected}
+          onSelect={(id) => select(id === selected ? null : id)}
+          describe={(id) => describeVertex(views.get(id), model.nodes.find((node) => node.id === id))}
+          nodeClass={(id) => nodeClass(views.get(id))}
+          render={(id) => <NodeBody view={views.get(id)} node={model.nodes.find((node) => node.id === id)} live={live} />}
+        />
+      </Card>
+      {chosen && <VertexPanel key={chosen.vertex.id} job={job} view={chosen} onClose={() => select(null)} />}
+      <ThroughputCard job={job} vertices={vertices} vertex={chosen?.vertex ?? null} />
+      <Card flush title={plural(vertices.length, "vertex").replace(/vertexs$/, "vertices")}>
+        <VertexTable views={vertices.flatMap((vertex) => views.get(vertex.id) ?? [])} live={live} selected={selected} onSelect={select} />
+      </Card>
+    </>
+  );
+}
+
+/** The more a vertex is busy or held up, the more it stands out. */
+function nodeClass(view: VertexView | undefined): string {
+  if (!view) return "";
+  const state = view.vertex.status.toLowerCase();
+  if (loadLevel(view.backpressured) === "high") return `node-${state} node-backpressured`;
+  return (view.busy ?? 0) > 0.8 ? `node-${state} node-busy` : `node-${state}`;
+}

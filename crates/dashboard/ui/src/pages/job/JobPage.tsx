@@ -1,0 +1,82 @@
+import { useEffect } from "preact/hooks";
+import { api } from "../../api/client";
+import { ApiError } from "../../api/errors";
+import type { Job } from "../../api/types";
+import { Empty, ErrorNotice, Loading } from "../../components/Notice";
+import { Tabs } from "../../components/Tabs";
+import { groupFailures } from "../../lib/exceptions";
+import { type JobTab, link } from "../../lib/route";
+import { isTerminal } from "../../lib/states";
+import { historyOf } from "../../lib/throughput";
+import { type Polled, usePoll } from "../../live/poll";
+import { ConfigurationTab } from "./ConfigurationTab";
+import { ExceptionsTab } from "./ExceptionsTab";
+import { FailureBanner } from "./FailureBanner";
+import { GraphTab } from "./GraphTab";
+import { JobHeader } from "./JobHeader";
+import { TimelineTab } from "./TimelineTab";
+
+const EXCEPTIONS = 50;
+
+/** Polls a job into its history; the job at its end is the last answer needed. */
+function useJob(id: string): Polled<Job> {
+  return usePoll(
+    `job/${id}`,
+    async (signal) => {
+      const job = await api.job(id, signal);
+      historyOf(id).add(job);
+      return job;
+    },
+    { until: (job) => isTerminal(job.state) },
+  );
+}
+
+/** One job: header, root cause if it failed, and its parts. */
+export function JobPage({ id, tab, vertex }: { id: string; tab: JobTab; vertex: string | null }) {
+  const { data: job, error, refresh } = useJob(id);
+  const over = job !== null && isTerminal(job.state);
+  // The state is part of the key: an ended job's last exception must not be missed.
+  const exceptions = usePoll(`exceptions/${id}/${over}`, (signal) => api.exceptions(id, EXCEPTIONS, signal), {
+    until: () => over,
+    enabled: job !== null,
+  });
+  useEffect(() => {
+    if (job) document.title = `${job.state} · ${job.name} · Flott`;
+  }, [job?.state, job?.name]);
+
+  if (!job) {
+    if (error instanceof ApiError && error.status === 404) {
+      return (
+        <Empty icon="search" title="This job is not known here">
+          The JobManager keeps a limited number of ended jobs. <a href={link.jobs()}>See all jobs</a>
+        </Empty>
+      );
+    }
+    return error ? <ErrorNotice title="The job cannot be shown" error={error} /> : <Loading rows={8} label="Loading the job" />;
+  }
+  const failures = groupFailures(exceptions.data?.exceptionHistory.entries ?? []);
+  const newest = failures[0];
+  const count = failures.reduce((sum, failure) => sum + failure.occurrences.length, 0);
+  const troubled = job.state === "FAILED" || job.state === "FAILING" || job.state === "RESTARTING";
+  return (
+    <>
+      <JobHeader job={job} onChange={refresh} />
+      {error !== null && <ErrorNotice title="The job could not be updated" error={error} />}
+      {troubled && newest && tab !== "exceptions" && <FailureBanner job={job} failure={newest} total={count} />}
+      <Tabs
+        label="Parts of the job"
+        current={tab}
+        tabs={[
+          { id: "graph", title: "Graph", href: link.job(id, "graph", vertex) },
+          { id: "timeline", title: "Timeline", href: link.job(id, "timeline") },
+          { id: "exceptions", title: <>Exceptions {count > 0 && <span class="badge badge-failed">{count}</span>}</>, href: link.job(id, "exceptions") },
+          { id: "configuration", title: "Configuration", href: link.job(id, "configuration") },
+        ]}
+      />
+      {tab === "graph" && <GraphTab job={job} selected={vertex} />}
+      {tab === "timeline" && <TimelineTab job={job} />}
+      {tab === "exceptions" && <ExceptionsTab failures={failures} polled={exceptions} />}
+      {tab === "configuration" && <ConfigurationTab job={job} />}
+    </>
+  );
+}

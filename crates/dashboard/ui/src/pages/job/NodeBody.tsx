@@ -1,0 +1,68 @@
+import { Meter } from "../../components/Meter";
+import { bytes, count, grouped, percent, rate } from "../../lib/format";
+import type { ChainLine } from "../../lib/plan";
+import { tone } from "../../lib/states";
+import type { VertexView } from "../../lib/vertices";
+import { Lag } from "./Lag";
+
+interface Node {
+  lines: ChainLine[];
+  parallelism: number;
+}
+
+/** A vertex in the graph: its operators, what went through, how loaded it is. */
+export function NodeBody({ view, node, live }: { view: VertexView | undefined; node: Node | undefined; live: boolean }) {
+  const [head, ...chained] = node?.lines ?? [];
+  const metrics = view?.vertex.metrics;
+  return (
+    <>
+      <span class="node-head" title={node?.lines.map((line) => `${"  ".repeat(line.depth)}${line.text}`).join("\n")}>
+        <span class={`dot tone-${tone(view?.vertex.status ?? "CREATED")}`} />
+        <span class="node-name">{head?.text}</span>
+        <span class="node-parallelism" title="Parallelism">
+          ×{view?.vertex.parallelism ?? node?.parallelism}
+        </span>
+      </span>
+      <span class="node-chain" title={chained.map((line) => line.text).join("\n")}>
+        {chained.length > 0 ? chained.map((line) => line.text).join(" → ") : "\u00a0"}
+      </span>
+      {metrics && (
+        <span class="node-io">
+          <Flow name="in" total={metrics["read-records"]} size={metrics["read-bytes"]} perSecond={live ? view.rates.recordsIn : null} />
+          <Flow name="out" total={metrics["write-records"]} size={metrics["write-bytes"]} perSecond={live ? view.rates.recordsOut : null} />
+        </span>
+      )}
+      {view && live ? (
+        <span class="node-load">
+          <Meter share={view.busy} tone="busy" label="Busy" />
+          <span>{view.busy === null ? "–" : percent(view.busy)}</span>
+          <Meter share={view.backpressured} tone="backpressured" label="Backpressured" />
+          <span>{view.backpressured === null ? "–" : percent(view.backpressured)}</span>
+        </span>
+      ) : (
+        <span class="node-foot">{view?.vertex.status.toLowerCase()}</span>
+      )}
+      {view?.watermark != null && <Lag watermark={view.watermark} short />}
+    </>
+  );
+}
+
+function Flow({ name, total, size, perSecond }: { name: string; total: number; size: number; perSecond: number | null }) {
+  return (
+    <span class="flow" title={`${grouped(total)} records ${name}, ${bytes(size)}`}>
+      <span class="flow-name">{name}</span>
+      <span class="flow-total">{count(total)}</span>
+      <span class="flow-rate">{perSecond === null ? bytes(size) : `${rate(perSecond)}/s`}</span>
+    </span>
+  );
+}
+
+/** A vertex in words. */
+export function describeVertex(view: VertexView | undefined, node: Node | undefined): string {
+  const name = node?.lines.map((line) => line.text).join(", then ") ?? "";
+  if (!view) return name;
+  const parts = [name, view.vertex.status.toLowerCase(), `parallelism ${view.vertex.parallelism}`];
+  if (view.busy !== null) parts.push(`busy ${percent(view.busy)}`);
+  if (view.backpressured !== null) parts.push(`backpressured ${percent(view.backpressured)}`);
+  return parts.join(", ");
+}

@@ -1,0 +1,121 @@
+import { api } from "../../api/client";
+import type { Job, Subtask } from "../../api/types";
+import { DataTable } from "../../components/DataTable";
+import { ErrorNotice, Loading } from "../../components/Notice";
+import { StateChip } from "../../components/StateChip";
+import { Elapsed, When } from "../../components/Times";
+import { bytes, count, grouped, percent } from "../../lib/format";
+import { link } from "../../lib/route";
+import { skew } from "../../lib/skew";
+import { isTerminal } from "../../lib/states";
+import { usePoll } from "../../live/poll";
+import { Load } from "./Load";
+
+interface Row extends Subtask {
+  busy: number | null;
+  backpressured: number | null;
+}
+
+async function load(jobId: string, vertexId: string, running: boolean, signal: AbortSignal) {
+  const [vertex, pressure] = await Promise.all([
+    api.vertex(jobId, vertexId, signal),
+    // Only a running job has a load; that it is missing is no reason to show nothing.
+    running ? api.backPressure(jobId, vertexId, signal).catch(() => null) : null,
+  ]);
+  const loads = new Map(pressure?.subtasks?.map((subtask) => [subtask.subtask, subtask]));
+  const rows = vertex.subtasks.map((subtask): Row => {
+    const known = loads.get(subtask.subtask);
+    return { ...subtask, busy: share(known?.busyRatio), backpressured: share(known?.ratio) };
+  });
+  return { ...vertex, rows };
+}
+
+function share(value: unknown): number | null {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+/** The subtasks of a vertex, each with where it runs and what it did. */
+export function Subtasks({ job, vertexId }: { job: Job; vertexId: string }) {
+  const over = isTerminal(job.state);
+  const { data, error } = usePoll(`vertex/${job.jid}/${vertexId}/${over}`, (signal) => load(job.jid, vertexId, job.state === "RUNNING", signal), { until: () => over });
+  if (!data) return error ? <ErrorNotice title="The subtasks cannot be shown" error={error} /> : <Loading label="Loading the subtasks" />;
+  const read = skew(data.rows.map((row) => row.metrics["read-records"]));
+  const written = skew(data.rows.map((row) => row.metrics["write-records"]));
+  const most = (key: "read-records" | "write-records") => Math.max(1, ...data.rows.map((row) => row.metrics[key]));
+  const records = (key: "read-records" | "write-records", title: string) => {
+    const top = most(key);
+    return {
+      id: key,
+      title,
+      numeric: true,
+      value: (row: Row) => row.metrics[key],
+      cell: (row: Row) => (
+        <span class="bar-cell" title={grouped(row.metrics[key])}>
+          <span class="bar-back" style={{ width: `${(row.metrics[key] / top) * 100}%` }} />
+          <span>{count(row.metrics[key])}</span>
+        </span>
+      ),
+    };
+  };
+  const size = (key: "read-bytes" | "write-bytes", title: string) => ({
+    id: key,
+    title,
+    numeric: true,
+    value: (row: Row) => row.metrics[key],
+    cell: (row: Row) => <span title={`${grouped(row.metrics[key])} bytes`}>{bytes(row.metrics[key])}</span>,
+  });
+  return (
+    <>
+      {(read !== null || written !== null) && (
+        <p class="skew" title="Average distance of the subtasks from their mean, in percent of the mean. 0% is even.">
+          Data skew {read !== null && <Skew name="in" value={read} />} {written !== null && <Skew name="out" value={written} />}
+        </p>
+      )}
+      <DataTable
+        label="Subtasks"
+        rows={data.rows}
+        rowKey={(row) => `${row.subtask}/${row.attempt}`}
+        sort={{ by: "subtask", order: "ascending" }}
+        columns={[
+          { id: "subtask", title: "Subtask", heading: true, value: (row) => row.subtask, cell: (row) => row.subtask },
+          { id: "status", title: "Status", value: (row) => row.status, cell: (row) => <StateChip state={row.status} /> },
+          { id: "attempt", title: "Attempt", numeric: true, value: (row) => row.attempt, cell: (row) => row.attempt },
+          { id: "host", title: "Host", value: (row) => row.endpoint, cell: (row) => <Host row={row} /> },
+          records("read-records", "Records in"),
+          records("write-records", "Records out"),
+          size("read-bytes", "Bytes in"),
+          size("write-bytes", "Bytes out"),
+          ...(job.state === "RUNNING"
+            ? [
+                { id: "busy", title: "Busy", numeric: true, value: (row: Row) => row.busy ?? -1, cell: (row: Row) => <Load share={row.busy} tone="busy" label="Busy" /> },
+                { id: "bp", title: "Backpressured", numeric: true, value: (row: Row) => row.backpressured ?? -1, cell: (row: Row) => <Load share={row.backpressured} tone="backpressured" label="Backpressured" /> },
+              ]
+            : []),
+          { id: "start", title: "Started", numeric: true, value: (row) => row["start-time"], cell: (row) => <When time={row["start-time"]} /> },
+          { id: "duration", title: "Duration", numeric: true, value: (row) => row.duration, cell: (row) => <Elapsed start={row["start-time"]} end={row["end-time"]} /> },
+        ]}
+      />
+    </>
+  );
+}
+
+/** From here on a few subtasks do most of the work. */
+const UNEVEN = 0.5;
+
+function Skew({ name, value }: { name: string; value: number }) {
+  return (
+    <span class={`badge ${value >= UNEVEN ? "badge-warning" : ""}`}>
+      {name} {percent(value)}
+    </span>
+  );
+}
+
+function Host({ row }: { row: Row }) {
+  const id = row["taskmanager-id"];
+  if (!id || id === "(unassigned)") return <span class="muted">not assigned</span>;
+  return (
+    <a href={link.taskManager(id, "log")} title={`Log of ${id}`}>
+      {row.endpoint}
+    </a>
+  );
+}

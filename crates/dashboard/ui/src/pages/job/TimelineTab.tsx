@@ -1,0 +1,71 @@
+import { useState } from "preact/hooks";
+import { api } from "../../api/client";
+import type { Job, SubtaskTimes } from "../../api/types";
+import { Card } from "../../components/Card";
+import { Empty, ErrorNotice, Loading } from "../../components/Notice";
+import { duration } from "../../lib/format";
+import { EXECUTION_ORDER, isTerminal } from "../../lib/states";
+import { ticks } from "../../lib/timeline";
+import { orderedVertices } from "../../lib/vertices";
+import { usePoll } from "../../live/poll";
+import { TimelineRow } from "./TimelineRow";
+
+const TICKS = 6;
+
+/** When each subtask was in which state, on one scale for the whole job. */
+export function TimelineTab({ job }: { job: Job }) {
+  const { vertices } = orderedVertices(job);
+  const over = isTerminal(job.state);
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
+  const { data, error } = usePoll<SubtaskTimes[]>(
+    `timeline/${job.jid}/${over}`,
+    (signal) => Promise.all(vertices.map((vertex) => api.subtaskTimes(job.jid, vertex.id, signal))),
+    { until: () => over },
+  );
+  if (!data) return error ? <ErrorNotice title="The timeline cannot be shown" error={error} /> : <Loading label="Loading the timeline" />;
+  const begin = job["start-time"];
+  const end = Math.max(begin + 1, job["end-time"] > 0 ? job["end-time"] : job.now);
+  const scale = { begin, end };
+  if (data.every((vertex) => vertex.subtasks.length === 0)) {
+    return (
+      <Card>
+        <Empty title="No subtask has started yet" />
+      </Card>
+    );
+  }
+  const toggle = (id: string) => {
+    const next = new Set(open);
+    if (!next.delete(id)) next.add(id);
+    setOpen(next);
+  };
+  return (
+    <Card title="Timeline" actions={<Legend />}>
+      <div class="timeline">
+        <div class="timeline-axis" aria-hidden="true">
+          {ticks(end - begin, TICKS).map((at) => (
+            <span key={at} style={{ left: `${(at / (end - begin)) * 100}%` }}>
+              {at === 0 ? "start" : `+${duration(at)}`}
+            </span>
+          ))}
+        </div>
+        {vertices.map((vertex, i) => {
+          const times = data[i];
+          if (!times) return null;
+          return <TimelineRow key={vertex.id} name={vertex.name} subtasks={times.subtasks} scale={scale} open={open.has(vertex.id)} onToggle={() => toggle(vertex.id)} />;
+        })}
+      </div>
+    </Card>
+  );
+}
+
+function Legend() {
+  return (
+    <span class="timeline-legend" aria-hidden="true">
+      {EXECUTION_ORDER.filter((state) => ["SCHEDULED", "DEPLOYING", "INITIALIZING", "RUNNING"].includes(state)).map((state) => (
+        <span key={state} class={`key span-${state.toLowerCase()}`}>
+          {state.toLowerCase()}
+        </span>
+      ))}
+    </span>
+  );
+}

@@ -1,0 +1,67 @@
+import { DataTable } from "../../components/DataTable";
+import { StateChip } from "../../components/StateChip";
+import { TaskBar } from "../../components/TaskBar";
+import { Elapsed } from "../../components/Times";
+import { bytes, count, grouped } from "../../lib/format";
+import type { VertexView } from "../../lib/vertices";
+import { Load } from "./Load";
+
+interface Props {
+  views: readonly VertexView[];
+  live: boolean;
+  selected: string | null;
+  onSelect: (id: string) => void;
+}
+
+/** All vertices with their totals, in the order of the flow. */
+export function VertexTable({ views, live, selected, onSelect }: Props) {
+  const records = (key: "read-records" | "write-records", title: string) => ({
+    id: key,
+    title,
+    numeric: true,
+    value: (view: VertexView) => view.vertex.metrics[key],
+    cell: (view: VertexView) => <span title={grouped(view.vertex.metrics[key])}>{count(view.vertex.metrics[key])}</span>,
+  });
+  const size = (key: "read-bytes" | "write-bytes", title: string) => ({
+    id: key,
+    title,
+    numeric: true,
+    value: (view: VertexView) => view.vertex.metrics[key],
+    cell: (view: VertexView) => <span title={`${grouped(view.vertex.metrics[key])} bytes`}>{bytes(view.vertex.metrics[key])}</span>,
+  });
+  return (
+    <DataTable
+      label="Vertices"
+      rows={views}
+      rowKey={(view) => view.vertex.id}
+      selected={selected}
+      onRow={(view) => onSelect(view.vertex.id)}
+      columns={[
+        {
+          id: "name",
+          title: "Vertex",
+          heading: true,
+          value: (view) => view.vertex.name,
+          cell: (view) => (
+            <button type="button" class="link vertex-name" title={view.vertex.name} onClick={() => onSelect(view.vertex.id)}>
+              {view.vertex.name}
+            </button>
+          ),
+        },
+        { id: "status", title: "Status", value: (view) => view.vertex.status, cell: (view) => <StateChip state={view.vertex.status} /> },
+        { id: "subtasks", title: "Subtasks", numeric: true, hint: "Subtasks running or finished, of all", value: (view) => view.vertex.parallelism, cell: (view) => <TaskBar counts={view.vertex.tasks} /> },
+        records("read-records", "Records in"),
+        records("write-records", "Records out"),
+        size("read-bytes", "Bytes in"),
+        size("write-bytes", "Bytes out"),
+        ...(live
+          ? [
+              { id: "busy", title: "Busy", numeric: true, hint: "Share of time at work, of the busiest subtask", value: (view: VertexView) => view.busy ?? -1, cell: (view: VertexView) => <Load share={view.busy} tone="busy" label="Busy" /> },
+              { id: "bp", title: "Backpressured", numeric: true, hint: "Share of time waiting for the next vertex, of the subtask that waits most", value: (view: VertexView) => view.backpressured ?? -1, cell: (view: VertexView) => <Load share={view.backpressured} tone="backpressured" label="Backpressured" /> },
+            ]
+          : []),
+        { id: "duration", title: "Duration", numeric: true, value: (view) => view.vertex.duration, cell: (view) => <Elapsed start={view.vertex["start-time"]} end={view.vertex["end-time"]} /> },
+      ]}
+    />
+  );
+}

@@ -1,0 +1,65 @@
+import { api } from "../../api/client";
+import { Card } from "../../components/Card";
+import { JobTable } from "../../components/JobTable";
+import { Empty, ErrorNotice, Loading } from "../../components/Notice";
+import { Search } from "../../components/Search";
+import { link } from "../../lib/route";
+import { type StateGroup, inGroup } from "../../lib/states";
+import { canSubmit } from "../../live/config";
+import { current, setQuery } from "../../live/location";
+import { usePoll } from "../../live/poll";
+
+const GROUPS: { id: StateGroup; title: string }[] = [
+  { id: "all", title: "All" },
+  { id: "running", title: "Running" },
+  { id: "finished", title: "Finished" },
+  { id: "failed", title: "Failed" },
+  { id: "canceled", title: "Canceled" },
+];
+
+/** Every job the server knows; search and filter stand in the address. */
+export function JobsPage() {
+  const { data, error } = usePoll("jobs", api.jobs);
+  const { query } = current.value;
+  const group = GROUPS.find(({ id }) => id === query.get("state"))?.id ?? "all";
+  const search = query.get("q") ?? "";
+  const needle = search.trim().toLowerCase();
+  const found = (data ?? []).filter((job) => `${job.name}\n${job.jid}`.toLowerCase().includes(needle));
+  const shown = found.filter((job) => inGroup(job.state, group));
+  return (
+    <>
+      <div class="page-head">
+        <h1>Jobs</h1>
+        {canSubmit.value && (
+          <a class="button button-primary" href={link.submit()}>
+            Submit a job
+          </a>
+        )}
+      </div>
+      {error !== null && <ErrorNotice title="The jobs cannot be updated" error={error} />}
+      <Card flush>
+        <div class="toolbar">
+          <Search value={search} onInput={(value) => setQuery("q", value)} label="Search by name or id" />
+          <div class="segments" role="group" aria-label="State">
+            {GROUPS.map(({ id, title }) => (
+              <button key={id} type="button" aria-pressed={id === group} onClick={() => setQuery("state", id === "all" ? "" : id)}>
+                {title} <span class="segment-count">{found.filter((job) => inGroup(job.state, id)).length}</span>
+              </button>
+            ))}
+          </div>
+        </div>
+        {!data && !error && <Loading rows={5} label="Loading the jobs" />}
+        {data && shown.length > 0 && <JobTable label="Jobs" jobs={shown} ended />}
+        {data && shown.length === 0 && (
+          <Empty icon={data.length === 0 ? "play" : "search"} title={data.length === 0 ? "No job was submitted yet" : "No job matches"}>
+            {data.length > 0 && (
+              <button type="button" class="button" onClick={() => (location.hash = link.jobs())}>
+                Show all jobs
+              </button>
+            )}
+          </Empty>
+        )}
+      </Card>
+    </>
+  );
+}

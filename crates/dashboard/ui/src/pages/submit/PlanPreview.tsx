@@ -1,0 +1,42 @@
+import type { Plan } from "../../api/types";
+import { GraphView } from "../../components/GraphView";
+import { Empty } from "../../components/Notice";
+import { plural } from "../../lib/format";
+import { graphModel } from "../../lib/plan";
+
+const NODE = { width: 220, height: 66 };
+
+/** The graph that a program builds, before it runs. */
+export function PlanPreview({ plan }: { plan: Plan }) {
+  const model = graphModel(plan);
+  if (model.nodes.length === 0) return <Empty icon="graph" title="The program built an empty graph" />;
+  const node = (id: string) => model.nodes.find((n) => n.id === id);
+  const subtasks = model.nodes.reduce((sum, n) => sum + n.parallelism, 0);
+  const slots = Math.max(...model.nodes.map((n) => n.parallelism));
+  return (
+    <div class="plan">
+      <p class="muted">
+        {plan.name}: {plural(subtasks, "subtask")}, needs {plural(slots, "slot")}
+      </p>
+      <GraphView
+        model={model}
+        node={NODE}
+        describe={(id) => `${node(id)?.lines.map((line) => line.text).join(", then ")}, parallelism ${node(id)?.parallelism}`}
+        render={(id) => {
+          const [head, ...chained] = node(id)?.lines ?? [];
+          return (
+            <>
+              <span class="node-head" title={head?.text}>
+                <span class="node-name">{head?.text}</span>
+                <span class="node-parallelism">×{node(id)?.parallelism}</span>
+              </span>
+              <span class="node-chain" title={chained.map((line) => line.text).join("\n")}>
+                {chained.map((line) => line.text).join(" → ")}
+              </span>
+            </>
+          );
+        }}
+      />
+    </div>
+  );
+}
