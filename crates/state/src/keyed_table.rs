@@ -70,17 +70,33 @@ impl<K: Key, V> KeyedTable<K, V> {
         K: std::borrow::Borrow<Q>,
         Q: Eq,
     {
-        self.group(hash).find_mut(hash, |entry| entry.key.borrow() == key).map(|entry| &mut entry.value)
+        self.get_entry_mut(hash, key).map(|(_, value)| value)
     }
 
-    /// Adds a key that is not there yet.
+    /// As [`get_mut`](Self::get_mut), with the stored key.
     ///
     /// # Panics
     /// If the key belongs to a group of another subtask.
-    pub fn insert(&mut self, hash: u64, key: K, value: V) -> &mut V {
+    #[inline]
+    pub fn get_entry_mut<Q: ?Sized>(&mut self, hash: u64, key: &Q) -> Option<(&K, &mut V)>
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Eq,
+    {
+        self.group(hash)
+            .find_mut(hash, |entry| entry.key.borrow() == key)
+            .map(|entry| (&entry.key, &mut entry.value))
+    }
+
+    /// Adds a key that is not there yet. Returns where it is stored.
+    ///
+    /// # Panics
+    /// If the key belongs to a group of another subtask.
+    pub fn insert(&mut self, hash: u64, key: K, value: V) -> (&K, &mut V) {
         let entry =
             self.group(hash).insert_unique(hash, Entry { key, value }, |entry| stable_hash(&entry.key));
-        &mut entry.into_mut().value
+        let entry = entry.into_mut();
+        (&entry.key, &mut entry.value)
     }
 
     /// Removes everything, handing out the entries of one group after the other.
@@ -123,7 +139,9 @@ mod tests {
                 let table = &mut tables[owner.0 as usize];
                 match table.get_mut(hash, &key) {
                     Some(sum) => *sum = sum.wrapping_add(value),
-                    None => drop(table.insert(hash, key, value)),
+                    None => {
+                        table.insert(hash, key, value);
+                    }
                 }
                 let sum: &mut i64 = expected.entry(key).or_default();
                 *sum = sum.wrapping_add(value);

@@ -1,0 +1,116 @@
+//! Metrics of one subtask.
+
+use std::{
+    sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use flott_core::metrics::TaskMetrics;
+
+/// Cells that the subtask adds to, once a batch, and the reporter reads.
+#[derive(Debug)]
+pub struct TaskCounters {
+    start: Instant,
+    /// The current phase, and when it began, in microseconds after `start`.
+    phase: AtomicU8,
+    phase_began_us: AtomicU64,
+    records_in: AtomicU64,
+    records_out: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    busy_us: AtomicU64,
+    backpressured_us: AtomicU64,
+    idle_us: AtomicU64,
+}
+
+/// What a subtask spends its time with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    Busy = 0,
+    Backpressured = BACKPRESSURED,
+    Idle = IDLE,
+}
+
+const BACKPRESSURED: u8 = 1;
+const IDLE: u8 = 2;
+
+impl Default for TaskCounters {
+    fn default() -> Self {
+        Self {
+            start: now(),
+            phase: AtomicU8::new(Phase::Busy as u8),
+            phase_began_us: AtomicU64::new(0),
+            records_in: AtomicU64::default(),
+            records_out: AtomicU64::default(),
+            bytes_in: AtomicU64::default(),
+            bytes_out: AtomicU64::default(),
+            busy_us: AtomicU64::default(),
+            backpressured_us: AtomicU64::default(),
+            idle_us: AtomicU64::default(),
+        }
+    }
+}
+
+impl TaskCounters {
+    /// Counts records that came in, and the bytes that they took.
+    pub fn received(&self, records: usize, bytes: usize) {
+        self.records_in.fetch_add(records as u64, Relaxed);
+        self.bytes_in.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Counts records that went out.
+    pub fn sent(&self, records: usize) {
+        self.records_out.fetch_add(records as u64, Relaxed);
+    }
+
+    /// Counts bytes that went out.
+    pub fn sent_bytes(&self, bytes: u64) {
+        self.bytes_out.fetch_add(bytes, Relaxed);
+    }
+
+    /// Ends the current phase and begins another. Only the subtask itself calls this.
+    pub(crate) fn enter(&self, phase: Phase) -> Instant {
+        let now = now();
+        let began = self.phase_began_us.swap(self.since_start(now), Relaxed);
+        let ended = self.phase.swap(phase as u8, Relaxed);
+        self.phase_cell(ended).fetch_add(self.since_start(now) - began, Relaxed);
+        now
+    }
+
+    fn since_start(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.start).as_micros() as u64
+    }
+
+    fn phase_cell(&self, phase: u8) -> &AtomicU64 {
+        match phase {
+            BACKPRESSURED => &self.backpressured_us,
+            IDLE => &self.idle_us,
+            _ => &self.busy_us,
+        }
+    }
+
+    /// The values now, with the time of the current phase so far.
+    pub fn read(&self) -> TaskMetrics {
+        let phase = self.phase.load(Relaxed);
+        let running = self.since_start(now()).saturating_sub(self.phase_began_us.load(Relaxed));
+        let time = |of: Phase, cell: &AtomicU64| {
+            let running = if phase == of as u8 { running } else { 0 };
+            Duration::from_micros(cell.load(Relaxed) + running).as_millis() as u64
+        };
+        TaskMetrics {
+            records_in: self.records_in.load(Relaxed),
+            records_out: self.records_out.load(Relaxed),
+            bytes_in: self.bytes_in.load(Relaxed),
+            bytes_out: self.bytes_out.load(Relaxed),
+            busy_ms: time(Phase::Busy, &self.busy_us),
+            backpressured_ms: time(Phase::Backpressured, &self.backpressured_us),
+            idle_ms: time(Phase::Idle, &self.idle_us),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a subtask measures its own phases")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,69 @@
+//! Where the records of a subtask come from.
+
+mod gate;
+mod source;
+mod splits;
+
+use std::time::Instant;
+
+pub use gate::GateInput;
+pub use source::SourceInput;
+pub use splits::SplitProvider;
+
+use crate::{Result, output::Flush};
+
+/// The input of a subtask together with the chain that it feeds.
+pub trait TaskInput: Send {
+    /// Processes at most one batch.
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    fn step(&mut self) -> Result<Step>;
+
+    /// As [`Output::end`](crate::Output::end), for the chain.
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    fn end(&mut self) -> Result<()>;
+
+    /// As [`Output::flush`](crate::Output::flush), for the chain.
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    fn flush(&mut self, flush: Flush) -> Result<()>;
+
+    /// As [`Output::close`](crate::Output::close), for the chain.
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    fn close(&mut self) -> Result<bool>;
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Processed a batch; there may be more.
+    Worked,
+    /// There is nothing to do until the subtask's signal is given or this time comes.
+    Idle(Option<Instant>),
+    /// The input has ended.
+    Ended,
+}
+
+/// Hands `end`, `flush` and `close` to `self.head`.
+macro_rules! drive_head {
+    () => {
+        fn end(&mut self) -> crate::Result<()> {
+            self.head.end()
+        }
+
+        fn flush(&mut self, flush: crate::output::Flush) -> crate::Result<()> {
+            self.head.flush(flush)
+        }
+
+        fn close(&mut self) -> crate::Result<bool> {
+            self.head.close()
+        }
+    };
+}
+pub(crate) use drive_head;

@@ -1,0 +1,37 @@
+use std::sync::Arc;
+
+use flott_exchange::{GateItem, InputGate};
+
+use super::{Step, TaskInput, drive_head};
+use crate::{BoxOutput, Record, Result, TaskCounters};
+
+/// Feeds a chain with what other subtasks send.
+pub struct GateInput<T> {
+    gate: InputGate<T>,
+    counters: Arc<TaskCounters>,
+    head: BoxOutput<T>,
+}
+
+impl<T: Record> GateInput<T> {
+    /// From `gate` to `head`.
+    pub fn new(gate: InputGate<T>, counters: Arc<TaskCounters>, head: BoxOutput<T>) -> Self {
+        Self { gate, counters, head }
+    }
+}
+
+impl<T: Record> TaskInput for GateInput<T> {
+    fn step(&mut self) -> Result<Step> {
+        match self.gate.poll()? {
+            GateItem::Batch { channel, mut records, bytes } => {
+                self.counters.received(records.len(), bytes);
+                self.head.emit(&mut records)?;
+                self.gate.recycle(channel, records);
+                Ok(Step::Worked)
+            }
+            GateItem::Empty => Ok(Step::Idle(None)),
+            GateItem::Ended => Ok(Step::Ended),
+        }
+    }
+
+    drive_head!();
+}

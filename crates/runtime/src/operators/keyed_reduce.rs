@@ -1,0 +1,176 @@
+//! Aggregation by key.
+
+use flott_core::{hash::stable_hash, job_config::RuntimeMode};
+use flott_exchange::BATCH_RECORDS;
+use flott_state::KeyedTable;
+
+use super::{KeySelector, pass_on};
+use crate::{BoxOutput, OperatorContext, Output, Record, Result, scope};
+
+/// How records of one key become one value.
+pub trait Aggregation<T>: Send {
+    /// The value of a key.
+    type Value: Clone + Send;
+
+    /// The value after a key's first record.
+    fn first(&mut self, record: T) -> Self::Value;
+
+    /// Adds a further record.
+    fn add(&mut self, value: &mut Self::Value, record: T);
+}
+
+/// The accumulated record is the first one, changed by each that follows.
+pub struct Reduce<F>(pub F);
+
+impl<T: Record, F: FnMut(&mut T, T) + Send> Aggregation<T> for Reduce<F> {
+    type Value = T;
+
+    #[inline]
+    fn first(&mut self, record: T) -> T {
+        record
+    }
+
+    #[inline]
+    fn add(&mut self, value: &mut T, record: T) {
+        (self.0)(value, record);
+    }
+}
+
+/// Counts records.
+pub struct Count;
+
+impl<T> Aggregation<T> for Count {
+    type Value = u64;
+
+    #[inline]
+    fn first(&mut self, _: T) -> u64 {
+        1
+    }
+
+    #[inline]
+    fn add(&mut self, value: &mut u64, _: T) {
+        *value += 1;
+    }
+}
+
+/// What is emitted for a key.
+pub trait Emission<K, V>: Send {
+    /// The emitted record.
+    type Record: Record;
+
+    /// The record for a key and its value.
+    fn record(&self, key: &K, value: V) -> Self::Record;
+}
+
+/// Emits the value alone.
+pub struct ValueOnly;
+
+impl<K, V: Record> Emission<K, V> for ValueOnly {
+    type Record = V;
+
+    #[inline]
+    fn record(&self, _: &K, value: V) -> V {
+        value
+    }
+}
+
+/// Emits key and value.
+pub struct KeyAndValue;
+
+impl<K: Record, V: Record> Emission<K, V> for KeyAndValue {
+    type Record = (K, V);
+
+    #[inline]
+    fn record(&self, key: &K, value: V) -> (K, V) {
+        (key.clone(), value)
+    }
+}
+
+/// Aggregates the records of each key. In streaming mode each record gives its key's new value, in batch mode each key
+/// gives its final value at the end of the input.
+pub struct KeyedReduce<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::Key, A::Value>> {
+    position: u32,
+    selector: S,
+    aggregation: A,
+    emission: E,
+    values: KeyedTable<S::Key, A::Value>,
+    emits_updates: bool,
+    buffer: Vec<E::Record>,
+    next: BoxOutput<E::Record>,
+}
+
+impl<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::Key, A::Value>> KeyedReduce<T, S, A, E> {
+    /// Aggregates and hands on to `next`.
+    pub fn new(
+        context: &OperatorContext,
+        selector: S,
+        aggregation: A,
+        emission: E,
+        next: BoxOutput<E::Record>,
+    ) -> Self {
+        let task = &context.task;
+        Self {
+            position: context.position,
+            selector,
+            aggregation,
+            emission,
+            values: KeyedTable::new(task.subtask, task.parallelism, task.max_parallelism),
+            emits_updates: task.runtime_mode != RuntimeMode::Batch,
+            buffer: Vec::with_capacity(BATCH_RECORDS),
+            next,
+        }
+    }
+
+    /// Adds a record; gives its key's value if updates are emitted.
+    #[inline]
+    fn add(&mut self, record: T) {
+        let Self { selector, aggregation, emission, values, .. } = self;
+        let (hash, found) = selector.with(&record, |key| {
+            let hash = stable_hash(key);
+            (hash, values.get_entry_mut(hash, key).ok_or_else(|| key.clone()))
+        });
+        let (key, value) = match found {
+            Ok((key, value)) => {
+                aggregation.add(value, record);
+                (key, value)
+            }
+            Err(key) => values.insert(hash, key, aggregation.first(record)),
+        };
+        if self.emits_updates {
+            self.buffer.push(emission.record(key, value.clone()));
+        }
+    }
+}
+
+impl<T, S, A, E> Output<T> for KeyedReduce<T, S, A, E>
+where
+    T: Send,
+    S: KeySelector<T>,
+    A: Aggregation<T>,
+    E: Emission<S::Key, A::Value>,
+{
+    fn emit(&mut self, batch: &mut Vec<T>) -> Result<()> {
+        {
+            let _scope = scope::enter(self.position);
+            for record in batch.drain(..) {
+                self.add(record);
+            }
+        }
+        if self.emits_updates { self.next.emit(&mut self.buffer) } else { Ok(()) }
+    }
+
+    fn end(&mut self) -> Result<()> {
+        if !self.emits_updates {
+            for (key, value) in self.values.drain() {
+                self.buffer.push(self.emission.record(&key, value));
+                if self.buffer.len() >= BATCH_RECORDS {
+                    self.next.emit(&mut self.buffer)?;
+                }
+            }
+            self.next.emit(&mut self.buffer)?;
+        }
+        self.next.end()
+    }
+
+    pass_on!(flush, close);
+}

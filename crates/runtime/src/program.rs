@@ -1,0 +1,141 @@
+//! A job's dataflow in executable form, as its program has built it in this process.
+
+use std::sync::Arc;
+
+use flott_core::{ChannelId, JobGraph, SubtaskId, VertexIndex, deployment::Placement, job_config::JobConfig};
+use flott_exchange::{ChannelPeer, ChannelSender, DataPlane, InputGate};
+
+use crate::{
+    OperatorContext, Record, Result, TaskContext,
+    input::{SplitProvider, TaskInput},
+    writer::{Channels, TaskSignals},
+};
+
+/// Makes the input and chain of one subtask.
+pub type BuildTask = dyn Fn(&mut TaskBuilder) -> Result<Box<dyn TaskInput>> + Send + Sync;
+
+/// The executable form of one vertex.
+pub struct VertexProgram {
+    /// Makes a subtask of it.
+    pub build: Box<BuildTask>,
+}
+
+/// The executable form of a job.
+pub struct JobProgram {
+    /// The graph that the control plane knows.
+    pub graph: JobGraph,
+    /// For each vertex of the graph how to run it.
+    pub vertices: Vec<VertexProgram>,
+    /// The settings from which both were built.
+    pub config: JobConfig,
+}
+
+/// What the parts of one subtask are made of.
+pub struct TaskBuilder {
+    context: TaskContext,
+    operators: Vec<String>,
+    plane: DataPlane,
+    signals: Arc<TaskSignals>,
+    inputs: Vec<ChannelPeer>,
+    /// By position of the edge among the vertex' outputs.
+    outputs: Vec<Vec<ChannelPeer>>,
+    splits: Option<Box<dyn SplitProvider>>,
+}
+
+impl TaskBuilder {
+    /// Collects the surroundings of a subtask.
+    ///
+    /// # Errors
+    /// The name of a vertex for which the placement is incomplete.
+    pub fn new(
+        program: &JobProgram,
+        task: SubtaskId,
+        context: TaskContext,
+        placement: &Placement,
+        plane: DataPlane,
+        splits: Box<dyn SplitProvider>,
+    ) -> Result<Self, String> {
+        let graph = &program.graph;
+        let host_of = |vertex: VertexIndex, subtask| {
+            placement
+                .host_of(vertex, flott_core::SubtaskIndex(subtask))
+                .ok_or_else(|| format!("subtask {subtask} of \"{}\" is not placed", graph.vertex(vertex).name))
+        };
+        let mut inputs = Vec::new();
+        for (index, edge) in graph.inputs_of(task.vertex) {
+            for producer in graph.producers_of(edge, task.subtask) {
+                let channel = ChannelId {
+                    edge: index,
+                    producer: flott_core::SubtaskIndex(producer),
+                    consumer: task.subtask,
+                };
+                inputs.push(ChannelPeer { channel, host: host_of(edge.source, producer)? });
+            }
+        }
+        let mut outputs = Vec::new();
+        for (index, edge) in graph.outputs_of(task.vertex) {
+            let mut channels = Vec::new();
+            for consumer in graph.consumers_of(edge, task.subtask) {
+                let channel = ChannelId {
+                    edge: index,
+                    producer: task.subtask,
+                    consumer: flott_core::SubtaskIndex(consumer),
+                };
+                channels.push(ChannelPeer { channel, host: host_of(edge.target, consumer)? });
+            }
+            outputs.push(channels);
+        }
+        let operators =
+            graph.vertex(task.vertex).operators.iter().map(|operator| operator.name.clone()).collect();
+        Ok(Self { context, operators, plane, signals: Arc::default(), inputs, outputs, splits: Some(splits) })
+    }
+
+    /// The signals of the subtask, shared by its loop and its writers.
+    pub fn signals(&self) -> &Arc<TaskSignals> {
+        &self.signals
+    }
+
+    /// Names of the chained operators.
+    pub fn operators(&self) -> &[String] {
+        &self.operators
+    }
+
+    /// What the subtask knows of itself.
+    pub fn task(&self) -> &TaskContext {
+        &self.context
+    }
+
+    /// What the operator at a position of the chain knows of itself.
+    pub fn operator(&self, position: u32) -> OperatorContext {
+        let name = self.operators.get(position as usize).map_or("", String::as_str);
+        OperatorContext::new(self.context.clone(), name, position)
+    }
+
+    /// The channels of one of the vertex' output edges.
+    ///
+    /// # Errors
+    /// If the consumer expects another type of records.
+    pub fn channels<T: Record>(&self, output: usize) -> Result<Channels<T>> {
+        let senders = self.outputs[output]
+            .iter()
+            .map(|peer| self.plane.sender(*peer, &self.signals.wake))
+            .collect::<Result<Vec<ChannelSender<T>>, _>>()?;
+        Ok(Channels::new(senders, self.signals.clone(), self.context.counters.clone()))
+    }
+
+    /// The gate over all of the vertex' input edges.
+    ///
+    /// # Errors
+    /// If a producer has another type of records.
+    pub fn gate<T: Record>(&self) -> Result<InputGate<T>> {
+        Ok(self.plane.gate(&self.inputs, &self.signals.wake)?)
+    }
+
+    /// The way to the split queue, for the source at the head.
+    ///
+    /// # Panics
+    /// If taken twice: a chain has one head.
+    pub fn splits(&mut self) -> Box<dyn SplitProvider> {
+        self.splits.take().expect("a chain has one source")
+    }
+}

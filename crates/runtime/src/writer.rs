@@ -1,0 +1,218 @@
+//! The end of a chain that sends to other subtasks.
+
+mod distribution;
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use flott_exchange::{BATCH_RECORDS, ChannelSender};
+use tokio::{runtime::Handle, sync::Notify, task::block_in_place};
+
+pub use distribution::{Broadcast, Distribution, Forward, Hash, Rebalance};
+
+use crate::{Output, Record, Result, TaskCounters, TaskEnd, output::Flush};
+
+/// Batches that one channel may hold back for want of credit before the subtask stops within a batch. Reached only by
+/// operators that make very many records of one.
+const HELD_LIMIT: usize = 16;
+
+/// What the loop of a subtask shares with its writers.
+#[derive(Debug, Default)]
+pub struct TaskSignals {
+    /// Given when input, credit, a split or a cancellation has come.
+    pub wake: Arc<Notify>,
+    /// Batches that are held back for want of credit.
+    held: AtomicUsize,
+    canceled: AtomicBool,
+}
+
+impl TaskSignals {
+    /// Tells the subtask to stop.
+    pub fn cancel(&self) {
+        self.canceled.store(true, Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Whether the subtask was told to stop.
+    pub fn is_canceled(&self) -> bool {
+        self.canceled.load(Relaxed)
+    }
+
+    /// Whether batches wait for credit.
+    pub fn is_held_back(&self) -> bool {
+        self.held.load(Relaxed) > 0
+    }
+}
+
+/// A channel with what is to be sent into it.
+struct Channel<T> {
+    sender: ChannelSender<T>,
+    buffer: Vec<T>,
+    /// Full batches that wait for credit, oldest first.
+    held: VecDeque<Vec<T>>,
+    bytes_counted: u64,
+    closed: bool,
+}
+
+/// The channels of one edge, into which a [`Distribution`] puts records.
+pub struct Channels<T> {
+    channels: Vec<Channel<T>>,
+    /// How many records make a batch; follows the size of the records.
+    capacity: usize,
+    signals: Arc<TaskSignals>,
+    counters: Arc<TaskCounters>,
+}
+
+impl<T: Record> Channels<T> {
+    /// Over these senders, by consumer.
+    pub fn new(
+        senders: Vec<ChannelSender<T>>,
+        signals: Arc<TaskSignals>,
+        counters: Arc<TaskCounters>,
+    ) -> Self {
+        let channels = senders
+            .into_iter()
+            .map(|sender| Channel {
+                sender,
+                buffer: Vec::new(),
+                held: VecDeque::new(),
+                bytes_counted: 0,
+                closed: false,
+            })
+            .collect();
+        Self { channels, capacity: BATCH_RECORDS, signals, counters }
+    }
+
+    /// Number of consumers.
+    pub fn len(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// Whether there is nobody to send to.
+    pub fn is_empty(&self) -> bool {
+        self.channels.is_empty()
+    }
+
+    /// Puts a record into a channel, and sends the channel's batch if it is full.
+    ///
+    /// # Errors
+    /// If the channel is broken.
+    #[inline]
+    pub fn push(&mut self, channel: usize, record: T) -> Result<()> {
+        let buffer = &mut self.channels[channel].buffer;
+        buffer.push(record);
+        if buffer.len() >= self.capacity { self.send(channel) } else { Ok(()) }
+    }
+
+    /// Sends a channel's batch, or holds it back if there is no credit.
+    #[inline(never)]
+    fn send(&mut self, index: usize) -> Result<()> {
+        let channel = &mut self.channels[index];
+        if let Some(record) = channel.buffer.last() {
+            self.capacity = ChannelSender::batch_capacity(record);
+        }
+        if !channel.held.is_empty() || !channel.sender.try_send(&mut channel.buffer)? {
+            channel.held.push_back(std::mem::take(&mut channel.buffer));
+            self.signals.held.fetch_add(1, Relaxed);
+            if channel.held.len() > HELD_LIMIT {
+                return self.wait_for_credit(index);
+            }
+        }
+        // Reserved at once and to the full: growing step by step copies.
+        let channel = &mut self.channels[index];
+        channel.buffer.reserve(self.capacity);
+        self.count_bytes(index);
+        Ok(())
+    }
+
+    /// Stops this thread until a channel has room again. The runtime lends the thread's other subtasks to a further one
+    /// meanwhile, so the consumers go on.
+    #[cold]
+    fn wait_for_credit(&mut self, index: usize) -> Result<()> {
+        block_in_place(|| {
+            loop {
+                self.send_held(index)?;
+                if self.channels[index].held.len() < HELD_LIMIT / 2 {
+                    return Ok(());
+                }
+                if self.signals.is_canceled() {
+                    return Err(TaskEnd::Canceled);
+                }
+                Handle::current().block_on(self.signals.wake.notified());
+            }
+        })
+    }
+
+    fn send_held(&mut self, index: usize) -> Result<()> {
+        let channel = &mut self.channels[index];
+        while let Some(batch) = channel.held.front_mut() {
+            if !channel.sender.try_send(batch)? {
+                break;
+            }
+            channel.held.pop_front();
+            self.signals.held.fetch_sub(1, Relaxed);
+        }
+        self.count_bytes(index);
+        Ok(())
+    }
+
+    fn count_bytes(&mut self, index: usize) {
+        let channel = &mut self.channels[index];
+        let sent = channel.sender.bytes_sent();
+        if sent != channel.bytes_counted {
+            self.counters.sent_bytes(sent - channel.bytes_counted);
+            channel.bytes_counted = sent;
+        }
+    }
+}
+
+/// Sends the records of one edge.
+pub struct EdgeWriter<T, D> {
+    channels: Channels<T>,
+    distribution: D,
+}
+
+impl<T: Record, D: Distribution<T>> EdgeWriter<T, D> {
+    /// Sends into `channels` as `distribution` says.
+    pub fn new(channels: Channels<T>, distribution: D) -> Self {
+        Self { channels, distribution }
+    }
+}
+
+impl<T: Record, D: Distribution<T>> Output<T> for EdgeWriter<T, D> {
+    fn emit(&mut self, batch: &mut Vec<T>) -> Result<()> {
+        self.channels.counters.sent(batch.len());
+        self.distribution.distribute(batch, &mut self.channels)
+    }
+
+    fn end(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self, flush: Flush) -> Result<()> {
+        for index in 0..self.channels.len() {
+            self.channels.send_held(index)?;
+            if flush == Flush::All && !self.channels.channels[index].buffer.is_empty() {
+                self.channels.send(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<bool> {
+        let mut closed = true;
+        for channel in &mut self.channels.channels {
+            debug_assert!(channel.buffer.is_empty() && channel.held.is_empty(), "all batches were sent before");
+            if !channel.closed {
+                channel.closed = channel.sender.try_end()?;
+                closed &= channel.closed;
+            }
+        }
+        Ok(closed)
+    }
+}
