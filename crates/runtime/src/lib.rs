@@ -21,11 +21,9 @@ mod scope;
 mod subtask;
 
 pub use context::{OperatorContext, TaskContext};
-pub use contract::{
-    BoxError, Boundedness, ReadStatus, Sink, SinkWriter, Source, SourceReader,
-};
+pub use contract::{Boundedness, BoxError, ReadStatus, Sink, SinkWriter, Source, SourceReader};
 pub use counters::TaskCounters;
 pub use failure::{Result, TaskEnd};
-pub use flott_exchange::Record;
+pub use flott_exchange::{BATCH_RECORDS, Record};
 pub use output::{BoxOutput, Output};
 pub use program::{JobProgram, VertexProgram};

@@ -12,8 +12,8 @@ pub use flat_map::{Collector, FlatMap};
 pub use key_selector::{ByRef, ByValue, KeySelector};
 pub use keyed_reduce::{Aggregation, Count, Emission, KeyAndValue, KeyedReduce, Reduce, ValueOnly};
 pub use map::Map;
-pub(crate) use sink::sink_failure;
 pub use sink::SinkOperator;
+pub(crate) use sink::sink_failure;
 
 /// Hands `end`, `flush` and `close` on to `self.next`.
 macro_rules! pass_on {

@@ -57,9 +57,9 @@ impl TaskBuilder {
     ) -> Result<Self, String> {
         let graph = &program.graph;
         let host_of = |vertex: VertexIndex, subtask| {
-            placement
-                .host_of(vertex, flott_core::SubtaskIndex(subtask))
-                .ok_or_else(|| format!("subtask {subtask} of \"{}\" is not placed", graph.vertex(vertex).name))
+            placement.host_of(vertex, flott_core::SubtaskIndex(subtask)).ok_or_else(|| {
+                format!("subtask {subtask} of \"{}\" is not placed", graph.vertex(vertex).name)
+            })
         };
         let mut inputs = Vec::new();
         for (index, edge) in graph.inputs_of(task.vertex) {

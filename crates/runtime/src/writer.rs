@@ -207,7 +207,10 @@ impl<T: Record, D: Distribution<T>> Output<T> for EdgeWriter<T, D> {
     fn close(&mut self) -> Result<bool> {
         let mut closed = true;
         for channel in &mut self.channels.channels {
-            debug_assert!(channel.buffer.is_empty() && channel.held.is_empty(), "all batches were sent before");
+            debug_assert!(
+                channel.buffer.is_empty() && channel.held.is_empty(),
+                "all batches were sent before"
+            );
             if !channel.closed {
                 channel.closed = channel.sender.try_end()?;
                 closed &= channel.closed;

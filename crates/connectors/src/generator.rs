@@ -1,0 +1,186 @@
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use flott_runtime::{
+    BATCH_RECORDS, Boundedness, BoxError, OperatorContext, ReadStatus, Record, Source, SourceReader,
+};
+use serde::{Deserialize, Serialize};
+
+/// Splits per subtask of a bounded sequence, so that a slow subtask takes fewer.
+const SPLITS_PER_SUBTASK: u64 = 8;
+
+/// Emits `function(0)`, `function(1)`, …, spread over the subtasks.
+pub struct GeneratorSource<F> {
+    function: Arc<F>,
+    count: Option<u64>,
+    rate: Option<f64>,
+}
+
+impl<F> GeneratorSource<F> {
+    /// Emits for the first `count` numbers, or for ever.
+    pub fn new(count: Option<u64>, function: F) -> Self {
+        Self { function: Arc::new(function), count, rate: None }
+    }
+
+    /// Emits at most this many records a second, all subtasks together.
+    #[must_use]
+    pub fn rate(mut self, records_per_second: f64) -> Self {
+        self.rate = Some(records_per_second);
+        self
+    }
+}
+
+/// The numbers `next`, `next + stride`, ….
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GeneratorSplit {
+    next: u64,
+    stride: u64,
+    /// How many are left; `None` = no end.
+    remaining: Option<u64>,
+}
+
+/// Reads a [`GeneratorSource`].
+pub struct GeneratorReader<F> {
+    function: Arc<F>,
+    split: GeneratorSplit,
+    pace: Option<Pace>,
+}
+
+/// Spreads records evenly over time, counted from the reader's start, so that a pause is made up for.
+struct Pace {
+    start: Instant,
+    per_second: f64,
+    emitted: u64,
+}
+
+impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> Source for GeneratorSource<F> {
+    type Record = T;
+    type Split = GeneratorSplit;
+    type Reader = GeneratorReader<F>;
+
+    fn boundedness(&self) -> Boundedness {
+        if self.count.is_some() { Boundedness::Bounded } else { Boundedness::Unbounded }
+    }
+
+    fn enumerate(&self, context: &OperatorContext) -> Result<Vec<GeneratorSplit>, BoxError> {
+        let subtasks = u64::from(context.task.parallelism);
+        Ok(match self.count {
+            Some(count) => ranges(count, subtasks * SPLITS_PER_SUBTASK),
+            None => {
+                (0..subtasks).map(|next| GeneratorSplit { next, stride: subtasks, remaining: None }).collect()
+            }
+        })
+    }
+
+    fn reader(&self, context: &OperatorContext) -> Result<GeneratorReader<F>, BoxError> {
+        let pace = match self.rate {
+            Some(rate) if rate.is_finite() && rate > 0.0 => Some(Pace {
+                start: now(),
+                per_second: rate / f64::from(context.task.parallelism),
+                emitted: 0,
+            }),
+            Some(rate) => {
+                return Err(format!("cannot emit {rate} records a second: give a positive rate").into());
+            }
+            None => None,
+        };
+        let split = GeneratorSplit { next: 0, stride: 1, remaining: Some(0) };
+        Ok(GeneratorReader { function: self.function.clone(), split, pace })
+    }
+}
+
+/// Cuts `0..count` into at most `parts` ranges of about equal length.
+fn ranges(count: u64, parts: u64) -> Vec<GeneratorSplit> {
+    let length = count.div_ceil(parts.max(1)).max(1);
+    (0..count.div_ceil(length))
+        .map(|part| {
+            let next = part * length;
+            GeneratorSplit { next, stride: 1, remaining: Some(length.min(count - next)) }
+        })
+        .collect()
+}
+
+impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> SourceReader for GeneratorReader<F> {
+    type Record = T;
+    type Split = GeneratorSplit;
+
+    fn start(&mut self, split: GeneratorSplit) -> Result<(), BoxError> {
+        self.split = split;
+        Ok(())
+    }
+
+    fn read(&mut self, batch: &mut Vec<T>) -> Result<ReadStatus, BoxError> {
+        let mut due = BATCH_RECORDS as u64;
+        if let Some(pace) = &self.pace {
+            match pace.due(now()) {
+                Ok(count) => due = due.min(count),
+                Err(later) => return Ok(ReadStatus::WaitUntil(later)),
+            }
+        }
+        let split = &mut self.split;
+        let count = split.remaining.map_or(due, |remaining| remaining.min(due));
+        let (first, stride) = (split.next, split.stride);
+        batch.extend((0..count).map(|step| (self.function)(first + step * stride)));
+        split.next += count * stride;
+        if let Some(pace) = &mut self.pace {
+            pace.emitted += count;
+        }
+        Ok(match &mut split.remaining {
+            Some(remaining) => {
+                *remaining -= count;
+                if *remaining == 0 { ReadStatus::SplitEnded } else { ReadStatus::More }
+            }
+            None => ReadStatus::More,
+        })
+    }
+}
+
+impl Pace {
+    /// How many records are due now, or when the next one is.
+    fn due(&self, now: Instant) -> Result<u64, Instant> {
+        let should_be = ((now - self.start).as_secs_f64() * self.per_second) as u64 + 1;
+        match should_be.saturating_sub(self.emitted) {
+            0 => Err(self.start + Duration::from_secs_f64(self.emitted as f64 / self.per_second)),
+            due => Ok(due),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a rate needs the time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn ranges_cover_each_number_once(count in 0u64..10_000, parts in 1u64..100) {
+            let splits = ranges(count, parts);
+            prop_assert!(splits.len() as u64 <= parts);
+            let mut next = 0;
+            for split in splits {
+                prop_assert_eq!(split.next, next);
+                prop_assert!(split.remaining > Some(0));
+                next += split.remaining.unwrap();
+            }
+            prop_assert_eq!(next, count);
+        }
+    }
+
+    #[test]
+    fn a_pace_gives_what_is_due_and_says_when_to_come_back() {
+        let start = now();
+        let mut pace = Pace { start, per_second: 10.0, emitted: 0 };
+        assert_eq!(pace.due(start), Ok(1));
+        pace.emitted = 1;
+        assert_eq!(pace.due(start), Err(start + Duration::from_millis(100)));
+        assert_eq!(pace.due(start + Duration::from_secs(1)), Ok(10));
+    }
+}
