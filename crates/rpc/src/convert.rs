@@ -1,0 +1,14 @@
+//! Conversions between generated types and those that the rest of Flott uses.
+
+mod deployment;
+mod field;
+mod logs;
+mod order;
+mod registration;
+mod report;
+mod task;
+mod task_host;
+#[cfg(test)]
+mod tests;
+
+pub use order::order_answer_response;

@@ -1,0 +1,119 @@
+//! What is deployed: task hosts, placements, task descriptors.
+
+use flott_core::{
+    TaskManagerId,
+    deployment::{Placement, TaskDescriptor, TaskHostAddress, TaskHostSpec},
+};
+
+use super::field::{each, ensure, id, malformed, required, text};
+use crate::{Error, Problem, pb};
+
+/// Characters of a SHA-256 in hexadecimal.
+const DIGEST_DIGITS: usize = 64;
+
+impl TryFrom<pb::TaskHostSpec> for TaskHostSpec {
+    type Error = Error;
+
+    fn try_from(spec: pb::TaskHostSpec) -> Result<Self, Error> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        ensure(
+            spec.artifact.len() == DIGEST_DIGITS && spec.artifact.bytes().all(is_digit),
+            "artifact",
+            "64 lower-case hexadecimal digits",
+        )?;
+        ensure(spec.slots > 0, "slots", "at least 1")?;
+        Ok(Self {
+            job_id: id(&spec.job_id, "job_id")?,
+            job_name: spec.job_name,
+            artifact: spec.artifact,
+            arguments: spec.arguments,
+            entry: spec.entry,
+            config: serde_json::from_str(&spec.config_json)
+                .map_err(|error| Error::invalid("config_json", Problem::InvalidJson(error.to_string())))?,
+            fingerprint: spec.fingerprint,
+            secret: spec.secret.try_into().map_err(|_| malformed("secret", "32 bytes"))?,
+            slots: spec.slots,
+        })
+    }
+}
+
+impl From<TaskHostSpec> for pb::TaskHostSpec {
+    fn from(spec: TaskHostSpec) -> Self {
+        Self {
+            job_id: spec.job_id.as_bytes().to_vec(),
+            job_name: spec.job_name,
+            artifact: spec.artifact,
+            arguments: spec.arguments,
+            entry: spec.entry,
+            config_json: serde_json::to_string(&spec.config)
+                .expect("numbers, texts and maps with text keys always have a JSON form"),
+            fingerprint: spec.fingerprint,
+            secret: spec.secret.to_vec(),
+            slots: spec.slots,
+        }
+    }
+}
+
+impl TryFrom<pb::TaskHostAddress> for TaskHostAddress {
+    type Error = Error;
+
+    fn try_from(address: pb::TaskHostAddress) -> Result<Self, Error> {
+        Ok(Self {
+            task_manager_id: TaskManagerId::new(text(address.task_manager_id, "task_manager_id")?),
+            data_address: text(address.data_address, "data_address")?,
+        })
+    }
+}
+
+impl From<TaskHostAddress> for pb::TaskHostAddress {
+    fn from(address: TaskHostAddress) -> Self {
+        Self {
+            task_manager_id: address.task_manager_id.as_str().to_owned(),
+            data_address: address.data_address,
+        }
+    }
+}
+
+impl TryFrom<pb::Placement> for Placement {
+    type Error = Error;
+
+    fn try_from(placement: pb::Placement) -> Result<Self, Error> {
+        let hosts: Vec<TaskHostAddress> = each(placement.hosts, "hosts")?;
+        let vertices: Vec<Vec<u32>> = placement.vertices.into_iter().map(|vertex| vertex.hosts).collect();
+        for (index, vertex) in vertices.iter().enumerate() {
+            ensure(
+                vertex.iter().all(|&host| (host as usize) < hosts.len()),
+                &format!("vertices[{index}].hosts"),
+                "positions in hosts",
+            )?;
+        }
+        Ok(Self { hosts, vertices })
+    }
+}
+
+impl From<Placement> for pb::Placement {
+    fn from(placement: Placement) -> Self {
+        Self {
+            hosts: placement.hosts.into_iter().map(Into::into).collect(),
+            vertices: placement.vertices.into_iter().map(|hosts| pb::VertexPlacement { hosts }).collect(),
+        }
+    }
+}
+
+impl TryFrom<pb::TaskDescriptor> for TaskDescriptor {
+    type Error = Error;
+
+    fn try_from(task: pb::TaskDescriptor) -> Result<Self, Error> {
+        let (subtask, attempt) = required(task.subtask, "subtask")?;
+        Ok(Self { subtask, attempt, allocation_id: id(&task.allocation_id, "allocation_id")? })
+    }
+}
+
+impl From<TaskDescriptor> for pb::TaskDescriptor {
+    fn from(task: TaskDescriptor) -> Self {
+        Self {
+            subtask: Some((task.subtask, task.attempt).into()),
+            allocation_id: task.allocation_id.as_bytes().to_vec(),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Subtasks: their ids, states, metrics, failures and splits.
+
+use flott_control::protocol::{TaskReport, TaskState};
+use flott_core::{
+    AttemptNumber, FailureCause, FailureKind, SubtaskId, deployment::SplitAnswer, metrics::TaskMetrics,
+};
+
+use super::field::{present, required};
+use crate::{
+    EnumeratedSplits, Error, Problem, SubtaskMetrics,
+    pb::{self, split_answer::Answer},
+};
+
+impl From<pb::Subtask> for (SubtaskId, AttemptNumber) {
+    fn from(subtask: pb::Subtask) -> Self {
+        (SubtaskId::new(subtask.vertex, subtask.subtask), AttemptNumber(subtask.attempt))
+    }
+}
+
+impl From<(SubtaskId, AttemptNumber)> for pb::Subtask {
+    fn from((subtask, attempt): (SubtaskId, AttemptNumber)) -> Self {
+        Self { vertex: subtask.vertex.0, subtask: subtask.subtask.0, attempt: attempt.0 }
+    }
+}
+
+impl TryFrom<pb::FailureCause> for FailureCause {
+    type Error = Error;
+
+    fn try_from(cause: pb::FailureCause) -> Result<Self, Error> {
+        let kind = FailureKind::from_name(&cause.kind)
+            .ok_or_else(|| Error::invalid("kind", Problem::UnknownValue(format!("{:?}", cause.kind))))?;
+        Ok(Self {
+            kind,
+            message: cause.message,
+            context: cause.context,
+            operator: cause.operator,
+            location: cause.location,
+            stderr_tail: cause.stderr_tail,
+        })
+    }
+}
+
+impl From<FailureCause> for pb::FailureCause {
+    fn from(cause: FailureCause) -> Self {
+        Self {
+            kind: cause.kind.as_str().to_owned(),
+            message: cause.message,
+            context: cause.context,
+            operator: cause.operator,
+            location: cause.location,
+            stderr_tail: cause.stderr_tail,
+        }
+    }
+}
+
+impl From<pb::TaskMetrics> for TaskMetrics {
+    fn from(metrics: pb::TaskMetrics) -> Self {
+        Self {
+            records_in: metrics.records_in,
+            records_out: metrics.records_out,
+            bytes_in: metrics.bytes_in,
+            bytes_out: metrics.bytes_out,
+            busy_ms: metrics.busy_ms,
+            backpressured_ms: metrics.backpressured_ms,
+            idle_ms: metrics.idle_ms,
+        }
+    }
+}
+
+impl From<TaskMetrics> for pb::TaskMetrics {
+    fn from(metrics: TaskMetrics) -> Self {
+        Self {
+            records_in: metrics.records_in,
+            records_out: metrics.records_out,
+            bytes_in: metrics.bytes_in,
+            bytes_out: metrics.bytes_out,
+            busy_ms: metrics.busy_ms,
+            backpressured_ms: metrics.backpressured_ms,
+            idle_ms: metrics.idle_ms,
+        }
+    }
+}
+
+impl TryFrom<pb::SubtaskMetrics> for SubtaskMetrics {
+    type Error = Error;
+
+    fn try_from(metrics: pb::SubtaskMetrics) -> Result<Self, Error> {
+        let (subtask, attempt) = required(metrics.subtask, "subtask")?;
+        Ok(Self { subtask, attempt, metrics: required(metrics.metrics, "metrics")? })
+    }
+}
+
+impl From<SubtaskMetrics> for pb::SubtaskMetrics {
+    fn from(metrics: SubtaskMetrics) -> Self {
+        Self {
+            subtask: Some((metrics.subtask, metrics.attempt).into()),
+            metrics: Some(metrics.metrics.into()),
+        }
+    }
+}
+
+impl TryFrom<pb::TaskStateUpdate> for TaskReport {
+    type Error = Error;
+
+    fn try_from(update: pb::TaskStateUpdate) -> Result<Self, Error> {
+        use pb::ExecutionState as S;
+        let state = match S::try_from(update.state) {
+            Ok(S::Initializing) => TaskState::Initializing,
+            Ok(S::Running) => TaskState::Running,
+            Ok(S::Finished) => TaskState::Finished,
+            Ok(S::Canceled) => TaskState::Canceled,
+            Ok(S::Failed) => TaskState::Failed(required(update.cause, "cause")?),
+            Ok(S::Unspecified) | Err(_) => {
+                return Err(Error::invalid("state", Problem::UnknownValue(update.state.to_string())));
+            }
+        };
+        let (subtask, attempt) = required(update.subtask, "subtask")?;
+        Ok(Self { subtask, attempt, state, metrics: required(update.metrics, "metrics")? })
+    }
+}
+
+impl From<TaskReport> for pb::TaskStateUpdate {
+    fn from(report: TaskReport) -> Self {
+        use pb::ExecutionState as S;
+        let TaskReport { subtask, attempt, state, metrics } = report;
+        let (state, cause) = match state {
+            TaskState::Initializing => (S::Initializing, None),
+            TaskState::Running => (S::Running, None),
+            TaskState::Finished => (S::Finished, None),
+            TaskState::Canceled => (S::Canceled, None),
+            TaskState::Failed(cause) => (S::Failed, Some(cause.into())),
+        };
+        Self {
+            subtask: Some((subtask, attempt).into()),
+            state: state.into(),
+            cause,
+            metrics: Some(metrics.into()),
+        }
+    }
+}
+
+impl TryFrom<pb::SplitAnswer> for SplitAnswer {
+    type Error = Error;
+
+    fn try_from(answer: pb::SplitAnswer) -> Result<Self, Error> {
+        Ok(match present(answer.answer, "answer")? {
+            Answer::Enumerate(_) => Self::Enumerate,
+            Answer::Split(split) => Self::Split(split),
+            Answer::NoMoreSplits(_) => Self::NoMoreSplits,
+        })
+    }
+}
+
+impl From<SplitAnswer> for pb::SplitAnswer {
+    fn from(answer: SplitAnswer) -> Self {
+        use pb::split_answer::{Enumerate, NoMoreSplits};
+        Self {
+            answer: Some(match answer {
+                SplitAnswer::Enumerate => Answer::Enumerate(Enumerate {}),
+                SplitAnswer::Split(split) => Answer::Split(split),
+                SplitAnswer::NoMoreSplits => Answer::NoMoreSplits(NoMoreSplits {}),
+            }),
+        }
+    }
+}
+
+impl TryFrom<pb::EnumeratedSplits> for EnumeratedSplits {
+    type Error = Error;
+
+    fn try_from(splits: pb::EnumeratedSplits) -> Result<Self, Error> {
+        match splits.error {
+            Some(cause) => Ok(Err(required(Some(cause), "error")?)),
+            None => Ok(Ok(splits.splits)),
+        }
+    }
+}
+
+impl From<EnumeratedSplits> for pb::EnumeratedSplits {
+    fn from(splits: EnumeratedSplits) -> Self {
+        match splits {
+            Ok(splits) => Self { splits, error: None },
+            Err(cause) => Self { splits: Vec::new(), error: Some(cause.into()) },
+        }
+    }
+}

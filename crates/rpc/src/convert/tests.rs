@@ -1,0 +1,429 @@
+use std::fmt::Debug;
+
+use flott_control::protocol::{
+    Fence, Hardware, Order, OrderAnswer, Refusal, RegistrationAnswer, RegistrationRequest, Report,
+    SlotHolder, SlotReport, TaskManagerInfo, TaskReport, TaskState,
+};
+use flott_core::{
+    AllocationId, AttemptNumber, FailureCause, FailureKind, JobId, LeaderEpoch, RegistrationId, SubtaskId,
+    TaskManagerId,
+    deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostAddress, TaskHostSpec},
+    job_config::JobConfig,
+    metrics::TaskMetrics,
+};
+use proptest::{collection::vec, option, prelude::*};
+use prost::Message;
+
+use crate::{
+    Error, FencedOrder, Heartbeat, JobReports, LogFile, LogSelector, ProcessMetrics, ReadLog, Sender,
+    SplitRequest, SplitsReport, SubtaskMetrics, TaskHostCommand, TaskHostHello, TaskHostMessage,
+    TaskHostMetrics, TaskHostSetup, order_answer_response, pb,
+};
+
+/// Sends `value` over the wire and checks that the same arrives.
+fn round_trip<P, T>(value: T)
+where
+    T: TryFrom<P> + Clone + PartialEq + Debug,
+    T::Error: Debug,
+    P: From<T> + Message + Default,
+{
+    let bytes = P::from(value.clone()).encode_to_vec();
+    let arrived = T::try_from(P::decode(&bytes[..]).unwrap()).unwrap();
+    assert_eq!(arrived, value);
+}
+
+fn job_id() -> impl Strategy<Value = JobId> {
+    any::<[u8; 16]>().prop_map(JobId::from_bytes)
+}
+
+fn allocation_id() -> impl Strategy<Value = AllocationId> {
+    any::<[u8; 16]>().prop_map(AllocationId::from_bytes)
+}
+
+fn task_manager_id() -> impl Strategy<Value = TaskManagerId> {
+    ".{1,20}".prop_map(TaskManagerId::new)
+}
+
+fn fence() -> impl Strategy<Value = Fence> {
+    (any::<u64>(), any::<[u8; 16]>()).prop_map(|(epoch, id)| Fence {
+        epoch: LeaderEpoch(epoch),
+        registration_id: RegistrationId::from_bytes(id),
+    })
+}
+
+fn sender() -> impl Strategy<Value = Sender> {
+    (task_manager_id(), fence()).prop_map(|(task_manager_id, fence)| Sender { task_manager_id, fence })
+}
+
+fn holder() -> impl Strategy<Value = SlotHolder> {
+    (allocation_id(), job_id()).prop_map(|(allocation_id, job_id)| SlotHolder { allocation_id, job_id })
+}
+
+fn slot_report() -> impl Strategy<Value = SlotReport> {
+    (any::<u64>(), vec(option::of(holder()), 0..5)).prop_map(|(version, slots)| SlotReport { version, slots })
+}
+
+fn attempt() -> impl Strategy<Value = (SubtaskId, AttemptNumber)> {
+    any::<(u32, u32, u32)>()
+        .prop_map(|(vertex, subtask, attempt)| (SubtaskId::new(vertex, subtask), AttemptNumber(attempt)))
+}
+
+fn cause() -> impl Strategy<Value = FailureCause> {
+    let kinds = prop::sample::select(vec![
+        FailureKind::Panic,
+        FailureKind::TaskManagerLost,
+        FailureKind::TaskHostOutOfMemory,
+    ]);
+    let text = || option::of(any::<String>());
+    (kinds, any::<String>(), vec(any::<String>(), 0..3), text(), text(), text()).prop_map(
+        |(kind, message, context, operator, location, stderr_tail)| FailureCause {
+            kind,
+            message,
+            context,
+            operator,
+            location,
+            stderr_tail,
+        },
+    )
+}
+
+fn metrics() -> impl Strategy<Value = TaskMetrics> {
+    any::<[u64; 7]>().prop_map(
+        |[records_in, records_out, bytes_in, bytes_out, busy_ms, backpressured_ms, idle_ms]| TaskMetrics {
+            records_in,
+            records_out,
+            bytes_in,
+            bytes_out,
+            busy_ms,
+            backpressured_ms,
+            idle_ms,
+        },
+    )
+}
+
+fn process_metrics() -> impl Strategy<Value = ProcessMetrics> {
+    any::<(u64, u64, u64, u32)>().prop_map(|(resident_bytes, peak_resident_bytes, cpu_ms, threads)| {
+        ProcessMetrics { resident_bytes, peak_resident_bytes, cpu_ms, threads }
+    })
+}
+
+fn subtask_metrics() -> impl Strategy<Value = SubtaskMetrics> {
+    (attempt(), metrics()).prop_map(|((subtask, attempt), metrics)| SubtaskMetrics {
+        subtask,
+        attempt,
+        metrics,
+    })
+}
+
+fn task_report() -> impl Strategy<Value = TaskReport> {
+    let state = prop_oneof![
+        Just(TaskState::Initializing),
+        Just(TaskState::Running),
+        Just(TaskState::Finished),
+        Just(TaskState::Canceled),
+        cause().prop_map(TaskState::Failed),
+    ];
+    (attempt(), state, metrics()).prop_map(|((subtask, attempt), state, metrics)| TaskReport {
+        subtask,
+        attempt,
+        state,
+        metrics,
+    })
+}
+
+fn report() -> impl Strategy<Value = Report> {
+    prop_oneof![
+        (any::<u32>(), ".{1,20}").prop_map(|(attempt, data_address)| Report::HostReady {
+            attempt: AttemptNumber(attempt),
+            data_address
+        }),
+        (any::<u32>(), cause())
+            .prop_map(|(attempt, cause)| Report::HostEnded { attempt: AttemptNumber(attempt), cause }),
+        task_report().prop_map(Report::Task),
+    ]
+}
+
+fn placement() -> impl Strategy<Value = Placement> {
+    let address = (task_manager_id(), ".{1,20}")
+        .prop_map(|(task_manager_id, data_address)| TaskHostAddress { task_manager_id, data_address });
+    vec(address, 1..4).prop_flat_map(|hosts| {
+        let position = 0..u32::try_from(hosts.len()).unwrap();
+        vec(vec(position, 0..4), 0..4).prop_map(move |vertices| Placement { hosts: hosts.clone(), vertices })
+    })
+}
+
+fn tasks() -> impl Strategy<Value = Vec<TaskDescriptor>> {
+    let task = (attempt(), allocation_id()).prop_map(|((subtask, attempt), allocation_id)| TaskDescriptor {
+        subtask,
+        attempt,
+        allocation_id,
+    });
+    vec(task, 0..4)
+}
+
+fn spec() -> impl Strategy<Value = TaskHostSpec> {
+    let config = (1..100_u32, option::of(any::<String>()), any::<bool>()).prop_map(
+        |(parallelism, name, operator_chaining)| JobConfig {
+            parallelism,
+            name,
+            operator_chaining,
+            ..JobConfig::default()
+        },
+    );
+    (
+        job_id(),
+        any::<(String, String, Vec<String>, Option<String>)>(),
+        "[0-9a-f]{64}",
+        config,
+        1..9_u32,
+        any::<[u8; 32]>(),
+    )
+        .prop_map(
+            |(job_id, (job_name, fingerprint, arguments, entry), artifact, config, slots, secret)| {
+                TaskHostSpec {
+                    job_id,
+                    job_name,
+                    artifact,
+                    arguments,
+                    entry,
+                    config,
+                    fingerprint,
+                    secret,
+                    slots,
+                }
+            },
+        )
+}
+
+fn split_answer() -> impl Strategy<Value = SplitAnswer> {
+    prop_oneof![
+        Just(SplitAnswer::Enumerate),
+        Just(SplitAnswer::NoMoreSplits),
+        vec(any::<u8>(), 0..20).prop_map(SplitAnswer::Split),
+    ]
+}
+
+fn split_request() -> impl Strategy<Value = SplitRequest> {
+    (attempt(), any::<u64>()).prop_map(|((subtask, attempt), request_id)| SplitRequest {
+        subtask,
+        attempt,
+        request_id,
+    })
+}
+
+fn host_message() -> impl Strategy<Value = TaskHostMessage> {
+    let splits = prop_oneof![vec(vec(any::<u8>(), 0..9), 0..4).prop_map(Ok), cause().prop_map(Err)];
+    prop_oneof![
+        any::<(u32, String, u32)>().prop_map(|(protocol, token, pid)| TaskHostMessage::Hello(
+            TaskHostHello { protocol, token, pid }
+        )),
+        (1..=u16::MAX).prop_map(|data_port| TaskHostMessage::Listening { data_port }),
+        cause().prop_map(TaskHostMessage::Refused),
+        task_report().prop_map(TaskHostMessage::TaskState),
+        split_request().prop_map(TaskHostMessage::SplitRequest),
+        (attempt(), splits).prop_map(|((subtask, attempt), result)| TaskHostMessage::SplitsReport(
+            SplitsReport { subtask, attempt, result }
+        )),
+        vec(subtask_metrics(), 0..3).prop_map(TaskHostMessage::Metrics),
+    ]
+}
+
+fn host_command() -> impl Strategy<Value = TaskHostCommand> {
+    prop_oneof![
+        (spec(), ".{1,20}", any::<u16>()).prop_map(|(spec, bind_host, bind_port)| TaskHostCommand::Setup(
+            Box::new(TaskHostSetup { spec, bind_host, bind_port })
+        )),
+        (placement(), tasks()).prop_map(|(placement, tasks)| TaskHostCommand::Deploy {
+            placement,
+            tasks,
+            own_host: 0
+        }),
+        vec(attempt(), 0..4).prop_map(|tasks| TaskHostCommand::Cancel { tasks }),
+        (split_request(), split_answer())
+            .prop_map(|(request, answer)| TaskHostCommand::SplitResponse { request, answer }),
+        Just(TaskHostCommand::Shutdown),
+    ]
+}
+
+fn registration() -> impl Strategy<Value = RegistrationRequest> {
+    let hardware = any::<(u32, u64, u64, u64)>().prop_map(
+        |(cpu_cores, physical_memory, free_memory, managed_memory)| Hardware {
+            cpu_cores,
+            physical_memory,
+            free_memory,
+            managed_memory,
+        },
+    );
+    (task_manager_id(), any::<u64>(), ".{1,20}", ".{1,20}", hardware, slot_report()).prop_map(
+        |(task_manager_id, generation, rpc_address, data_host, hardware, slots)| RegistrationRequest {
+            task_manager_id,
+            generation,
+            info: TaskManagerInfo {
+                rpc_address,
+                data_host,
+                slots: u32::try_from(slots.slots.len()).unwrap(),
+                hardware,
+            },
+            slots,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn registrations_arrive_as_sent(request in registration(), fence in fence(), reason: String) {
+        round_trip::<pb::RegisterRequest, _>(request);
+        round_trip::<pb::RegisterResponse, _>(RegistrationAnswer::Registered { fence, heartbeat_interval_ms: 7 });
+        round_trip::<pb::RegisterResponse, _>(RegistrationAnswer::Refused { reason });
+    }
+
+    #[test]
+    fn heartbeats_arrive_as_sent(
+        sender in sender(), slots in slot_report(), process in process_metrics(), job_id in job_id(), pid: u32,
+        subtasks in vec(subtask_metrics(), 0..3),
+    ) {
+        let task_hosts = vec![TaskHostMetrics { job_id, pid, process, subtasks }];
+        round_trip::<pb::HeartbeatRequest, _>(Heartbeat { sender, slots, task_hosts, process });
+    }
+
+    #[test]
+    fn reports_arrive_as_sent(sender in sender(), job_id in job_id(), reports in vec((any::<u64>(), report()), 1..5)) {
+        round_trip::<pb::ReportRequest, _>(JobReports { sender, job_id, reports });
+    }
+
+    #[test]
+    fn talk_with_task_hosts_arrives_as_sent(message in host_message(), command in host_command()) {
+        round_trip::<pb::TaskHostMessage, _>(message);
+        round_trip::<pb::TaskHostCommand, _>(command);
+    }
+
+    #[test]
+    fn answers_to_orders_arrive_as_sent(slots in slot_report()) {
+        for answer in [
+            OrderAnswer::Accepted { slots: slots.clone() },
+            OrderAnswer::Refused { reason: Refusal::SlotOccupied, slots },
+        ] {
+            let response = order_answer_response(answer.clone()).unwrap();
+            prop_assert_eq!(OrderAnswer::try_from(response).unwrap(), answer);
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_a_conversion_panic(bytes in vec(any::<u8>(), 0..200)) {
+        let _ = pb::TaskHostMessage::decode(&bytes[..]).map(TaskHostMessage::try_from);
+        let _ = pb::TaskHostCommand::decode(&bytes[..]).map(TaskHostCommand::try_from);
+        let _ = pb::DeployTasksRequest::decode(&bytes[..]).map(FencedOrder::try_from);
+        let _ = pb::HeartbeatRequest::decode(&bytes[..]).map(Heartbeat::try_from);
+        let _ = pb::ReportRequest::decode(&bytes[..]).map(JobReports::try_from);
+    }
+}
+
+#[test]
+fn log_requests_arrive_as_sent() {
+    for file in [LogSelector::Log, LogSelector::Stdout, LogSelector::Name("taskmanager.log.1".to_owned())] {
+        round_trip::<pb::ReadLogRequest, _>(ReadLog { file: file.clone(), offset: 3, limit: None });
+        round_trip::<pb::ReadLogRequest, _>(ReadLog { file, offset: 0, limit: Some(9) });
+    }
+    round_trip::<pb::LogFile, _>(LogFile { name: "a.log".to_owned(), size: 1, modified_unix_ms: 2 });
+}
+
+fn message_of<T: Debug>(result: Result<T, Error>) -> String {
+    result.unwrap_err().to_string()
+}
+
+fn some_fence() -> Option<pb::Fence> {
+    Some(pb::Fence { epoch: 1, registration_id: vec![0; 16] })
+}
+
+#[test]
+fn missing_fields_are_named_with_their_path() {
+    let empty = pb::TaskHostMessage::default();
+    assert_eq!(message_of(TaskHostMessage::try_from(empty)), "invalid message: field message is missing");
+
+    let state = pb::task_host_message::Message::TaskState(pb::TaskStateUpdate {
+        subtask: Some(pb::Subtask::default()),
+        state: pb::ExecutionState::Failed.into(),
+        cause: None,
+        metrics: Some(pb::TaskMetrics::default()),
+    });
+    assert_eq!(
+        message_of(TaskHostMessage::try_from(pb::TaskHostMessage { message: Some(state) })),
+        "invalid message: field task_state.cause is missing"
+    );
+
+    let deploy = pb::DeployTasksRequest {
+        fence: some_fence(),
+        job_id: vec![0; 16],
+        placement: Some(pb::Placement::default()),
+        tasks: vec![
+            pb::TaskDescriptor { subtask: Some(pb::Subtask::default()), allocation_id: vec![0; 16] },
+            pb::TaskDescriptor { subtask: None, allocation_id: vec![0; 16] },
+        ],
+    };
+    assert_eq!(
+        message_of(FencedOrder::try_from(deploy)),
+        "invalid message: field tasks[1].subtask is missing"
+    );
+}
+
+#[test]
+fn fields_that_make_no_sense_are_named_with_what_is_wanted() {
+    let slot = pb::RequestSlotRequest {
+        fence: some_fence(),
+        slot: 0,
+        holder: Some(pb::SlotHolder { allocation_id: vec![1, 2], job_id: vec![0; 16] }),
+    };
+    assert_eq!(
+        message_of(FencedOrder::try_from(slot)),
+        "invalid message: field holder.allocation_id cannot parse AllocationID from \"0102\": \
+         expected 32 hexadecimal digits"
+    );
+
+    let cause = pb::FailureCause { kind: "MOOD".to_owned(), ..Default::default() };
+    assert_eq!(
+        message_of(FailureCause::try_from(cause)),
+        "invalid message: field kind has the unknown value \"MOOD\""
+    );
+
+    let update = pb::TaskStateUpdate { state: 77, ..Default::default() };
+    assert_eq!(
+        message_of(TaskReport::try_from(update)),
+        "invalid message: field state has the unknown value 77"
+    );
+
+    let placement =
+        pb::Placement { hosts: Vec::new(), vertices: vec![pb::VertexPlacement { hosts: vec![0] }] };
+    assert_eq!(
+        message_of(Placement::try_from(placement)),
+        "invalid message: field vertices[0].hosts must be positions in hosts"
+    );
+
+    let spec = pb::TaskHostSpec { artifact: "../../etc/passwd".to_owned(), slots: 1, ..Default::default() };
+    assert_eq!(
+        message_of(TaskHostSpec::try_from(spec)),
+        "invalid message: field artifact must be 64 lower-case hexadecimal digits"
+    );
+}
+
+#[test]
+fn a_task_manager_of_another_version_is_refused() {
+    let request = pb::RegisterRequest { protocol: 99, ..Default::default() };
+    assert!(message_of(RegistrationRequest::try_from(request)).contains("different versions of Flott"));
+}
+
+#[test]
+fn orders_keep_their_fence() {
+    let request = pb::KillTaskHostRequest { fence: some_fence(), job_id: vec![5; 16], attempt: 3 };
+    let order = FencedOrder::try_from(request).unwrap();
+    assert_eq!(order.fence.epoch, LeaderEpoch(1));
+    assert_eq!(
+        order.order,
+        Order::KillTaskHost { job_id: JobId::from_bytes([5; 16]), attempt: AttemptNumber(3) }
+    );
+    let request = pb::RequestSlotRequest {
+        fence: None,
+        slot: 0,
+        holder: Some(pb::SlotHolder { allocation_id: vec![0; 16], job_id: vec![0; 16] }),
+    };
+    assert_eq!(message_of(FencedOrder::try_from(request)), "invalid message: field fence is missing");
+}

@@ -1,0 +1,229 @@
+//! Messages for which the machines have no type of their own, because only shells deal in them.
+
+use flott_control::protocol::{Fence, Order, Report, SlotReport, TaskReport};
+use flott_core::{
+    AttemptNumber, FailureCause, JobId, SubtaskId, TaskManagerId,
+    deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
+    metrics::TaskMetrics,
+};
+
+/// Which TaskManager speaks, by which registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// The TaskManager.
+    pub task_manager_id: TaskManagerId,
+    /// Its registration and the leader it believes in.
+    pub fence: Fence,
+}
+
+/// An order with the right by which it is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FencedOrder {
+    /// By what right.
+    pub fence: Fence,
+    /// What to do.
+    pub order: Order,
+}
+
+/// A heartbeat of a TaskManager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Who lives.
+    pub sender: Sender,
+    /// Its slots.
+    pub slots: SlotReport,
+    /// What its task hosts do.
+    pub task_hosts: Vec<TaskHostMetrics>,
+    /// The daemon itself.
+    pub process: ProcessMetrics,
+}
+
+/// What the operating system says of a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProcessMetrics {
+    /// Bytes resident now.
+    pub resident_bytes: u64,
+    /// Most bytes ever resident.
+    pub peak_resident_bytes: u64,
+    /// CPU time used, user and system, in milliseconds.
+    pub cpu_ms: u64,
+    /// Number of threads.
+    pub threads: u32,
+}
+
+/// What one task host does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskHostMetrics {
+    /// Its job.
+    pub job_id: JobId,
+    /// Its process; 0 if it runs inside the TaskManager's.
+    pub pid: u32,
+    /// Its process.
+    pub process: ProcessMetrics,
+    /// Its subtasks.
+    pub subtasks: Vec<SubtaskMetrics>,
+}
+
+/// What one attempt of a subtask has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubtaskMetrics {
+    /// Which subtask.
+    pub subtask: SubtaskId,
+    /// Which attempt of it.
+    pub attempt: AttemptNumber,
+    /// What it has done since its start.
+    pub metrics: TaskMetrics,
+}
+
+/// What a TaskManager tells a JobMaster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobReports {
+    /// Who reports.
+    pub sender: Sender,
+    /// About which job.
+    pub job_id: JobId,
+    /// What, each with its sequence number, in order; never empty.
+    pub reports: Vec<(u64, Report)>,
+}
+
+/// A source's subtask wants a split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SplitRequest {
+    /// Which subtask.
+    pub subtask: SubtaskId,
+    /// Which attempt of it.
+    pub attempt: AttemptNumber,
+    /// Rises with each request of the attempt; a retry has the same.
+    pub request_id: u64,
+}
+
+/// The splits of a source, or why they can't be told.
+pub type EnumeratedSplits = Result<Vec<Vec<u8>>, FailureCause>;
+
+/// Splits that a subtask has enumerated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SplitsReport {
+    /// Which subtask.
+    pub subtask: SubtaskId,
+    /// Which attempt of it.
+    pub attempt: AttemptNumber,
+    /// What it found.
+    pub result: EnumeratedSplits,
+}
+
+/// What a task host tells its TaskManager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskHostMessage {
+    /// Who it is; first of all.
+    Hello(TaskHostHello),
+    /// Its graph is built and is the submitted one, and its data plane listens.
+    Listening {
+        /// TCP port of the data plane.
+        data_port: u16,
+    },
+    /// It can't run this job and ends after this.
+    Refused(FailureCause),
+    /// The state of a subtask.
+    TaskState(TaskReport),
+    /// A source's subtask wants a split.
+    SplitRequest(SplitRequest),
+    /// A source's splits.
+    SplitsReport(SplitsReport),
+    /// What its subtasks have done.
+    Metrics(Vec<SubtaskMetrics>),
+}
+
+/// How a task host introduces itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TaskHostHello {
+    /// Version of the task-host protocol that it speaks: `flott_core::sdk::PROTOCOL_VERSION`.
+    pub protocol: u32,
+    /// The token that it got from its TaskManager.
+    pub token: String,
+    /// Its process.
+    pub pid: u32,
+}
+
+impl std::fmt::Debug for TaskHostHello {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskHostHello")
+            .field("protocol", &self.protocol)
+            .field("token", &"***")
+            .field("pid", &self.pid)
+            .finish()
+    }
+}
+
+/// What a TaskManager tells its task host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskHostCommand {
+    /// Answer to the hello: what to set up.
+    Setup(Box<TaskHostSetup>),
+    /// Run subtasks.
+    Deploy {
+        /// Where all subtasks of the job are.
+        placement: Placement,
+        /// The subtasks to run.
+        tasks: Vec<TaskDescriptor>,
+        /// Position of this task host in the placement.
+        own_host: u32,
+    },
+    /// Cancel attempts, and report each when nothing of it runs any more.
+    Cancel {
+        /// Which.
+        tasks: Vec<(SubtaskId, AttemptNumber)>,
+    },
+    /// The answer to a request for a split.
+    SplitResponse {
+        /// The request.
+        request: SplitRequest,
+        /// The answer.
+        answer: SplitAnswer,
+    },
+    /// All is done: end with exit code 0.
+    Shutdown,
+}
+
+/// What a task host is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskHostSetup {
+    /// The job's side of it.
+    pub spec: TaskHostSpec,
+    /// Address on which the data plane is to listen.
+    pub bind_host: String,
+    /// Port of the data plane; 0 = any.
+    pub bind_port: u16,
+}
+
+/// A log file of a daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Name without a path.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was last written, in milliseconds since 1970.
+    pub modified_unix_ms: i64,
+}
+
+/// Which log file of a daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogSelector {
+    /// The daemon's log.
+    Log,
+    /// What the daemon and its task hosts wrote to stdout and stderr.
+    Stdout,
+    /// One of those listed.
+    Name(String),
+}
+
+/// A wish to read a log file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadLog {
+    /// Which file.
+    pub file: LogSelector,
+    /// First byte to read.
+    pub offset: u64,
+    /// Most bytes to read; `None` = to the end.
+    pub limit: Option<u64>,
+}
