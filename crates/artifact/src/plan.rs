@@ -92,6 +92,10 @@ pub struct PlannedJob {
 /// # Errors
 ///
 /// [`Error::Rejected`] with the job author's mistake, or one of the `Plan…` errors with the end of the program's output.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the deadline of a process is one of real time, and decided here"
+)]
 pub async fn plan(request: PlanRequest) -> Result<PlannedJob, Error> {
     let dir = tempfile::Builder::new()
         .prefix("flott-plan-")

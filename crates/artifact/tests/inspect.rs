@@ -1,5 +1,7 @@
 //! ELF files: this test's own binary, which carries the mark, as it is and with single bytes changed.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 use std::path::Path;
 
 use flott_artifact::{ArtifactInfo, Error, inspect};

@@ -186,7 +186,7 @@ fn is_startable(
     for segment in segments {
         let Some(dynamic) = segment.dynamic(endian, data).map_err(damaged)? else { continue };
         let is_pie = |entry: &elf::Dyn64<Endianness>| {
-            entry.d_tag(endian) == DT_FLAGS_1 && entry.d_val(endian) & u64::from(DF_1_PIE.0) != 0
+            entry.d_tag(endian) == DT_FLAGS_1 && entry.d_val(endian) & DF_1_PIE.0 != 0
         };
         if dynamic.iter().any(is_pie) {
             return Ok(true);

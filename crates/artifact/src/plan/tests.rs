@@ -36,9 +36,9 @@ impl Script {
         self.dir.path().join("tmp")
     }
 
-    /// Plans, and checks that nothing is left behind.
+    /// Plans, and checks that it does not take long and that nothing is left behind.
     async fn plan_with(&self, request: PlanRequest) -> Result<PlannedJob, Error> {
-        let result = plan(request).await;
+        let result = timeout(Duration::from_secs(10), plan(request)).await.expect("a program of no length");
         self.assert_nothing_left();
         result
     }
@@ -175,9 +175,7 @@ async fn endless_program_and_its_children_are_killed() {
     let script = Script::new("echo 'still loading' >&2; sleep 1000 & setsid sleep 1000 & sleep 1000");
     let mut request = script.request();
     request.timeout = Duration::from_millis(300);
-    let started = std::time::Instant::now();
     let error = script.plan_with(request).await.unwrap_err();
-    assert!(started.elapsed() < Duration::from_secs(5));
     let text = error.to_string();
     assert!(matches!(error, Error::PlanTimeout { .. }), "{text}");
     assert!(text.contains("within 0.3 s"), "{text}");
@@ -189,9 +187,7 @@ async fn children_that_outlive_the_program_are_killed() {
     // They hold its stdout and stderr open, too.
     let plan = json!({"protocol": 1, "job_graph": graph(), "entry": null, "error": null});
     let script = Script::new(&format!("sleep 1000 & setsid sleep 1000 &\n{}", writes_plan(&plan)));
-    let started = std::time::Instant::now();
     script.plan().await.unwrap();
-    assert!(started.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
