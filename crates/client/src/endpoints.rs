@@ -1,0 +1,11 @@
+//! The calls, by what they are about.
+
+mod cluster;
+mod jars;
+mod jobs;
+
+use serde::Deserialize;
+
+/// An answer that says nothing but that it was done.
+#[derive(Deserialize)]
+struct Done {}
