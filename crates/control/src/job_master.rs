@@ -3,18 +3,30 @@
 mod effect;
 mod event;
 mod execution_graph;
+mod lifecycle;
+mod reports;
+mod slot_pool;
+mod split_queue;
+mod splits;
 mod state;
+#[cfg(test)]
+mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use flott_core::{
-    JobGraph, JobId, JobStatus, MonoTime, RegistrationId, TaskManagerId, deployment::TaskHostSpec,
+    JobGraph, JobId, JobStatus, MonoTime, RegistrationId, SubtaskId, TaskManagerId, VertexIndex,
+    deployment::{Placement, TaskHostSpec},
 };
 
 pub use effect::Effect;
 pub use event::{Event, GrantedSlot};
 pub use execution_graph::{Execution, FailureRecord, Location};
 pub use state::{JobState, Outcome};
+
+use execution_graph::ExecutionGraph;
+use slot_pool::SlotPool;
+use split_queue::{SplitQueue, SplitRequest};
 
 /// How long a JobMaster waits for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,31 +59,99 @@ pub struct JobMaster {
     spec: TaskHostSpec,
     config: JobMasterConfig,
     state: JobState,
+    status_times: Vec<(JobStatus, MonoTime)>,
+    executions: ExecutionGraph,
+    pool: SlotPool,
+    /// Where its subtasks were deployed; empty before.
+    placement: Placement,
+    splits: BTreeMap<VertexIndex, SplitQueue>,
+    /// Root first.
+    failures: Vec<FailureRecord>,
+    /// What the ResourceManager last said: total, free, TaskManagers.
+    cluster: Option<(u32, u32, u32)>,
 }
 
 impl JobMaster {
+    /// Most failures that are kept of a job.
+    pub const MAX_FAILURES: usize = 17;
+
     /// A job that waits for [`Event::Started`]. `spec` says what its task hosts run; its `slots` are set for each.
     pub fn new(graph: Arc<JobGraph>, spec: TaskHostSpec, config: JobMasterConfig, now: MonoTime) -> Self {
-        let _ = now;
-        Self { graph, spec, config, state: JobState::Created }
+        let sources = graph.vertices.iter().enumerate().filter(|(_, vertex)| vertex.is_source);
+        Self {
+            splits: sources.map(|(index, _)| (VertexIndex(index as u32), SplitQueue::new())).collect(),
+            executions: ExecutionGraph::new(&graph, now),
+            graph,
+            spec,
+            config,
+            state: JobState::Created,
+            status_times: vec![(JobState::Created.status(), now)],
+            pool: SlotPool::default(),
+            placement: Placement::default(),
+            failures: Vec::new(),
+            cluster: None,
+        }
     }
 
     /// Takes in an event and returns what is to be done, in this order.
     pub fn handle(&mut self, event: Event, now: MonoTime) -> Vec<Effect> {
-        let _ = (event, now, &self.config);
-        Vec::new()
+        let mut out = Vec::new();
+        match event {
+            Event::Started => self.start(now, &mut out),
+            Event::CancelRequested => self.cancel(now, &mut out),
+            Event::SlotGranted(slot) => self.take_slot(slot, now, &mut out),
+            Event::SlotsReported { total, free, task_managers } => {
+                self.cluster = Some((total, free, task_managers));
+            }
+            Event::TaskManagerLost { task_manager_id, registration_id, cause } => {
+                self.task_manager_lost(&task_manager_id, registration_id, cause, now, &mut out);
+            }
+            Event::TaskManagerReregistered { task_manager_id, fence } => {
+                if let Some(held) = self.pool.task_managers.get_mut(&task_manager_id) {
+                    held.fence = fence;
+                    self.repeat_orders(&task_manager_id, &mut out);
+                }
+            }
+            Event::OrderRefused { task_manager_id, registration_id, order, reason } => {
+                self.order_refused(&task_manager_id, registration_id, order, reason, now, &mut out);
+            }
+            Event::Reported { task_manager_id, registration_id, sequence, report } => {
+                self.reported(&task_manager_id, registration_id, sequence, report, now, &mut out);
+            }
+            Event::MetricsReported { tasks } => {
+                for (subtask, attempt, metrics) in tasks {
+                    self.executions.take_metrics(subtask, attempt, metrics);
+                }
+            }
+            Event::SplitRequested { subtask, attempt, request_id } => {
+                let request = SplitRequest { subtask: subtask.subtask, attempt, request_id };
+                self.split_requested(subtask.vertex, request, &mut out);
+            }
+            Event::SplitsEnumerated { subtask, attempt, result } => {
+                self.splits_enumerated(subtask, attempt, result, now, &mut out);
+            }
+            Event::TimerFired => self.timer_fired(now, &mut out),
+        }
+        out
     }
 
     /// When [`Event::TimerFired`] is wanted next.
     pub fn next_wakeup(&self) -> Option<MonoTime> {
-        None
+        match self.state {
+            JobState::WaitingForSlots { deadline } | JobState::StartingTaskHosts { deadline } => {
+                Some(deadline)
+            }
+            JobState::Running { deploy_deadline } if self.is_deploying() => Some(deploy_deadline),
+            JobState::Canceling { kill_at } | JobState::Failing { kill_at, .. } => Some(kill_at),
+            JobState::Created | JobState::Running { .. } | JobState::Terminal(_) => None,
+        }
     }
 
-    /// Whether messages of this registration of a TaskManager are to be let in. If not, the sender is told
+    /// Whether messages of this registration of a TaskManager are taken in. If not, the sender is told
     /// `UnknownRegistration`.
     pub fn admits(&self, task_manager_id: &TaskManagerId, registration_id: RegistrationId) -> bool {
-        let _ = (task_manager_id, registration_id);
-        false
+        let held = self.pool.task_managers.get(task_manager_id);
+        held.is_some_and(|held| held.fence.registration_id == registration_id)
     }
 
     /// The job.
@@ -104,19 +184,30 @@ impl JobMaster {
 
     /// When the job first had each status, in the order in which it had them.
     pub fn status_times(&self) -> &[(JobStatus, MonoTime)] {
-        &[]
+        &self.status_times
     }
 
     /// The executions of all subtasks: vertices in the graph's order, in each its subtasks in order.
     pub fn executions(&self) -> impl Iterator<Item = &Execution> {
-        std::iter::empty()
+        self.executions.all().iter()
     }
 
     /// The root failure first, then those that came with it, at most [`MAX_FAILURES`](Self::MAX_FAILURES).
     pub fn failures(&self) -> &[FailureRecord] {
-        &[]
+        &self.failures
     }
 
-    /// Most failures that are kept of a job.
-    pub const MAX_FAILURES: usize = 17;
+    /// The TaskManagers on which the job holds slots, and how many on each.
+    pub fn held_slots(&self) -> impl Iterator<Item = (&TaskManagerId, usize)> {
+        self.pool.task_managers.iter().map(|(id, held)| (id, held.slots.len()))
+    }
+
+    fn is_deploying(&self) -> bool {
+        self.executions.count(flott_core::ExecutionState::Deploying) > 0
+    }
+
+    fn task_name(&self, subtask: SubtaskId) -> String {
+        let vertex = self.graph.vertex(subtask.vertex);
+        format!("{} ({}/{})", vertex.name, subtask.subtask.0 + 1, vertex.parallelism)
+    }
 }

@@ -1,16 +1,31 @@
 //! The machine of a TaskManager: its registration, its slots, and the task hosts of the jobs that hold them.
+//!
+//! It obeys the highest leader that it has seen, and of that one only orders for its current registration. It keeps
+//! running what it runs when the leader is gone: the next leader decides, by freeing the slots that it does not know.
+//! A slot is free only when nothing of its holder runs in it any more.
 
 mod effect;
 mod event;
+mod job;
+mod orders;
+mod outbox;
+mod registration;
+mod slots;
+#[cfg(test)]
+mod tests;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use flott_core::{LeaderEpoch, MonoTime, TaskManagerId};
+use flott_core::{AttemptNumber, FailureCause, JobId, LeaderEpoch, MonoTime, RegistrationId, TaskManagerId};
 
 pub use effect::{Effect, HostCommand};
 pub use event::Event;
+pub use job::HostState;
+pub use registration::Registration;
 
-use crate::protocol::{Fence, SlotReport, TaskManagerInfo};
+use crate::protocol::{OrderAnswer, Report, ReportAnswer, SlotReport, TaskManagerInfo, TaskReport};
+use job::LocalJob;
+use slots::Slots;
 
 /// Settings of a TaskManager.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,44 +45,10 @@ pub struct TaskManagerConfig {
     pub registration_max_backoff: Duration,
     /// How long to wait for the answer to a registration.
     pub registration_timeout: Duration,
-    /// How long to wait before a report that was not delivered is sent again.
+    /// How long to wait before reports that were not delivered are sent again.
     pub report_retry_backoff: Duration,
     /// How long a task host that has nothing more to run may take to end.
     pub release_grace: Duration,
-}
-
-/// Registration of a TaskManager with the leader.
-///
-/// ```text
-/// Disconnected → Registering → Registered
-///       ↑             │             │
-///       └─────────────┴─────────────┘     (refused, no answer, connection lost, heartbeats unanswered)
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Registration {
-    /// Waiting before the next try.
-    Disconnected {
-        /// When to try.
-        retry_at: MonoTime,
-    },
-    /// Waiting for the leader's answer.
-    Registering {
-        /// The request's generation.
-        generation: u64,
-        /// When to give up this try.
-        deadline: MonoTime,
-    },
-    /// Part of a cluster.
-    Registered {
-        /// What the leader's orders carry.
-        fence: Fence,
-        /// When to send the next heartbeat.
-        next_heartbeat: MonoTime,
-        /// How often to send one.
-        heartbeat_interval: Duration,
-        /// By when one must have been answered.
-        answer_deadline: MonoTime,
-    },
 }
 
 /// The pure core of a TaskManager.
@@ -75,23 +56,91 @@ pub enum Registration {
 pub struct TaskManager {
     config: TaskManagerConfig,
     registration: Registration,
+    highest_epoch: LeaderEpoch,
+    next_generation: u64,
+    /// How long to wait after the next failed registration.
+    backoff: Duration,
+    slots: Slots,
+    /// The jobs that hold slots here, or whose task host still runs, or of which reports are still to be delivered.
+    jobs: BTreeMap<JobId, LocalJob>,
+    next_sequence: u64,
 }
 
 impl TaskManager {
     /// One whose process has just started: nothing runs, and nobody knows it.
     pub fn new(config: TaskManagerConfig) -> Self {
-        Self { config, registration: Registration::Disconnected { retry_at: MonoTime::ZERO } }
+        Self {
+            registration: Registration::Disconnected { retry_at: MonoTime::ZERO },
+            highest_epoch: LeaderEpoch(0),
+            next_generation: config.first_generation,
+            backoff: config.registration_initial_backoff,
+            slots: Slots::new(config.info.slots),
+            jobs: BTreeMap::new(),
+            next_sequence: 0,
+            config,
+        }
     }
 
     /// Takes in an event and returns what is to be done, in this order.
     pub fn handle(&mut self, event: Event, now: MonoTime) -> Vec<Effect> {
-        let _ = (event, now, &self.config);
-        Vec::new()
+        let mut out = Vec::new();
+        match event {
+            Event::Started => self.register(now, &mut out),
+            Event::RegistrationAnswered { generation, answer } => {
+                self.registration_answered(generation, answer, now, &mut out);
+            }
+            Event::RegistrationFailed { generation } => self.registration_failed(generation, now),
+            Event::HeartbeatAnswered { registration_id, known } => {
+                self.heartbeat_answered(registration_id, known, now, &mut out);
+            }
+            Event::ConnectionLost { registration_id } => {
+                if self.registration.id() == Some(registration_id) {
+                    self.register(now, &mut out);
+                }
+            }
+            Event::OrderReceived { call, fence, order } => {
+                if let Some(answer) = self.fenced_off(fence, now, &mut out) {
+                    out.push(Effect::AnswerOrder { call, answer });
+                } else {
+                    let result = self.obey(order, &mut out);
+                    let slots = self.slots.report();
+                    let answer = match result {
+                        Ok(()) => OrderAnswer::Accepted { slots },
+                        Err(reason) => OrderAnswer::Refused { reason, slots },
+                    };
+                    out.push(Effect::AnswerOrder { call, answer });
+                }
+            }
+            Event::HostReady { job_id, attempt, data_address } => {
+                self.host_ready(job_id, attempt, data_address, &mut out);
+            }
+            Event::HostExited { job_id, attempt, cause } => {
+                self.host_exited(job_id, attempt, cause, now, &mut out);
+            }
+            Event::HostReportedTask { job_id, attempt, report } => {
+                self.host_reported_task(job_id, attempt, report, now, &mut out);
+            }
+            Event::ReportsAnswered { job_id, up_to, registration_id, answer } => {
+                self.reports_answered(job_id, up_to, registration_id, answer, &mut out);
+            }
+            Event::ReportsFailed { job_id, up_to, registration_id } => {
+                if let Some(job) = self.jobs.get_mut(&job_id) {
+                    job.outbox.failed(up_to, registration_id, now + self.config.report_retry_backoff);
+                }
+            }
+            Event::TimerFired => {
+                self.check_registration(now, &mut out);
+                self.jobs.values_mut().for_each(|job| job.outbox.wake(now));
+            }
+        }
+        self.send_reports(&mut out);
+        out
     }
 
     /// When [`Event::TimerFired`] is wanted next.
     pub fn next_wakeup(&self) -> Option<MonoTime> {
-        None
+        let retries = self.jobs.values().filter_map(|job| job.outbox.wakeup());
+        retries.chain(Some(self.registration.wakeup())).min()
     }
 
     /// Its registration.
@@ -101,11 +150,118 @@ impl TaskManager {
 
     /// The highest epoch of a leader that it has seen.
     pub fn highest_epoch(&self) -> LeaderEpoch {
-        LeaderEpoch(0)
+        self.highest_epoch
     }
 
     /// The slots as they are.
     pub fn slot_report(&self) -> SlotReport {
-        SlotReport::default()
+        self.slots.report()
+    }
+
+    /// The jobs that it has to do with, and their task hosts.
+    pub fn task_hosts(&self) -> impl Iterator<Item = (JobId, HostState)> {
+        self.jobs.iter().map(|(job_id, job)| (*job_id, job.host))
+    }
+
+    fn host_ready(
+        &mut self,
+        job_id: JobId,
+        attempt: AttemptNumber,
+        data_address: String,
+        out: &mut Vec<Effect>,
+    ) {
+        match self.jobs.get_mut(&job_id) {
+            Some(job) if job.host == HostState::Starting { attempt } => {
+                job.host = HostState::Running { attempt };
+                self.report(job_id, Report::HostReady { attempt, data_address });
+            }
+            // It became ready just when it was told to end.
+            Some(job) if job.host.attempt() >= Some(attempt) => {}
+            _ => out.push(Effect::Violation {
+                message: format!("task host {attempt} of job {job_id} is ready, but was never started"),
+            }),
+        }
+    }
+
+    fn host_exited(
+        &mut self,
+        job_id: JobId,
+        attempt: AttemptNumber,
+        cause: FailureCause,
+        now: MonoTime,
+        out: &mut Vec<Effect>,
+    ) {
+        match self.jobs.get_mut(&job_id) {
+            Some(job) if job.host.attempt() == Some(attempt) && job.host.is_alive() => {
+                job.host = HostState::Ended { attempt };
+                job.tasks.values_mut().for_each(|task| task.live = false);
+                self.report(job_id, Report::HostEnded { attempt, cause });
+                self.settle_and_tell(job_id, now, out);
+            }
+            _ => out.push(Effect::Violation {
+                message: format!("task host {attempt} of job {job_id} has ended, but did not run"),
+            }),
+        }
+    }
+
+    fn host_reported_task(
+        &mut self,
+        job_id: JobId,
+        host_attempt: AttemptNumber,
+        report: TaskReport,
+        now: MonoTime,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(job) = self.jobs.get_mut(&job_id) else { return };
+        if job.host.attempt() != Some(host_attempt) || !job.host.is_alive() {
+            return;
+        }
+        // A task host runs user code, so it may say anything; only what it can know of its tasks counts.
+        let Some(task) = job.tasks.get_mut(&report.subtask) else { return };
+        if task.attempt != report.attempt || !task.live {
+            return;
+        }
+        task.live = !report.state.is_terminal();
+        let ended = !task.live;
+        self.report(job_id, Report::Task(report));
+        if ended {
+            self.settle_and_tell(job_id, now, out);
+        }
+    }
+
+    fn reports_answered(
+        &mut self,
+        job_id: JobId,
+        up_to: u64,
+        registration_id: RegistrationId,
+        answer: ReportAnswer,
+        out: &mut Vec<Effect>,
+    ) {
+        let current = self.registration.id() == Some(registration_id);
+        let Some(job) = self.jobs.get_mut(&job_id) else { return };
+        match answer {
+            ReportAnswer::Acknowledged => job.outbox.acknowledged(up_to, registration_id),
+            ReportAnswer::UnknownJob if current => job.outbox.acknowledged(u64::MAX, registration_id),
+            ReportAnswer::UnknownRegistration if current => job.outbox.acknowledged(up_to, registration_id),
+            // Of an earlier registration: it counts for nothing, what was sent with it is sent again.
+            ReportAnswer::UnknownJob | ReportAnswer::UnknownRegistration => {}
+        }
+        self.settle(job_id, out);
+    }
+
+    fn report(&mut self, job_id: JobId, report: Report) {
+        if let Some(job) = self.jobs.get_mut(&job_id) {
+            job.outbox.push(self.next_sequence, report);
+            self.next_sequence += 1;
+        }
+    }
+
+    fn send_reports(&mut self, out: &mut Vec<Effect>) {
+        let Registration::Registered { fence, .. } = self.registration else { return };
+        for (job_id, job) in &mut self.jobs {
+            if let Some(reports) = job.outbox.next_batch(fence.registration_id) {
+                out.push(Effect::SendReports { job_id: *job_id, fence, reports });
+            }
+        }
     }
 }

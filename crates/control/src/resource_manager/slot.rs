@@ -1,5 +1,7 @@
 //! Life of a slot, as the ResourceManager sees it.
 
+use flott_core::AllocationId;
+
 use crate::protocol::SlotHolder;
 
 /// State of a slot.
@@ -9,6 +11,8 @@ use crate::protocol::SlotHolder;
 ///           │                     ↑
 ///           └→ Abandoned ─────────┘     (the job went away before the TaskManager had answered)
 /// ```
+/// A slot that its TaskManager reports as held although it was free here goes to `Freeing` too. A slot is `Free` only
+/// when its TaskManager has said that nothing runs in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotState {
     /// Nobody's.
@@ -21,4 +25,26 @@ pub enum SlotState {
     Allocated(SlotHolder),
     /// The TaskManager was asked to take it back; something of the holder may still run in it.
     Freeing(SlotHolder),
+}
+
+impl SlotState {
+    /// Who holds it, or will, or did.
+    pub const fn holder(&self) -> Option<SlotHolder> {
+        match self {
+            Self::Free => None,
+            Self::Pending(holder)
+            | Self::Abandoned(holder)
+            | Self::Allocated(holder)
+            | Self::Freeing(holder) => Some(*holder),
+        }
+    }
+
+    /// Whether it counts for what a job requires.
+    pub(super) fn serves(&self, job: flott_core::JobId) -> bool {
+        matches!(self, Self::Pending(holder) | Self::Allocated(holder) if holder.job_id == job)
+    }
+
+    pub(super) fn is_of(&self, allocation: AllocationId) -> bool {
+        self.holder().is_some_and(|holder| holder.allocation_id == allocation)
+    }
 }
