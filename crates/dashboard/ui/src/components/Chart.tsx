@@ -84,7 +84,7 @@ function options(element: HTMLElement, names: string[], format: (value: number) 
       y: { range: (_u, _min, max) => [0, Math.max(max * 1.08, 1)] },
     },
     axes: [
-      { ...axis, space: 80, values: (_u, times) => times.map(clock) },
+      { ...axis, space: 80, size: 28, values: (_u, times) => times.map(clock) },
       { ...axis, size: 56, values: (_u, values) => values.map((value) => (value === null ? "" : format(value))) },
     ],
     series: [

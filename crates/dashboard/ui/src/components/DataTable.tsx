@@ -14,6 +14,8 @@ export interface Column<T> {
   numeric?: boolean;
   /** The cell that names the row; on narrow screens it becomes its heading. */
   heading?: boolean;
+  /** A heading that is only a number: it needs its title beside it, and little width. */
+  compact?: boolean;
 }
 
 interface Props<T> {
@@ -75,7 +77,7 @@ export function DataTable<T>({ label, columns, rows, rowKey, sort: start, onRow,
                 onClick={onRow && ((event) => !isControl(event.target) && onRow(row))}
               >
                 {columns.map((column) => (
-                  <td key={column.id} class={`${column.numeric ? "num" : ""} ${column.heading ? "heading" : ""}`} data-label={column.title}>
+                  <td key={column.id} class={`${column.numeric ? "num" : ""} ${column.heading ? "heading" : ""} ${column.compact ? "compact" : ""}`} data-label={column.title}>
                     {column.cell(row)}
                   </td>
                 ))}

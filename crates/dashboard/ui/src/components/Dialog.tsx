@@ -13,12 +13,12 @@ interface Props {
 export function Dialog({ title, onClose, children, actions }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => {
-    const before = document.activeElement;
-    ref.current?.showModal();
-    ref.current?.querySelector<HTMLElement>(".dialog-actions button")?.focus();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
+    const dialog = ref.current;
+    if (!dialog) return;
+    dialog.showModal();
+    dialog.querySelector<HTMLElement>(".dialog-actions button")?.focus();
+    // Closing, not just removing, gives the focus back to where it was.
+    return () => dialog.close();
   }, []);
   return (
     <dialog

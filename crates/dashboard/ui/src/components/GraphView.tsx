@@ -20,7 +20,9 @@ interface Props {
 
 /** Below this width the graph runs from top to bottom. */
 const NARROW = 680;
-const SMALLEST = 0.45;
+const SMALLEST = 0.4;
+/** Fitting stops where text becomes too small to read; the rest is scrolled to. */
+const SMALLEST_FIT = { wide: 0.55, narrow: 0.7 };
 const STEP = 1.25;
 
 /** A laid-out graph that fits its place, can be zoomed and dragged, and is walked by Tab. */
@@ -41,7 +43,7 @@ export function GraphView({ model, node, render, describe, nodeClass, selected, 
   // Polls give equal graphs in new objects: only another shape is laid out anew.
   const shape = JSON.stringify([model.nodes.map((n) => n.id), model.edges]);
   const graph = useMemo(() => layoutGraph(model, node, narrow ? "TB" : "LR"), [shape, narrow, node.width, node.height]);
-  const fit = Math.max(SMALLEST, Math.min(1, (width - 2) / graph.width));
+  const fit = Math.max(narrow ? SMALLEST_FIT.narrow : SMALLEST_FIT.wide, Math.min(1, (width - 2) / graph.width));
   const scale = zoom ?? fit;
   const set = (next: number) => setZoom(Math.min(2, Math.max(SMALLEST, next)));
 

@@ -1,3 +1,9 @@
+/** The last `count` values; what is not known yet is null, so that a young line begins at the right. */
+export function newest(values: readonly (number | null)[], count: number): (number | null)[] {
+  const last = values.slice(-count);
+  return [...Array<null>(count - last.length).fill(null), ...last];
+}
+
 /** A line as SVG path inside a box; gaps where values are missing. Empty when there is nothing to draw. */
 export function sparkPath(values: readonly (number | null)[], width: number, height: number): string {
   if (values.length < 2) return "";

@@ -49,7 +49,7 @@ export function NodeBody({ view, node, live }: { view: VertexView | undefined; n
 
 function Flow({ name, total, size, perSecond }: { name: string; total: number; size: number; perSecond: number | null }) {
   return (
-    <span class="flow" title={`${grouped(total)} records ${name}, ${bytes(size)}`}>
+    <span class={`flow ${total === 0 && size === 0 ? "flow-none" : ""}`} title={`${grouped(total)} records ${name}, ${bytes(size)}`}>
       <span class="flow-name">{name}</span>
       <span class="flow-total">{count(total)}</span>
       <span class="flow-rate">{perSecond === null ? bytes(size) : `${rate(perSecond)}/s`}</span>

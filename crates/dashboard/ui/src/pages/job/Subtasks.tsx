@@ -77,7 +77,7 @@ export function Subtasks({ job, vertexId }: { job: Job; vertexId: string }) {
         rowKey={(row) => `${row.subtask}/${row.attempt}`}
         sort={{ by: "subtask", order: "ascending" }}
         columns={[
-          { id: "subtask", title: "Subtask", heading: true, value: (row) => row.subtask, cell: (row) => row.subtask },
+          { id: "subtask", title: "Subtask", heading: true, compact: true, value: (row) => row.subtask, cell: (row) => row.subtask },
           { id: "status", title: "Status", value: (row) => row.status, cell: (row) => <StateChip state={row.status} /> },
           { id: "attempt", title: "Attempt", numeric: true, value: (row) => row.attempt, cell: (row) => row.attempt },
           { id: "host", title: "Host", value: (row) => row.endpoint, cell: (row) => <Host row={row} /> },

@@ -11,6 +11,8 @@ import { usePoll } from "../../live/poll";
 import { TimelineRow } from "./TimelineRow";
 
 const TICKS = 6;
+/** A label that begins further right would not fit. */
+const LAST_TICK = 0.94;
 
 /** When each subtask was in which state, on one scale for the whole job. */
 export function TimelineTab({ job }: { job: Job }) {
@@ -42,11 +44,13 @@ export function TimelineTab({ job }: { job: Job }) {
     <Card title="Timeline" actions={<Legend />}>
       <div class="timeline">
         <div class="timeline-axis" aria-hidden="true">
-          {ticks(end - begin, TICKS).map((at) => (
-            <span key={at} style={{ left: `${(at / (end - begin)) * 100}%` }}>
-              {at === 0 ? "start" : `+${duration(at)}`}
-            </span>
-          ))}
+          {ticks(end - begin, TICKS)
+            .filter((at) => at / (end - begin) < LAST_TICK)
+            .map((at) => (
+              <span key={at} style={{ left: `${(at / (end - begin)) * 100}%` }}>
+                {at === 0 ? "start" : `+${duration(at).replace(/ 0 [smh]$/, "")}`}
+              </span>
+            ))}
         </div>
         {vertices.map((vertex, i) => {
           const times = data[i];

@@ -1,6 +1,10 @@
 import { Sparkline } from "../../components/Sparkline";
 import { clusterThroughput } from "../../lib/cluster";
 import { grouped, rate } from "../../lib/format";
+import { newest } from "../../lib/sparkline";
+
+/** Polls that fill the line's width. */
+const SHOWN = 120;
 
 /** Records per second that all running jobs emit now, and their course since the page was opened. */
 export function ThroughputTile({ now, partial }: { now: number | null; partial: boolean }) {
@@ -12,7 +16,7 @@ export function ThroughputTile({ now, partial }: { now: number | null; partial: 
         {now === null ? <span class="muted">measuring</span> : rate(now)}
         {now !== null && <span class="tile-of"> records/s</span>}
       </span>
-      <Sparkline values={values.slice(-120)} label="Throughput of the last minutes" />
+      <Sparkline values={newest(values, SHOWN)} label="Throughput of the last minutes" />
       {partial && <span class="tile-foot">of the newest running jobs</span>}
     </div>
   );

@@ -1,0 +1,135 @@
+// Walks through what a user does, against the mock server: cancel, submit, errors, lost connection, theme,
+// keyboard. Prints what does not hold and fails. Usage: npm run build && npm run walk
+import { spawn } from "node:child_process";
+import { chromium } from "playwright-core";
+
+const port = 8098;
+const base = `http://127.0.0.1:${port}`;
+const start = () => spawn(process.execPath, ["dev/mock.mjs"], { env: { ...process.env, PORT: String(port) }, stdio: "ignore" });
+async function up() {
+  for (let i = 0; i < 100; i++) {
+    if (await fetch(`${base}/config`).then((r) => r.ok).catch(() => false)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("the mock server does not start");
+}
+let failures = 0;
+function check(what, holds) {
+  if (!holds) failures++;
+  console.log(`${holds ? "ok  " : "FAIL"} ${what}`);
+}
+
+let server = start();
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+try {
+  await up();
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  page.setDefaultTimeout(8000);
+  let lost = false;
+  page.on("console", (m) => m.type() === "error" && !lost && !m.text().startsWith("Failed to load resource") && check(`no console error: ${m.text()}`, false));
+  page.on("pageerror", (e) => check(`no page error: ${e.stack}`, false));
+  const visible = (locator) => locator.first().waitFor().then(() => true, () => false);
+
+  await page.goto(base);
+  check("the overview lists jobs", await visible(page.getByRole("link", { name: "word-count" })));
+  check("throughput is measured", await visible(page.getByText("records/s")));
+  await page.keyboard.press("Tab");
+  check("the first Tab reaches the skip link", await page.evaluate(() => document.activeElement?.className === "skip-link"));
+  await page.keyboard.press("Enter");
+  check("the skip link leads to the content", await page.evaluate(() => document.activeElement?.id === "main" && location.hash === ""));
+
+  await page.getByRole("link", { name: "Jobs", exact: true }).click();
+  await page.getByRole("searchbox").fill("orders");
+  check("search filters and stands in the address", (await page.getByRole("row").count()) === 3 && page.url().endsWith("?q=orders"));
+  await page.getByRole("button", { name: /^Failed/ }).click();
+  check("the state filter adds to it", (await page.getByRole("row").count()) === 2);
+  await page.reload();
+  check("a reload keeps both", await visible(page.getByRole("link", { name: "orders-backfill" })) && (await page.getByRole("row").count()) === 2);
+  await page.getByRole("link", { name: "orders-backfill" }).click();
+  check("a failed job shows its root cause first", await visible(page.locator(".failure-headline", { hasText: 'cannot parse "1e9x"' })));
+  check("its title says so", (await page.title()).startsWith("FAILED"));
+
+  await page.goto(`${base}/#/jobs`);
+  await page.getByRole("link", { name: "word-count" }).first().click();
+  await page.getByRole("button", { name: /^count words, running/ }).focus();
+  await page.keyboard.press("Enter");
+  check("a vertex opens by keyboard", await visible(page.getByRole("table", { name: "Subtasks" })));
+  check("subtasks name their hosts", await visible(page.getByRole("link", { name: "worker-2.local:41873" })));
+  check("throughput is drawn", await visible(page.locator(".chart canvas")));
+  const before = await page.locator(".flow-total").allTextContents();
+  await page.waitForTimeout(2500);
+  check("numbers move by themselves", JSON.stringify(before) !== JSON.stringify(await page.locator(".flow-total").allTextContents()));
+
+  await page.getByRole("button", { name: "Cancel job" }).click();
+  check("canceling asks, with the harmless answer focused", await page.evaluate(() => document.activeElement?.textContent === "Keep it running"));
+  await page.keyboard.press("Escape");
+  check("Escape closes the question", (await page.getByRole("dialog").count()) === 0);
+  check("the focus returns", await page.evaluate(() => document.activeElement?.textContent === "Cancel job"));
+  await page.getByRole("button", { name: "Cancel job" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel job" }).click();
+  check("the job is canceling", await visible(page.locator(".chip-large", { hasText: "CANCELLING" })));
+  check("then canceled, without reloading", await visible(page.locator(".chip-large", { hasText: "CANCELED" })));
+
+  await page.goto(`${base}/#/submit`);
+  await page.setInputFiles("input[type=file]", { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("hello") });
+  check("a wrong file is refused with the server's words", await visible(page.getByText("it is a text file")));
+  await page.setInputFiles("input[type=file]", { name: "my-job", mimeType: "application/octet-stream", buffer: Buffer.alloc(3_000_000, 1) });
+  check("an upload opens its form", await visible(page.locator(".artifact-open", { hasText: "my-job" })));
+  check("an accepted upload clears the error", (await page.getByText("it is a text file").count()) === 0);
+  await page.getByLabel("Parallelism").fill("none");
+  await page.getByRole("button", { name: "Run" }).click();
+  check("a wrong parallelism is named", await visible(page.getByText("Give a whole number")));
+  await page.getByLabel("Parallelism").fill("3");
+  await page.getByRole("button", { name: "Show plan" }).click();
+  check("the plan is drawn", await visible(page.locator(".plan .node")));
+  await page.getByRole("button", { name: "Run" }).click();
+  check("running leads to the job", await visible(page.locator(".chip-large", { hasText: "RUNNING" })));
+  await page.goto(`${base}/#/submit`);
+  await page.getByRole("button", { name: "broken-job", exact: true }).click();
+  await page.getByRole("button", { name: "Run" }).click();
+  check("a job that cannot be planned shows all texts", await visible(page.getByText("main exited with code 2")) && await visible(page.getByText("a similar argument exists")));
+  await page.getByRole("button", { name: "Delete my-job" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "my-job", exact: true }).waitFor({ state: "detached" });
+  check("a deleted artifact is gone", true);
+
+  await page.goto(`${base}/#/jobmanager/log`);
+  await page.getByRole("combobox", { name: "Least level" }).selectOption("WARN");
+  await page.getByRole("searchbox").fill("reset by peer");
+  check("the log filters and marks", await visible(page.locator(".log mark")) && (await page.locator(".log .level-info").count()) === 0);
+  await page.getByRole("combobox", { name: "Least level" }).selectOption("");
+  await page.getByRole("searchbox").fill("");
+  const end = () => page.locator(".log-number").last().textContent();
+  const last = Number(await end());
+  await page.waitForTimeout(2600);
+  check("the log follows", Number(await end()) > last);
+  await page.locator(".log").evaluate((log) => { log.scrollTop = 0; });
+  await page.waitForTimeout(1500);
+  check("scrolling up stops following", !(await page.getByLabel("Follow").isChecked()) && (await page.locator(".log-number").first().textContent()) === "1");
+
+  await page.goto(`${base}/#/overview`);
+  await page.getByRole("link", { name: "fraud-detection" }).waitFor();
+  lost = true;
+  server.kill();
+  check("a lost connection is said once", await visible(page.getByText("Connection lost, retrying")) && (await page.locator(".banner, .notice").count()) === 1);
+  check("what was there stays", await visible(page.getByRole("link", { name: "fraud-detection" })));
+  server = start();
+  await up();
+  await page.locator(".banner").waitFor({ state: "detached" });
+  check("and the page recovers by itself", true);
+  lost = false;
+
+  const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+  await page.getByRole("button", { name: "Use dark colors" }).click();
+  await page.reload();
+  check("the theme is remembered", (await theme()) === "dark");
+  await page.getByRole("button", { name: "Use light colors" }).click();
+  check("and can be taken back", (await theme()) === "light");
+} finally {
+  await browser.close();
+  server.kill();
+}
+process.exit(failures === 0 ? 0 : 1);

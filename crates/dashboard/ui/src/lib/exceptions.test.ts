@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { groupFailures, headline, taskOf } from "./exceptions";
+
+const entry = (timestamp: number, stacktrace: string, taskName: string | null = "map (1/2) - execution #3") => ({
+  exceptionName: "UserCodePanicked", stacktrace, timestamp, taskName, endpoint: "host:1", taskManagerId: "host:1-ab",
+});
+
+describe("headline", () => {
+  it("is the first line of a plain cause", () => {
+    expect(headline({ exceptionName: "X", stacktrace: "\ncannot parse \"a\"\noperator: map" })).toBe('cannot parse "a"');
+  });
+
+  it("is the innermost cause of a chain", () => {
+    const stacktrace = "job failed\n\tat a\nCaused by: task failed\n\tat b\nCaused by: disk full\n\tat c";
+    expect(headline({ exceptionName: "X", stacktrace })).toBe("disk full");
+  });
+
+  it("falls back to the name", () => {
+    expect(headline({ exceptionName: "TaskManagerLost", stacktrace: "" })).toBe("TaskManagerLost");
+    expect(headline({ exceptionName: "", stacktrace: " \n" })).toBe("The job failed without a message.");
+  });
+});
+
+describe("groupFailures", () => {
+  it("counts repeats of a crash loop, newest first", () => {
+    const failures = groupFailures([entry(10, "boom\nmore"), entry(30, "boom\nmore", "map (1/2) - execution #4"), entry(20, "other")]);
+    expect(failures.map((failure) => [failure.headline, failure.occurrences])).toEqual([["boom", [30, 10]], ["other", [20]]]);
+    expect(failures[0]).toMatchObject({ detail: "more", task: "map (1/2)", timestamp: 30 });
+  });
+
+  it("keeps failures of different subtasks apart", () => {
+    expect(groupFailures([entry(1, "boom", "map (1/2)"), entry(2, "boom", "map (2/2)"), entry(3, "boom", null)])).toHaveLength(3);
+  });
+
+  it("does not repeat the headline in the detail, and shows a chain whole", () => {
+    expect(groupFailures([entry(1, "boom")])[0]?.detail).toBe("");
+    expect(groupFailures([entry(1, "a\nCaused by: b\n  at x")])[0]?.detail).toBe("a\nCaused by: b\n  at x");
+  });
+});
+
+it("takes the attempt off a task", () => {
+  expect(taskOf("Source: gen (1/1) - execution #21")).toBe("Source: gen (1/1)");
+  expect(taskOf(undefined)).toBeNull();
+});

@@ -1,0 +1,16 @@
+import { describe, expect, it } from "vitest";
+import { inGroup, isTerminal, tone } from "./states";
+
+describe("states", () => {
+  it("colors every spelling of canceling alike", () => {
+    expect([tone("CANCELLING"), tone("CANCELING"), tone("CANCELED")]).toEqual(["canceled", "canceled", "canceled"]);
+    expect(tone("SOMETHING_NEW")).toBe("neutral");
+  });
+
+  it("knows which jobs are over and which run", () => {
+    expect(isTerminal("FAILING")).toBe(false);
+    expect(inGroup("RESTARTING", "running")).toBe(true);
+    expect(inGroup("FAILED", "running")).toBe(false);
+    expect(inGroup("CANCELLING", "canceled")).toBe(true);
+  });
+});
