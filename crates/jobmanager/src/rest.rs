@@ -1,0 +1,103 @@
+//! REST: the cluster over HTTP, in Flink's v1 shapes, and the dashboard on the same port.
+//!
+//! Handlers are one file each (or one small family), with the types of their answers beside them. They read published
+//! views through a [`Backend`] and decide nothing; everything that all requests share is here and in `guard` (which
+//! requests are ours to answer), `path`, `params` and `json` (what they say) and `server` (connections and limits).
+
+mod applications;
+mod backend;
+mod body;
+mod cluster;
+mod dashboard;
+mod error;
+mod guard;
+mod io_metrics;
+mod jars;
+mod job_manager;
+mod jobs;
+mod json;
+mod logs;
+mod metrics;
+mod options;
+mod params;
+mod path;
+mod range;
+mod routes;
+mod secrets;
+mod server;
+mod task_managers;
+mod throwable;
+mod vertices;
+
+#[cfg(test)]
+mod tests;
+
+use std::{io, sync::Arc};
+
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
+
+pub use options::RestOptions;
+
+use crate::{ClusterHandle, view::JobView};
+use backend::Backend;
+use error::ApiError;
+use params::PathParams;
+
+/// Most requests that are answered at a time; more get 429, but for `/health`.
+const MAX_REQUESTS: usize = 256;
+
+/// Most uploads at a time; more get 429.
+const MAX_UPLOADS: usize = 8;
+
+/// Serves REST and the dashboard until `shutdown` is cancelled and the requests under way are answered.
+///
+/// # Errors
+/// If the listener fails for good.
+pub async fn serve(
+    listener: TcpListener,
+    cluster: ClusterHandle,
+    options: RestOptions,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    server::serve(listener, routes::service(Api::new(cluster, options)), shutdown).await
+}
+
+/// What every handler has at hand.
+#[derive(Clone)]
+struct Api {
+    backend: Arc<dyn Backend>,
+    options: Arc<RestOptions>,
+    requests: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
+}
+
+impl Api {
+    fn new(backend: impl Backend, options: RestOptions) -> Self {
+        Self {
+            backend: Arc::new(backend),
+            options: Arc::new(options),
+            requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
+        }
+    }
+
+    /// The job that the path names.
+    ///
+    /// # Errors
+    /// 400 for a malformed id, 404 for an unknown one.
+    async fn job(&self, params: &PathParams) -> Result<Arc<JobView>, ApiError> {
+        let id = params.job_id()?;
+        self.backend.job(id).await?.ok_or_else(|| ApiError::job_not_found(id))
+    }
+
+    /// The job that is the application that the path names.
+    ///
+    /// # Errors
+    /// As [`job`](Self::job).
+    async fn application(&self, params: &PathParams) -> Result<Arc<JobView>, ApiError> {
+        let id = params.parse("applicationid")?;
+        let job = self.backend.job(id).await?;
+        job.ok_or_else(|| ApiError::not_found(format!("Application {id} not found")))
+    }
+}

@@ -1,0 +1,122 @@
+//! What REST needs of the cluster, so that its handlers can be tried on views made up by a test.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use flott_core::{JobId, TaskManagerId};
+use futures::{future::BoxFuture, stream::BoxStream};
+
+use crate::{
+    ClusterHandle, ConfigEntry, Error, LogFile, LogStream, RunOptions,
+    artifacts::ArtifactId,
+    view::{
+        ArtifactView, ClusterOverview, JobView, LogFileView, PlanView, ProcessMetrics, TaskManagerView,
+    },
+};
+
+/// A future that borrows the backend.
+pub(crate) type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
+/// The pieces of an upload as they come.
+pub(crate) type UploadStream<'a> = BoxStream<'a, Result<Bytes, Box<dyn std::error::Error + Send + Sync>>>;
+
+/// A process whose logs can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Daemon {
+    /// This JobManager.
+    JobManager,
+    /// A TaskManager.
+    TaskManager(TaskManagerId),
+}
+
+/// The methods of [`ClusterHandle`], which says what each does.
+pub(crate) trait Backend: Send + Sync + 'static {
+    fn overview(&self) -> Answer<'_, ClusterOverview>;
+    fn jobs(&self) -> Answer<'_, Vec<Arc<JobView>>>;
+    fn job(&self, id: JobId) -> Answer<'_, Option<Arc<JobView>>>;
+    fn cancel(&self, id: JobId) -> Answer<'_, ()>;
+    fn artifacts(&self) -> Answer<'_, Vec<ArtifactView>>;
+    fn upload<'a>(&'a self, name: &'a str, body: UploadStream<'a>) -> Answer<'a, ArtifactView>;
+    fn delete_artifact<'a>(&'a self, id: &'a ArtifactId) -> Answer<'a, ()>;
+    fn plan<'a>(&'a self, id: &'a ArtifactId, options: RunOptions) -> Answer<'a, PlanView>;
+    fn run<'a>(&'a self, id: &'a ArtifactId, options: RunOptions) -> Answer<'a, JobId>;
+    fn task_managers(&self) -> Answer<'_, Vec<Arc<TaskManagerView>>>;
+    fn task_manager<'a>(&'a self, id: &'a TaskManagerId) -> Answer<'a, Option<Arc<TaskManagerView>>>;
+    fn logs<'a>(&'a self, of: &'a Daemon) -> Answer<'a, Vec<LogFileView>>;
+    fn log<'a>(&'a self, of: &'a Daemon, file: LogFile, offset: u64, limit: Option<u64>) -> Answer<'a, LogStream>;
+    fn config_entries(&self) -> &[ConfigEntry];
+    fn process(&self) -> ProcessMetrics;
+    fn shut_down(&self);
+}
+
+impl Backend for ClusterHandle {
+    fn overview(&self) -> Answer<'_, ClusterOverview> {
+        Box::pin(self.overview())
+    }
+
+    fn jobs(&self) -> Answer<'_, Vec<Arc<JobView>>> {
+        Box::pin(self.jobs())
+    }
+
+    fn job(&self, id: JobId) -> Answer<'_, Option<Arc<JobView>>> {
+        Box::pin(self.job(id))
+    }
+
+    fn cancel(&self, id: JobId) -> Answer<'_, ()> {
+        Box::pin(self.cancel(id))
+    }
+
+    fn artifacts(&self) -> Answer<'_, Vec<ArtifactView>> {
+        Box::pin(self.artifacts())
+    }
+
+    fn upload<'a>(&'a self, name: &'a str, body: UploadStream<'a>) -> Answer<'a, ArtifactView> {
+        Box::pin(self.upload(name, body))
+    }
+
+    fn delete_artifact<'a>(&'a self, id: &'a ArtifactId) -> Answer<'a, ()> {
+        Box::pin(self.delete_artifact(id))
+    }
+
+    fn plan<'a>(&'a self, id: &'a ArtifactId, options: RunOptions) -> Answer<'a, PlanView> {
+        Box::pin(self.plan(id, options))
+    }
+
+    fn run<'a>(&'a self, id: &'a ArtifactId, options: RunOptions) -> Answer<'a, JobId> {
+        Box::pin(self.run(id, options))
+    }
+
+    fn task_managers(&self) -> Answer<'_, Vec<Arc<TaskManagerView>>> {
+        Box::pin(self.task_managers())
+    }
+
+    fn task_manager<'a>(&'a self, id: &'a TaskManagerId) -> Answer<'a, Option<Arc<TaskManagerView>>> {
+        Box::pin(self.task_manager(id))
+    }
+
+    fn logs<'a>(&'a self, of: &'a Daemon) -> Answer<'a, Vec<LogFileView>> {
+        match of {
+            Daemon::JobManager => Box::pin(self.logs()),
+            Daemon::TaskManager(id) => Box::pin(self.task_manager_logs(id)),
+        }
+    }
+
+    fn log<'a>(&'a self, of: &'a Daemon, file: LogFile, offset: u64, limit: Option<u64>) -> Answer<'a, LogStream> {
+        match of {
+            Daemon::JobManager => Box::pin(self.log(file, offset, limit)),
+            Daemon::TaskManager(id) => Box::pin(self.task_manager_log(id, file, offset, limit)),
+        }
+    }
+
+    fn config_entries(&self) -> &[ConfigEntry] {
+        self.config_entries()
+    }
+
+    fn process(&self) -> ProcessMetrics {
+        self.process()
+    }
+
+    fn shut_down(&self) {
+        self.shut_down();
+    }
+}

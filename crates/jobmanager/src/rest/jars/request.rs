@@ -1,0 +1,192 @@
+//! How to run or plan an artifact: Flink's `JarRunRequestBody` and the query that says the same.
+
+use std::collections::BTreeMap;
+
+use flott_core::JobId;
+use serde::Deserialize;
+
+use crate::{
+    RunOptions,
+    rest::{error::ApiError, json::RequestBody, params::Query},
+};
+
+/// The body. What it leaves open the query may say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct JarRunRequestBody {
+    entry_class: Option<String>,
+    program_args_list: Option<Vec<String>>,
+    /// All arguments in one text, from clients of Flink 1.
+    program_args: Option<String>,
+    parallelism: Option<u32>,
+    job_id: Option<JobId>,
+    /// Means nothing without a savepoint; checked to be of its type.
+    #[serde(rename = "allowNonRestoredState")]
+    _allow_non_restored_state: Option<bool>,
+    savepoint_path: Option<String>,
+    /// Means nothing without a savepoint; checked to be one of the modes.
+    #[serde(rename = "claimMode", alias = "restoreMode")]
+    _claim_mode: Option<ClaimMode>,
+    flink_configuration: Option<BTreeMap<String, Scalar>>,
+}
+
+impl RequestBody for JarRunRequestBody {
+    const FORM: &'static str = "JarRunRequestBody";
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum ClaimMode {
+    Claim,
+    NoClaim,
+    Legacy,
+}
+
+/// A setting's value. Clients also write numbers and booleans without quotes.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a string, a number or a boolean")]
+enum Scalar {
+    Text(String),
+    Bool(bool),
+    Number(serde_json::Number),
+}
+
+impl From<Scalar> for String {
+    fn from(scalar: Scalar) -> Self {
+        match scalar {
+            Scalar::Text(text) => text,
+            Scalar::Bool(value) => value.to_string(),
+            Scalar::Number(number) => number.to_string(),
+        }
+    }
+}
+
+impl JarRunRequestBody {
+    /// The options that body and query together ask for.
+    ///
+    /// # Errors
+    /// 400 for values that are wrong or contradict each other.
+    pub(crate) fn into_options(self, query: &Query) -> Result<RunOptions, ApiError> {
+        let text = |name: &str| query.one(name).map(str::to_owned);
+        let parallelism = self.parallelism.or(query.parse("parallelism")?);
+        if parallelism == Some(0) {
+            return Err(ApiError::bad_request("The parallelism is 0: it must be at least 1."));
+        }
+        query.parse::<bool>("allowNonRestoredState")?;
+        for name in ["claimMode", "restoreMode"] {
+            if let Some(mode) = query.one(name)
+                && !["CLAIM", "NO_CLAIM", "LEGACY"].contains(&mode)
+            {
+                return Err(ApiError::query_parameter(name, mode));
+            }
+        }
+        let args_list = self.program_args_list.or_else(|| {
+            let list = query.list("programArg");
+            (!list.is_empty()).then(|| list.into_iter().map(str::to_owned).collect())
+        });
+        let args_text = self.program_args.or_else(|| text("program-args")).or_else(|| text("programArgs"));
+        Ok(RunOptions {
+            entry: non_empty(self.entry_class).or_else(|| text("entry-class")).or_else(|| text("entryClass")),
+            arguments: arguments(args_list, non_empty(args_text))?,
+            parallelism,
+            job_id: self.job_id.or(query.parse("jobId")?),
+            configuration: self
+                .flink_configuration
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(key, value)| (key, value.into()))
+                .collect(),
+            savepoint: non_empty(self.savepoint_path).or_else(|| text("savepointPath")),
+        })
+    }
+}
+
+fn non_empty(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
+/// The program's arguments, given as a list or as one text that is split as a shell would.
+fn arguments(list: Option<Vec<String>>, text: Option<String>) -> Result<Vec<String>, ApiError> {
+    let arguments = match (list, text) {
+        (Some(list), Some(_)) if !list.is_empty() => {
+            return Err(ApiError::bad_request(
+                "The program's arguments are given twice, as a list and as one text: give one of them.",
+            ));
+        }
+        (Some(list), None) => list,
+        (_, Some(text)) => shell_words::split(&text).map_err(|_| {
+            ApiError::bad_request(format!("The program's arguments have a quote that is not closed: {text}"))
+        })?,
+        (None, None) => Vec::new(),
+    };
+    match arguments.iter().find(|argument| argument.contains('\0')) {
+        Some(_) => Err(ApiError::bad_request("The program's arguments hold a NUL character, which no program can get.")),
+        None => Ok(arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Bytes;
+
+    use super::*;
+    use crate::rest::json::parse;
+
+    fn options(body: &str, query: &str) -> Result<RunOptions, ApiError> {
+        parse::<JarRunRequestBody>(&Bytes::from(body.to_owned()))?.into_options(&Query::new(query))
+    }
+
+    #[test]
+    fn the_body_says_all() {
+        let body = r#"{"entryClass": "nexmark", "programArgsList": ["--input", "a b"], "parallelism": 4,
+            "jobId": "00112233445566778899aabbccddeeff", "allowNonRestoredState": null, "savepointPath": "",
+            "claimMode": "NO_CLAIM", "flinkConfiguration": {"a": "x", "b": 2, "c": true}, "unknown": {}}"#;
+        let options = options(body, "").unwrap();
+        assert_eq!(options.entry.as_deref(), Some("nexmark"));
+        assert_eq!(options.arguments, ["--input", "a b"]);
+        assert_eq!(options.parallelism, Some(4));
+        assert_eq!(options.job_id.unwrap().to_string(), "00112233445566778899aabbccddeeff");
+        assert_eq!(options.savepoint, None);
+        let expected = [("a", "x"), ("b", "2"), ("c", "true")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        assert_eq!(options.configuration, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn the_query_says_the_same() {
+        let options =
+            options("{}", "entry-class=main&programArg=--input,x&parallelism=2&savepointPath=file:/s").unwrap();
+        assert_eq!(options.entry.as_deref(), Some("main"));
+        assert_eq!(options.arguments, ["--input", "x"]);
+        assert_eq!((options.parallelism, options.savepoint.as_deref()), (Some(2), Some("file:/s")));
+    }
+
+    #[test]
+    fn one_text_is_split_as_a_shell_does() {
+        let query = "program-args=--name+%27a+b%27+%22c%5C%22d%22+e%5C+f";
+        assert_eq!(options("", query).unwrap().arguments, ["--name", "a b", "c\"d", "e f"]);
+        let body = r#"{"programArgs": "--in 'x"}"#;
+        assert!(options(body, "").unwrap_err().to_string().contains("quote that is not closed"));
+        let twice = r#"{"programArgs": "x", "programArgsList": ["x"]}"#;
+        assert!(options(twice, "").unwrap_err().to_string().contains("given twice"));
+    }
+
+    #[test]
+    fn wrong_values_are_named() {
+        for (body, query, part) in [
+            (r#"{"parallelism": 0}"#, "", "at least 1"),
+            (r#"{"parallelism": -3}"#, "", "\"/parallelism\""),
+            (r#"{"parallelism": 99999999999}"#, "", "\"/parallelism\""),
+            (r#"{"jobId": "x"}"#, "", "cannot parse JobID"),
+            (r#"{"claimMode": "STEAL"}"#, "", "NO_CLAIM"),
+            (r#"{"flinkConfiguration": {"a": []}}"#, "", "/flinkConfiguration/a"),
+            ("{}", "parallelism=x", "(parallelism) from value \"x\""),
+            ("{}", "allowNonRestoredState=maybe", "allowNonRestoredState"),
+            ("{}", "claimMode=STEAL", "claimMode"),
+            (r#"{"programArgsList": ["a\u0000b"]}"#, "", "NUL"),
+        ] {
+            let error = options(body, query).unwrap_err();
+            assert_eq!(error.status(), 400);
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+}

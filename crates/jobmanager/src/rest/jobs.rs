@@ -1,0 +1,13 @@
+//! Everything below `/jobs`, but for vertices.
+
+pub(crate) mod accumulators;
+pub(crate) mod cancel;
+pub(crate) mod checkpoints;
+pub(crate) mod config;
+pub(crate) mod detail;
+pub(crate) mod exceptions;
+pub(crate) mod metrics;
+pub(crate) mod overview;
+pub(crate) mod plan;
+pub(crate) mod result;
+pub(crate) mod submit;

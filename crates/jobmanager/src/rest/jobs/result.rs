@@ -1,0 +1,111 @@
+//! `GET /jobs/:jobid/status` and `GET /jobs/:jobid/execution-result`: what clients poll that wait for a job.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use flott_core::{JobId, JobStatus};
+use serde::Serialize;
+
+use super::{exceptions::stacktrace, overview::duration};
+use crate::{
+    clock::unix_ms,
+    rest::{Api, error::ApiError, json::Json, params::PathParams, throwable::SerializedThrowable},
+    view::JobView,
+};
+
+/// Answer of `GET /jobs/:jobid/status`.
+#[derive(Serialize)]
+pub(crate) struct Status {
+    status: JobStatus,
+}
+
+/// Answer of `GET /jobs/:jobid/execution-result`.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ExecutionResult {
+    status: QueueStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_execution_result: Option<JobResult>,
+}
+
+#[derive(Serialize)]
+struct QueueStatus {
+    id: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct JobResult {
+    id: JobId,
+    name: String,
+    application_status: &'static str,
+    accumulator_results: BTreeMap<String, String>,
+    net_runtime: i64,
+    application_id: JobId,
+    start_time: i64,
+    end_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_cause: Option<SerializedThrowable>,
+}
+
+/// Name of the class that Java clients see for our failures.
+const FAILURE_CLASS: &str = "org.apache.flink.runtime.client.JobExecutionException";
+
+impl JobResult {
+    fn new(job: &JobView, now: i64) -> Self {
+        Self {
+            id: job.job_id,
+            name: job.graph.name.clone(),
+            application_status: match job.status {
+                JobStatus::Finished => "SUCCEEDED",
+                JobStatus::Failed => "FAILED",
+                JobStatus::Canceled => "CANCELED",
+                _ => "UNKNOWN",
+            },
+            accumulator_results: BTreeMap::new(),
+            net_runtime: duration(job, now),
+            application_id: job.job_id,
+            start_time: job.started_unix_ms,
+            end_time: job.ended_unix_ms.unwrap_or(now),
+            failure_cause: (job.status == JobStatus::Failed).then(|| failure_cause(job)),
+        }
+    }
+}
+
+fn failure_cause(job: &JobView) -> SerializedThrowable {
+    match job.exceptions.first() {
+        Some(exception) => {
+            SerializedThrowable::new(FAILURE_CLASS, &exception.cause.message, stacktrace(exception))
+        }
+        None => SerializedThrowable::new(FAILURE_CLASS, "Job execution failed.", "Job execution failed.".to_owned()),
+    }
+}
+
+/// The status of a job.
+pub(crate) async fn status(State(api): State<Api>, params: PathParams) -> Result<Json<Status>, ApiError> {
+    let id = params.job_id()?;
+    // 500, unlike everywhere else: the contract.
+    let job = api.backend.job(id).await?.ok_or_else(|| ApiError::internal(could_not_find(id)))?;
+    Ok(Json(Status { status: job.status }))
+}
+
+/// The result of a job, once it has one.
+pub(crate) async fn execution_result(
+    State(api): State<Api>,
+    params: PathParams,
+) -> Result<Json<ExecutionResult>, ApiError> {
+    let id = params.job_id()?;
+    let job = api.backend.job(id).await?.ok_or_else(|| ApiError::not_found(could_not_find(id)))?;
+    Ok(Json(if job.status.is_terminal() {
+        ExecutionResult {
+            status: QueueStatus { id: "COMPLETED" },
+            job_execution_result: Some(JobResult::new(&job, unix_ms())),
+        }
+    } else {
+        ExecutionResult { status: QueueStatus { id: "IN_PROGRESS" }, job_execution_result: None }
+    }))
+}
+
+fn could_not_find(id: JobId) -> String {
+    format!("Could not find Flink job ({id})")
+}

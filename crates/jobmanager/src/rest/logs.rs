@@ -1,0 +1,93 @@
+//! Log files of the daemons: listed, read, and tailed by byte ranges.
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::{Api, backend::Daemon, error::ApiError, json::Json, range::ByteRange};
+use crate::{LogFile, view::LogFileView};
+
+/// Flink's `LogListInfo`.
+#[derive(Serialize)]
+pub(crate) struct LogList {
+    logs: Vec<LogInfo>,
+}
+
+#[derive(Serialize)]
+struct LogInfo {
+    name: String,
+    size: u64,
+    mtime: i64,
+}
+
+/// The log files of a daemon.
+pub(crate) async fn list(api: &Api, of: &Daemon) -> Result<Json<LogList>, ApiError> {
+    let logs = api.backend.logs(of).await?;
+    let info = |log: LogFileView| LogInfo { name: log.name, size: log.size, mtime: log.modified_unix_ms };
+    Ok(Json(LogList { logs: logs.into_iter().map(info).collect() }))
+}
+
+/// A log file as text, or the part of it that the `Range` header asks for.
+pub(crate) async fn read(
+    api: &Api,
+    of: &Daemon,
+    file: LogFile,
+    request: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let Some(range) = ByteRange::of(request) else {
+        return Ok(text(StatusCode::OK, api, of, file, 0, None).await?);
+    };
+    let Some(size) = size(&api.backend.logs(of).await?, &file) else {
+        // Not listed, so its size is not known: a server may always send the whole.
+        return Ok(text(StatusCode::OK, api, of, file, 0, None).await?);
+    };
+    let Some((first, last)) = range.within(size) else {
+        let mut response =
+            ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("The log has {size} bytes.")).into_response();
+        response.headers_mut().insert(header::CONTENT_RANGE, content_range(&format!("bytes */{size}")));
+        return Ok(response);
+    };
+    let length = last - first + 1;
+    let mut response = text(StatusCode::PARTIAL_CONTENT, api, of, file, first, Some(length)).await?;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_RANGE, content_range(&format!("bytes {first}-{last}/{size}")));
+    Ok(response)
+}
+
+async fn text(
+    status: StatusCode,
+    api: &Api,
+    of: &Daemon,
+    file: LogFile,
+    offset: u64,
+    limit: Option<u64>,
+) -> Result<Response, crate::Error> {
+    let stream = api.backend.log(of, file, offset, limit).await?.into_stream();
+    let mut response = (status, Body::from_stream(stream)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    Ok(response)
+}
+
+/// The size of a file by the list of all. The current log and output are those with the endings that daemons give
+/// them, the rotated ones have a number behind it.
+fn size(logs: &[LogFileView], file: &LogFile) -> Option<u64> {
+    let newest_with = |ending: &str| {
+        logs.iter().filter(|log| log.name.ends_with(ending)).max_by_key(|log| log.modified_unix_ms)
+    };
+    let log = match file {
+        LogFile::Log => newest_with(".log"),
+        LogFile::Stdout => newest_with(".out"),
+        LogFile::Named(name) => logs.iter().find(|log| log.name == *name),
+    };
+    log.map(|log| log.size)
+}
+
+fn content_range(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("digits and ASCII letters are allowed in a header")
+}

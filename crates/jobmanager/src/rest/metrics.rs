@@ -1,0 +1,187 @@
+//! Metrics as clients ask for them: a list of names, values by name, or aggregates over several sources.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::{error::ApiError, params::Query};
+
+/// A metric's value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Value {
+    /// A counter or a size.
+    Count(u64),
+    /// A time in milliseconds; -1 if it has no meaning now.
+    Millis(i64),
+    /// A rate or a share.
+    Gauge(f64),
+}
+
+impl Value {
+    fn as_f64(self) -> f64 {
+        match self {
+            Self::Count(count) => count as f64,
+            Self::Millis(millis) => millis as f64,
+            Self::Gauge(gauge) => gauge,
+        }
+    }
+
+    /// As Java writes it: doubles always with a fraction.
+    fn text(self) -> String {
+        match self {
+            Self::Count(count) => count.to_string(),
+            Self::Millis(millis) => millis.to_string(),
+            Self::Gauge(gauge) => format!("{gauge:?}"),
+        }
+    }
+}
+
+/// The metrics of one source, by name.
+pub(crate) type Values = Vec<(&'static str, Value)>;
+
+/// One metric in an answer; without a value in a list of names.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Metric {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+}
+
+/// Answers `?get=`: the asked values, or without it all names. What does not exist is left out.
+pub(crate) fn select<S: AsRef<str>>(metrics: impl Iterator<Item = (S, Value)>, query: &Query) -> Vec<Metric> {
+    let wanted = query.list("get");
+    if wanted.is_empty() {
+        return metrics.map(|(id, _)| Metric { id: id.as_ref().to_owned(), value: None }).collect();
+    }
+    metrics
+        .filter(|(id, _)| wanted.contains(&id.as_ref()))
+        .map(|(id, value)| Metric { id: id.as_ref().to_owned(), value: Some(value.text()) })
+        .collect()
+}
+
+/// How values of several sources become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aggregation {
+    Min,
+    Max,
+    Avg,
+    Sum,
+    /// Mean absolute deviation from the mean in percent of the mean, at most 100.
+    Skew,
+}
+
+impl Aggregation {
+    /// Those that every aggregating endpoint knows.
+    pub(crate) const BASIC: &[Self] = &[Self::Min, Self::Max, Self::Avg, Self::Sum];
+    /// Those over subtasks.
+    pub(crate) const WITH_SKEW: &[Self] = &[Self::Min, Self::Max, Self::Avg, Self::Sum, Self::Skew];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Avg => "avg",
+            Self::Sum => "sum",
+            Self::Skew => "skew",
+        }
+    }
+
+    fn of(self, values: &[f64]) -> f64 {
+        let sum: f64 = values.iter().sum();
+        let mean = sum / values.len() as f64;
+        match self {
+            Self::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
+            Self::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            Self::Avg => mean,
+            Self::Sum => sum,
+            Self::Skew if mean == 0.0 => 0.0,
+            Self::Skew => {
+                let deviation: f64 = values.iter().map(|value| (value - mean).abs()).sum();
+                (100.0 * deviation / values.len() as f64 / mean).min(100.0)
+            }
+        }
+    }
+}
+
+/// One metric over several sources.
+#[derive(Debug, PartialEq)]
+pub(crate) struct AggregatedMetric {
+    id: &'static str,
+    values: Vec<(Aggregation, f64)>,
+}
+
+impl Serialize for AggregatedMetric {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1 + self.values.len()))?;
+        map.serialize_entry("id", self.id)?;
+        for (aggregation, value) in &self.values {
+            map.serialize_entry(aggregation.name(), value)?;
+        }
+        map.end()
+    }
+}
+
+/// Answers `?get=…&agg=…` over the metrics of several sources: all names without `get`, all of `known` without `agg`.
+///
+/// # Errors
+/// 400 for an aggregation that is not one of `known`.
+pub(crate) fn aggregate(
+    sources: impl Iterator<Item = Values>,
+    known: &[Aggregation],
+    query: &Query,
+) -> Result<Vec<AggregatedMetric>, ApiError> {
+    let find = |name: &str| known.iter().copied().find(|aggregation| aggregation.name() == name);
+    let asked = query.list("agg");
+    let aggregations = if asked.is_empty() {
+        known.to_vec()
+    } else {
+        let parse = |name: &&str| find(name).ok_or_else(|| ApiError::query_parameter("agg", name));
+        asked.iter().map(parse).collect::<Result<_, _>>()?
+    };
+    let mut by_name = BTreeMap::<&'static str, Vec<f64>>::new();
+    for (name, value) in sources.flatten() {
+        by_name.entry(name).or_default().push(value.as_f64());
+    }
+    let wanted = query.list("get");
+    if wanted.is_empty() {
+        return Ok(by_name.into_keys().map(|id| AggregatedMetric { id, values: Vec::new() }).collect());
+    }
+    Ok(by_name
+        .into_iter()
+        .filter(|(id, _)| wanted.contains(id))
+        .map(|(id, values)| AggregatedMetric {
+            id,
+            values: aggregations.iter().map(|aggregation| (*aggregation, aggregation.of(&values))).collect(),
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources() -> impl Iterator<Item = Values> {
+        [1.0, 3.0].into_iter().map(|value| vec![("a", Value::Gauge(value)), ("b", Value::Count(2))])
+    }
+
+    fn json(query: &str) -> String {
+        serde_json::to_string(&aggregate(sources(), Aggregation::WITH_SKEW, &Query::new(query)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn aggregates_are_numbers() {
+        assert_eq!(json(""), r#"[{"id":"a"},{"id":"b"}]"#);
+        assert_eq!(json("get=a,nosuch"), r#"[{"id":"a","min":1.0,"max":3.0,"avg":2.0,"sum":4.0,"skew":50.0}]"#);
+        assert_eq!(json("get=b&agg=sum,skew"), r#"[{"id":"b","sum":4.0,"skew":0.0}]"#);
+        let refused = aggregate(sources(), Aggregation::BASIC, &Query::new("agg=foo")).unwrap_err();
+        assert!(format!("{refused}").contains("Cannot resolve query parameter (agg) from value \"foo\"."));
+    }
+
+    #[test]
+    fn values_are_texts() {
+        let values = || sources().next().unwrap().into_iter();
+        let json = |query| serde_json::to_string(&select(values(), &Query::new(query))).unwrap();
+        assert_eq!(json("get=a,b,c"), r#"[{"id":"a","value":"1.0"},{"id":"b","value":"2"}]"#);
+        assert_eq!(json(""), r#"[{"id":"a"},{"id":"b"}]"#);
+    }
+}

@@ -1,0 +1,119 @@
+//! Metrics of subtasks: `GET …/metrics`, `…/subtasks/metrics`, `…/subtasks/:subtaskindex/metrics`.
+
+use std::collections::BTreeSet;
+
+use axum::extract::State;
+
+use super::Vertex;
+use crate::{
+    rest::{
+        Api,
+        error::ApiError,
+        json::Json,
+        metrics::{AggregatedMetric, Aggregation, Metric, Value, Values, aggregate, select},
+        params::{PathParams, Query},
+    },
+    view::SubtaskView,
+};
+
+/// The metrics of one subtask, with Flink's names.
+fn values(subtask: &SubtaskView) -> Values {
+    let (total, rates) = (&subtask.metrics, &subtask.rates);
+    vec![
+        ("numRecordsIn", Value::Count(total.records_in)),
+        ("numRecordsOut", Value::Count(total.records_out)),
+        ("numBytesIn", Value::Count(total.bytes_in)),
+        ("numBytesOut", Value::Count(total.bytes_out)),
+        ("numRecordsInPerSecond", Value::Gauge(rates.records_in)),
+        ("numRecordsOutPerSecond", Value::Gauge(rates.records_out)),
+        ("numBytesInPerSecond", Value::Gauge(rates.bytes_in)),
+        ("numBytesOutPerSecond", Value::Gauge(rates.bytes_out)),
+        ("busyTimeMsPerSecond", Value::Gauge(rates.busy_ms)),
+        ("idleTimeMsPerSecond", Value::Gauge(rates.idle_ms)),
+        ("backPressuredTimeMsPerSecond", Value::Gauge(rates.backpressured_ms)),
+        ("accumulateBusyTimeMs", Value::Count(total.busy_ms)),
+        ("accumulateIdleTimeMs", Value::Count(total.idle_ms)),
+        ("accumulateBackPressuredTimeMs", Value::Count(total.backpressured_ms)),
+    ]
+}
+
+/// All subtasks; ids are `<subtask>.<metric>`.
+pub(crate) async fn of_vertex(
+    State(api): State<Api>,
+    params: PathParams,
+    query: Query,
+) -> Result<Json<Vec<Metric>>, ApiError> {
+    let vertex = Vertex::find(&api, &params).await?;
+    let all = vertex.subtasks().flat_map(|(index, subtask)| {
+        values(subtask).into_iter().map(move |(name, value)| (format!("{index}.{name}"), value))
+    });
+    Ok(Json(select(all, &query)))
+}
+
+/// One subtask.
+pub(crate) async fn of_subtask(
+    State(api): State<Api>,
+    params: PathParams,
+    query: Query,
+) -> Result<Json<Vec<Metric>>, ApiError> {
+    let vertex = Vertex::find(&api, &params).await?;
+    let (_, subtask) = vertex.subtask(&params)?;
+    Ok(Json(select(values(subtask).into_iter(), &query)))
+}
+
+/// Aggregates over the subtasks, or over those that `?subtasks=0-2,5` names.
+pub(crate) async fn over_subtasks(
+    State(api): State<Api>,
+    params: PathParams,
+    query: Query,
+) -> Result<Json<Vec<AggregatedMetric>>, ApiError> {
+    let vertex = Vertex::find(&api, &params).await?;
+    let selected = selected_subtasks(&query, vertex.view().subtasks.len() as u32)?;
+    let sources = vertex
+        .subtasks()
+        .filter(|(index, _)| selected.as_ref().is_none_or(|selected| selected.contains(index)))
+        .map(|(_, subtask)| values(subtask));
+    Ok(Json(aggregate(sources, Aggregation::WITH_SKEW, &query)?))
+}
+
+/// The subtasks that the query names, as far as they exist; `None` if it names none.
+fn selected_subtasks(query: &Query, parallelism: u32) -> Result<Option<BTreeSet<u32>>, ApiError> {
+    let ranges = query.list("subtasks");
+    if ranges.is_empty() {
+        return Ok(None);
+    }
+    let mut selected = BTreeSet::new();
+    for range in ranges {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        match (first.trim().parse::<u32>(), last.trim().parse::<u32>()) {
+            (Ok(first), Ok(last)) if first <= last => selected.extend(first..last.saturating_add(1).min(parallelism)),
+            _ => return Err(ApiError::query_parameter("subtasks", range)),
+        }
+    }
+    Ok(Some(selected))
+}
+
+/// Metrics of operator coordinators, of which there are none in the JobManager.
+pub(crate) async fn of_coordinators(
+    State(api): State<Api>,
+    params: PathParams,
+) -> Result<Json<Vec<Metric>>, ApiError> {
+    Vertex::find(&api, &params).await?;
+    Ok(Json(Vec::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subtasks_are_selected_by_ranges() {
+        let select = |query: &str| selected_subtasks(&Query::new(query), 6);
+        assert_eq!(select("").unwrap(), None);
+        assert_eq!(select("subtasks=0-2,5").unwrap(), Some(BTreeSet::from([0, 1, 2, 5])));
+        assert_eq!(select("subtasks=3-4294967295").unwrap(), Some(BTreeSet::from([3, 4, 5])));
+        for wrong in ["subtasks=x", "subtasks=2-1", "subtasks=-1", "subtasks=1-"] {
+            assert!(select(wrong).is_err(), "{wrong}");
+        }
+    }
+}
