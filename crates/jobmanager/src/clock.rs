@@ -20,6 +20,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// A clock that starts now.
+    #[allow(clippy::disallowed_methods, reason = "this is the component's clock")]
     pub(crate) fn start() -> Self {
         Self { start: Instant::now(), start_unix_ms: unix_ms() }
     }

@@ -73,7 +73,7 @@ pub enum Error {
     #[error("{0}")]
     Setting(String),
     /// A job of this id is there already and is another one.
-    #[error("job {0} exists already, with another graph: choose another id")]
+    #[error("job {0} exists already and was submitted differently: choose another id")]
     JobExists(JobId),
 
     /// The JobManager is about to end.
@@ -102,13 +102,13 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The address that a port is to be opened on does not resolve or is taken.
-    #[error("cannot listen on {address}: {source} ({hint})")]
+    /// A port can't be opened.
+    #[error("cannot listen on {address} ({key}): {source}{}", port_hint(.source, .key))]
     Bind {
         /// `host:port`.
         address: String,
-        /// The key to change and to what.
-        hint: String,
+        /// The configuration key of the port.
+        key: &'static str,
         /// Why it failed.
         source: io::Error,
     },
@@ -143,5 +143,12 @@ impl Error {
             }
             Self::File { .. } | Self::Bind { .. } => ErrorKind::Internal,
         }
+    }
+}
+
+fn port_hint(error: &io::Error, key: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!("; stop the program that uses the port, or set {key} to another"),
+        _ => String::new(),
     }
 }

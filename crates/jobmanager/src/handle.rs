@@ -10,6 +10,7 @@ use flott_core::{JobGraph, JobId, TaskManagerId, job_config::JobConfig};
 use futures::Stream;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use logs::OwnLogs;
 pub use logs::{LogFile, LogStream};
 pub use requests::{ConfigEntry, RunOptions};
 
@@ -18,9 +19,7 @@ use crate::{
     artifacts::{ArtifactId, ArtifactStore},
     dispatcher::{DispatcherHandle, Submitter},
     resource_manager::ResourceManagerHandle,
-    view::{
-        ArtifactView, ClusterOverview, JobView, LogFileView, PlanView, ProcessMetrics, TaskManagerView,
-    },
+    view::{ArtifactView, ClusterOverview, JobView, LogFileView, PlanView, ProcessMetrics, TaskManagerView},
 };
 
 /// Cheap to clone. Reads answer from published snapshots and never wait for an actor; the others wait until their

@@ -1,14 +1,26 @@
 //! The JobManager: Dispatcher, ResourceManager and one JobMaster a job, each a single-owner event loop around a pure
 //! machine of `flott-control`, behind gRPC for TaskManagers and REST for everybody else.
+//!
+//! [`JobManager::start`] starts one; what can be asked of it goes through its [`ClusterHandle`].
 
 pub mod artifacts;
+mod clock;
 mod dispatcher;
 mod error;
 pub mod handle;
+mod job_manager;
+mod job_master;
+mod outbox;
 mod process;
 mod resource_manager;
 pub mod rest;
+mod rpc;
+mod task_manager_client;
 pub mod view;
+
+#[cfg(test)]
+mod test_support;
 
 pub use error::{Error, ErrorKind, Rejection};
 pub use handle::{ClusterHandle, ConfigEntry, LogFile, LogStream, RunOptions};
+pub use job_manager::{JobManager, JobManagerOptions, RunningJobManager};

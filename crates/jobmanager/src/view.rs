@@ -4,6 +4,7 @@
 mod job;
 mod task_manager;
 
+pub(crate) use job::state_index;
 pub use job::{
     ExceptionView, JobView, StateTimes, StatusTimes, SubmissionView, SubtaskView, TaskLocation, TaskRates,
     VertexView,

@@ -39,7 +39,9 @@ impl JobView {
     /// The cause of the failure if the job has failed.
     pub fn root_cause(&self) -> Option<&FailureCause> {
         match self.status {
-            JobStatus::Failed | JobStatus::Failing => self.exceptions.first().map(|exception| &exception.cause),
+            JobStatus::Failed | JobStatus::Failing => {
+                self.exceptions.first().map(|exception| &exception.cause)
+            }
             _ => None,
         }
     }
@@ -105,7 +107,7 @@ pub struct SubtaskView {
 pub struct TaskLocation {
     /// The TaskManager.
     pub task_manager_id: TaskManagerId,
-    /// `host:port` of the task host's data plane.
+    /// `host:port` of the TaskManager.
     pub endpoint: String,
 }
 

@@ -33,8 +33,6 @@ pub struct TaskManagerView {
     pub rpc_address: String,
     /// Host under which its task hosts are reached.
     pub data_host: String,
-    /// Version of Flott it was built from.
-    pub version: String,
     /// When it registered, in Unix milliseconds.
     pub registered_unix_ms: i64,
     /// When it was last heard of, in Unix milliseconds.
@@ -87,6 +85,13 @@ pub struct ProcessMetrics {
     pub cpu_ms: u64,
     /// Number of threads.
     pub threads: u32,
+}
+
+impl From<flott_rpc::ProcessMetrics> for ProcessMetrics {
+    fn from(metrics: flott_rpc::ProcessMetrics) -> Self {
+        let flott_rpc::ProcessMetrics { resident_bytes, peak_resident_bytes, cpu_ms, threads } = metrics;
+        Self { resident_bytes, peak_resident_bytes, cpu_ms, threads }
+    }
 }
 
 /// The process of a job on a TaskManager.

@@ -1,0 +1,104 @@
+//! What others can ask of the Dispatcher.
+
+use std::sync::Arc;
+
+use flott_core::JobId;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{actor::Dispatcher, job_table::JobTable};
+use crate::{
+    Error,
+    clock::Clock,
+    job_master::{JobMasterHandle, JobSpec},
+    resource_manager::ResourceManagerHandle,
+    view::{JobView, SubmissionView},
+};
+
+/// How many submissions may wait. More can't be in planning at the same time.
+const INBOX_CAPACITY: usize = 64;
+
+pub(super) enum Message {
+    Start { spec: JobSpec, reply: oneshot::Sender<Result<JobId, Error>> },
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct DispatcherHandle {
+    inbox: mpsc::Sender<Message>,
+    table: watch::Receiver<Arc<JobTable>>,
+}
+
+impl DispatcherHandle {
+    /// A handle and the actor that it speaks to, which does nothing until it is run. `history` is how many ended jobs
+    /// are remembered.
+    pub(crate) fn new(
+        resource_manager: ResourceManagerHandle,
+        clock: Clock,
+        history: usize,
+    ) -> (Self, Dispatcher) {
+        let (sender, inbox) = mpsc::channel(INBOX_CAPACITY);
+        let (publisher, table) = watch::channel(Arc::default());
+        let actor = Dispatcher::new(inbox, publisher, resource_manager, clock, history);
+        (Self { inbox: sender, table }, actor)
+    }
+
+    /// Starts a job. One that is known already and was submitted alike is not started again.
+    ///
+    /// # Errors
+    /// [`Error::JobExists`], [`Error::ShuttingDown`].
+    pub(crate) async fn start(&self, spec: JobSpec) -> Result<JobId, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.send(Message::Start { spec, reply }).await.map_err(|_| Error::ShuttingDown)?;
+        answer.await.map_err(|_| Error::ShuttingDown)?
+    }
+
+    /// Newest first.
+    pub(crate) fn jobs(&self) -> Vec<Arc<JobView>> {
+        self.table.borrow().views()
+    }
+
+    /// One job, if it is known.
+    pub(crate) fn job(&self, job_id: JobId) -> Option<Arc<JobView>> {
+        self.table.borrow().view(job_id)
+    }
+
+    /// Whether a job of this id is known. One that was submitted differently is an error.
+    ///
+    /// # Errors
+    /// [`Error::JobExists`].
+    pub(crate) fn is_submitted(&self, job_id: JobId, submission: &SubmissionView) -> Result<bool, Error> {
+        match self.job(job_id) {
+            None => Ok(false),
+            Some(job) if is_alike(&job.submission, submission) => Ok(true),
+            Some(_) => Err(Error::JobExists(job_id)),
+        }
+    }
+
+    /// The JobMaster of a job that runs.
+    pub(crate) fn job_master(&self, job_id: JobId) -> Option<JobMasterHandle> {
+        self.table.borrow().running.get(&job_id).cloned()
+    }
+
+    /// See [`ClusterHandle::cancel`](crate::ClusterHandle::cancel).
+    pub(crate) async fn cancel(&self, job_id: JobId) -> Result<(), Error> {
+        match self.job_master(job_id) {
+            Some(job_master) => job_master.cancel().await,
+            None => drop(self.job(job_id).ok_or(Error::JobNotFound(job_id))?),
+        }
+        Ok(())
+    }
+
+    /// See [`ClusterHandle::wait_for_end`](crate::ClusterHandle::wait_for_end).
+    pub(crate) async fn wait_for_end(&self, job_id: JobId) -> Result<Arc<JobView>, Error> {
+        match self.job_master(job_id) {
+            Some(job_master) => Ok(job_master.ended().await),
+            None => self.job(job_id).ok_or(Error::JobNotFound(job_id)),
+        }
+    }
+}
+
+/// Whether two submissions ask for the same.
+pub(super) fn is_alike(one: &SubmissionView, other: &SubmissionView) -> bool {
+    // Not the artifact's id, which differs between two uploads of one program, nor what is known after planning only.
+    one.artifact == other.artifact && one.arguments == other.arguments && one.config == other.config
+}

@@ -1,0 +1,57 @@
+//! Performing what a JobMaster's machine wants done.
+
+use flott_control::{
+    job_master::{Effect, Outcome},
+    protocol::{Fence, Order},
+};
+use flott_core::{FailureCause, TaskManagerId};
+use tracing::{error, info};
+
+use super::{
+    CallError,
+    actor::{Delivered, JobMaster},
+};
+
+impl JobMaster {
+    pub(super) fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::RequireSlots { count } => self.slots.require(count),
+            Effect::ReleaseSlot { allocation_id } => self.slots.release(allocation_id),
+            Effect::SendOrder { to, fence, order } => self.send_order(to, fence, order),
+            Effect::AnswerSplit { subtask, attempt, request_id, answer } => {
+                self.splits.answer(subtask, attempt, request_id, Ok(answer));
+            }
+            Effect::RejectSplitRequest { subtask, attempt, request_id, reason } => {
+                self.splits.answer(subtask, attempt, request_id, Err(CallError::Rejected(reason)));
+            }
+            Effect::StatusChanged { status } => self.log_status(status),
+            Effect::Terminated { outcome: Outcome::Failed(cause) } => self.log_failure(&cause),
+            Effect::Terminated { outcome: Outcome::Finished | Outcome::Canceled } => info!("job ended"),
+            Effect::Violation { message } => error!(message, "a JobMaster met the impossible"),
+        }
+    }
+
+    fn send_order(&mut self, to: TaskManagerId, fence: Fence, order: Order) {
+        // Without a connection the registration is over, of which the machine hears or has heard.
+        let Some(client) = self.clients.get(&fence.registration_id).cloned() else { return };
+        self.deliveries.spawn(async move {
+            let name = order.name();
+            let answer = client.deliver(order).await;
+            Delivered { to, fence, order: name, answer }
+        });
+    }
+
+    /// The one place where a job's failure is logged.
+    fn log_failure(&self, cause: &FailureCause) {
+        let first = self.machine.failures().first();
+        error!(
+            error = %cause,
+            kind = %cause.kind,
+            operator = cause.operator.as_deref(),
+            location = cause.location.as_deref(),
+            task = first.and_then(|record| record.task_name.as_deref()),
+            task_manager_id = first.and_then(|record| record.task_manager_id.as_ref()).map(tracing::field::display),
+            "job failed"
+        );
+    }
+}

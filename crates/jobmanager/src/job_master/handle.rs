@@ -1,0 +1,141 @@
+//! What others can tell a JobMaster.
+
+use std::sync::Arc;
+
+use flott_control::{job_master::GrantedSlot, protocol::Report};
+use flott_core::{
+    AttemptNumber, FailureCause, RegistrationId, SubtaskId, TaskManagerId, deployment::SplitAnswer,
+    metrics::TaskMetrics,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{task_manager_client::TaskManagerClient, view::JobView};
+
+/// How many messages of TaskManagers and users may wait for a JobMaster. Senders beyond wait at the door.
+pub(super) const INBOX_CAPACITY: usize = 256;
+/// How many messages of the ResourceManager may wait before it has to keep them itself.
+pub(super) const RESOURCE_CAPACITY: usize = 1024;
+
+/// What the ResourceManager tells a JobMaster.
+pub(crate) enum FromResourceManager {
+    SlotGranted { slot: GrantedSlot, client: TaskManagerClient },
+    SlotsReported { total: u32, free: u32, task_managers: u32 },
+    TaskManagerLost { task_manager_id: TaskManagerId, registration_id: RegistrationId, cause: FailureCause },
+    TaskManagerReregistered { task_manager_id: TaskManagerId, client: TaskManagerClient },
+    Metrics(Vec<(SubtaskId, AttemptNumber, TaskMetrics)>),
+}
+
+/// The ResourceManager's way to a JobMaster.
+#[derive(Debug)]
+pub(crate) struct JobMasterPeer(pub(crate) mpsc::Sender<FromResourceManager>);
+
+impl std::fmt::Debug for FromResourceManager {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::SlotGranted { .. } => "SlotGranted",
+            Self::SlotsReported { .. } => "SlotsReported",
+            Self::TaskManagerLost { .. } => "TaskManagerLost",
+            Self::TaskManagerReregistered { .. } => "TaskManagerReregistered",
+            Self::Metrics(_) => "Metrics",
+        })
+    }
+}
+
+/// Why a TaskManager's call gets no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CallError {
+    /// The job has ended.
+    UnknownJob,
+    /// The sender's registration is not, or not yet, one that holds slots of the job.
+    UnknownRegistration,
+    /// The machine's reason.
+    Rejected(String),
+}
+
+/// Reports of one TaskManager in their order.
+#[derive(Debug)]
+pub(crate) struct TaskManagerReports {
+    pub(crate) task_manager_id: TaskManagerId,
+    pub(crate) registration_id: RegistrationId,
+    /// With the sequence number of each.
+    pub(crate) reports: Vec<(u64, Report)>,
+}
+
+/// A subtask that asks for a split, or tells its source's.
+#[derive(Clone, Debug)]
+pub(crate) struct SplitCaller {
+    pub(crate) task_manager_id: TaskManagerId,
+    pub(crate) registration_id: RegistrationId,
+    pub(crate) subtask: SubtaskId,
+    pub(crate) attempt: AttemptNumber,
+}
+
+type Reply<T> = oneshot::Sender<Result<T, CallError>>;
+
+#[derive(Debug)]
+pub(super) enum Message {
+    Report { reports: TaskManagerReports, reply: Reply<()> },
+    RequestSplit { caller: SplitCaller, request_id: u64, reply: Reply<SplitAnswer> },
+    EnumeratedSplits { caller: SplitCaller, result: Result<Vec<Vec<u8>>, FailureCause>, reply: Reply<()> },
+    Cancel { reply: oneshot::Sender<()> },
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct JobMasterHandle {
+    pub(super) inbox: mpsc::Sender<Message>,
+    pub(super) view: watch::Receiver<Arc<JobView>>,
+}
+
+impl JobMasterHandle {
+    /// The job as published last.
+    pub(crate) fn view(&self) -> Arc<JobView> {
+        self.view.borrow().clone()
+    }
+
+    /// Waits for the job's end and returns its last view.
+    pub(crate) async fn ended(&self) -> Arc<JobView> {
+        let mut view = self.view.clone();
+        // An error means that the publisher is gone, hence that the last view is there.
+        let _ = view.wait_for(|view| view.status.is_terminal()).await;
+        let last = view.borrow().clone();
+        last
+    }
+
+    /// Takes in reports; `Ok` acknowledges all of them.
+    pub(crate) async fn report(&self, reports: TaskManagerReports) -> Result<(), CallError> {
+        self.ask(|reply| Message::Report { reports, reply }).await
+    }
+
+    /// The next split for a subtask, which may be long in coming.
+    pub(crate) async fn request_split(
+        &self,
+        caller: SplitCaller,
+        request_id: u64,
+    ) -> Result<SplitAnswer, CallError> {
+        self.ask(|reply| Message::RequestSplit { caller, request_id, reply }).await
+    }
+
+    /// The splits of a source.
+    pub(crate) async fn enumerated_splits(
+        &self,
+        caller: SplitCaller,
+        result: Result<Vec<Vec<u8>>, FailureCause>,
+    ) -> Result<(), CallError> {
+        self.ask(|reply| Message::EnumeratedSplits { caller, result, reply }).await
+    }
+
+    /// Asks the job to stop. A job that has ended has nothing left to stop.
+    pub(crate) async fn cancel(&self) {
+        let (reply, taken) = oneshot::channel();
+        if self.inbox.send(Message::Cancel { reply }).await.is_ok() {
+            let _ = taken.await;
+        }
+    }
+
+    async fn ask<T>(&self, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, CallError> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.send(message(reply)).await.map_err(|_| CallError::UnknownJob)?;
+        answer.await.unwrap_or(Err(CallError::UnknownJob))
+    }
+}

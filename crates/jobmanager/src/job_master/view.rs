@@ -1,0 +1,206 @@
+//! Turns a JobMaster's state into what users see.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use flott_control::job_master::{Execution, FailureRecord, JobMaster as Machine};
+use flott_core::{
+    AttemptNumber, ExecutionState, JobStatus, MonoTime, SubtaskId, TaskManagerId, metrics::TaskMetrics,
+};
+
+use crate::{
+    clock::Clock,
+    view::{
+        ExceptionView, JobView, StateTimes, StatusTimes, SubmissionView, SubtaskView, TaskLocation,
+        TaskRates, VertexView, state_index,
+    },
+};
+
+/// Reports that follow each other more closely than this say little about rates.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Builds views of one job.
+pub(super) struct Viewer {
+    clock: Clock,
+    submission: Arc<SubmissionView>,
+    submitted: MonoTime,
+    samples: BTreeMap<SubtaskId, Sample>,
+}
+
+/// The last report on one attempt.
+struct Sample {
+    attempt: AttemptNumber,
+    time: MonoTime,
+    metrics: TaskMetrics,
+    rates: TaskRates,
+}
+
+impl Viewer {
+    pub(super) fn new(clock: Clock, submission: Arc<SubmissionView>) -> Self {
+        Self { clock, submission, submitted: clock.now(), samples: BTreeMap::new() }
+    }
+
+    /// Takes in a TaskManager's periodic report.
+    pub(super) fn sample(
+        &mut self,
+        machine: &Machine,
+        tasks: &[(SubtaskId, AttemptNumber, TaskMetrics)],
+        now: MonoTime,
+    ) {
+        let reported: BTreeMap<_, _> =
+            tasks.iter().map(|(subtask, attempt, metrics)| (*subtask, (*attempt, *metrics))).collect();
+        for execution in machine.executions() {
+            let Some((attempt, metrics)) = reported.get(&execution.subtask).copied() else { continue };
+            if attempt != execution.attempt {
+                continue;
+            }
+            let earlier = self.samples.get(&execution.subtask).filter(|sample| sample.attempt == attempt);
+            // Until there are two reports, the first counts from the start.
+            let (time, before) = match earlier {
+                Some(sample) => (sample.time, sample.metrics),
+                None => (started(execution).unwrap_or(now), TaskMetrics::default()),
+            };
+            let interval = now.since(time);
+            if interval < SHORTEST_INTERVAL {
+                continue;
+            }
+            let rates = rates(before, metrics, interval);
+            self.samples.insert(execution.subtask, Sample { attempt, time: now, metrics, rates });
+        }
+    }
+
+    pub(super) fn view(&self, machine: &Machine) -> JobView {
+        let mut status_times = StatusTimes::default();
+        let submitted = self.clock.to_unix_ms(self.submitted);
+        status_times.enter(JobStatus::Initializing, submitted);
+        let mut ended_unix_ms = None;
+        let mut modified = self.submitted;
+        for (status, time) in machine.status_times() {
+            status_times.enter(*status, self.clock.to_unix_ms(*time));
+            modified = modified.max(*time);
+            if status.is_terminal() {
+                ended_unix_ms = Some(self.clock.to_unix_ms(*time));
+            }
+        }
+        let mut vertices: Vec<VertexView> = machine
+            .graph()
+            .vertices
+            .iter()
+            .map(|vertex| VertexView {
+                subtasks: Vec::with_capacity(vertex.parallelism as usize),
+                counts: [0; 10],
+            })
+            .collect();
+        for execution in machine.executions() {
+            if let Some((_, time)) = execution.state_times.last() {
+                modified = modified.max(*time);
+            }
+            if let Some(vertex) = vertices.get_mut(execution.subtask.vertex.0 as usize) {
+                vertex.counts[state_index(execution.state)] += 1;
+                vertex.subtasks.push(self.subtask(execution));
+            }
+        }
+        JobView {
+            job_id: machine.job_id(),
+            graph: machine.graph().clone(),
+            submission: self.submission.clone(),
+            status: machine.status(),
+            status_times,
+            started_unix_ms: submitted,
+            ended_unix_ms,
+            modified_unix_ms: self.clock.to_unix_ms(modified),
+            vertices: vertices.into_iter().map(Arc::new).collect(),
+            exceptions: Arc::new(self.exceptions(machine.failures())),
+            exceptions_dropped: 0,
+        }
+    }
+
+    fn subtask(&self, execution: &Execution) -> SubtaskView {
+        let mut times = StateTimes::default();
+        for (state, time) in &execution.state_times {
+            times.enter(*state, self.clock.to_unix_ms(*time));
+        }
+        let sample = self.samples.get(&execution.subtask);
+        let sample = sample.filter(|sample| sample.attempt == execution.attempt);
+        let rates = match execution.state {
+            ExecutionState::Initializing | ExecutionState::Running | ExecutionState::Canceling => {
+                sample.map_or_else(TaskRates::default, |sample| sample.rates)
+            }
+            _ => TaskRates::default(),
+        };
+        SubtaskView {
+            attempt: execution.attempt,
+            state: execution.state,
+            times,
+            location: execution.location.as_ref().map(|location| TaskLocation {
+                task_manager_id: location.task_manager_id.clone(),
+                endpoint: location.rpc_address.clone(),
+            }),
+            metrics: execution.metrics,
+            rates,
+        }
+    }
+
+    /// The root cause with what came along with it. Without restarts there is one such group.
+    fn exceptions(&self, failures: &[FailureRecord]) -> Vec<ExceptionView> {
+        let Some((root, concurrent)) = failures.split_first() else { return Vec::new() };
+        let mut root = self.exception(root);
+        root.concurrent = concurrent.iter().map(|record| self.exception(record)).collect();
+        vec![root]
+    }
+
+    fn exception(&self, record: &FailureRecord) -> ExceptionView {
+        let task_name = record.task_name.as_ref().map(|name| match record.attempt {
+            Some(attempt) => format!("{name} - execution #{attempt}"),
+            None => name.clone(),
+        });
+        ExceptionView {
+            cause: record.cause.clone(),
+            unix_ms: self.clock.to_unix_ms(record.time),
+            task_name,
+            location: location(record.task_manager_id.as_ref(), record.rpc_address.as_deref()),
+            concurrent: Vec::new(),
+        }
+    }
+}
+
+fn location(id: Option<&TaskManagerId>, rpc_address: Option<&str>) -> Option<TaskLocation> {
+    Some(TaskLocation { task_manager_id: id?.clone(), endpoint: rpc_address.unwrap_or_default().to_owned() })
+}
+
+fn started(execution: &Execution) -> Option<MonoTime> {
+    let of = |wanted| execution.state_times.iter().find(|(state, _)| *state == wanted).map(|(_, time)| *time);
+    of(ExecutionState::Running).or_else(|| of(ExecutionState::Initializing))
+}
+
+fn rates(before: TaskMetrics, after: TaskMetrics, interval: Duration) -> TaskRates {
+    let seconds = interval.as_secs_f64();
+    let rate = |before: u64, after: u64| after.saturating_sub(before) as f64 / seconds;
+    // The TaskManager measured over a slightly different interval than ours; nobody is busy for more than a second a
+    // second.
+    let share = |before: u64, after: u64| rate(before, after).min(1_000.0);
+    TaskRates {
+        records_in: rate(before.records_in, after.records_in),
+        records_out: rate(before.records_out, after.records_out),
+        bytes_in: rate(before.bytes_in, after.bytes_in),
+        bytes_out: rate(before.bytes_out, after.bytes_out),
+        busy_ms: share(before.busy_ms, after.busy_ms),
+        backpressured_ms: share(before.backpressured_ms, after.backpressured_ms),
+        idle_ms: share(before.idle_ms, after.idle_ms),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_differences_over_time() {
+        let before = TaskMetrics { records_in: 100, busy_ms: 500, ..TaskMetrics::default() };
+        let after = TaskMetrics { records_in: 300, busy_ms: 2_600, idle_ms: 1_000, ..before };
+        let rates = rates(before, after, Duration::from_secs(2));
+        assert_eq!(rates.records_in, 100.0);
+        assert_eq!(rates.busy_ms, 1_000.0);
+        assert_eq!(rates.idle_ms, 500.0);
+        assert_eq!(rates.records_out, 0.0);
+    }
+}

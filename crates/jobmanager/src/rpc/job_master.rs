@@ -1,0 +1,88 @@
+//! The service `JobMaster`: finds the job's JobMaster and hands on.
+
+use flott_core::{AttemptNumber, JobId, SubtaskId};
+use flott_rpc::{
+    JobReports, Problem, Sender,
+    pb::{self, job_master_server::JobMaster},
+};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    dispatcher::DispatcherHandle,
+    job_master::{CallError, JobMasterHandle, SplitCaller, TaskManagerReports},
+};
+
+pub(super) struct Service {
+    dispatcher: DispatcherHandle,
+}
+
+impl Service {
+    pub(super) fn new(dispatcher: DispatcherHandle) -> Self {
+        Self { dispatcher }
+    }
+
+    fn job_master(&self, job_id: JobId) -> Result<JobMasterHandle, Status> {
+        self.dispatcher.job_master(job_id).ok_or_else(flott_rpc::unknown_job)
+    }
+}
+
+#[tonic::async_trait]
+impl JobMaster for Service {
+    async fn report(
+        &self,
+        request: Request<pb::ReportRequest>,
+    ) -> Result<Response<pb::ReportResponse>, Status> {
+        let JobReports { sender, job_id, reports } = JobReports::try_from(request.into_inner())?;
+        let reports = TaskManagerReports {
+            task_manager_id: sender.task_manager_id,
+            registration_id: sender.fence.registration_id,
+            reports,
+        };
+        self.job_master(job_id)?.report(reports).await.map_err(refused)?;
+        Ok(Response::new(pb::ReportResponse {}))
+    }
+
+    async fn request_split(
+        &self,
+        request: Request<pb::RequestSplitRequest>,
+    ) -> Result<Response<pb::RequestSplitResponse>, Status> {
+        let pb::RequestSplitRequest { sender, job_id, subtask, request_id } = request.into_inner();
+        let job_master = self.job_master(read_job_id(&job_id)?)?;
+        let answer = job_master.request_split(caller(sender, subtask)?, request_id).await.map_err(refused)?;
+        Ok(Response::new(pb::RequestSplitResponse { answer: Some(answer.into()) }))
+    }
+
+    async fn report_splits(
+        &self,
+        request: Request<pb::ReportSplitsRequest>,
+    ) -> Result<Response<pb::ReportSplitsResponse>, Status> {
+        let pb::ReportSplitsRequest { sender, job_id, subtask, splits } = request.into_inner();
+        let job_master = self.job_master(read_job_id(&job_id)?)?;
+        let splits = splits.ok_or_else(|| missing("splits"))?.try_into()?;
+        job_master.enumerated_splits(caller(sender, subtask)?, splits).await.map_err(refused)?;
+        Ok(Response::new(pb::ReportSplitsResponse {}))
+    }
+}
+
+fn caller(sender: Option<pb::Sender>, subtask: Option<pb::Subtask>) -> Result<SplitCaller, Status> {
+    let Sender { task_manager_id, fence } = sender.ok_or_else(|| missing("sender"))?.try_into()?;
+    let (subtask, attempt): (SubtaskId, AttemptNumber) = subtask.ok_or_else(|| missing("subtask"))?.into();
+    Ok(SplitCaller { task_manager_id, registration_id: fence.registration_id, subtask, attempt })
+}
+
+fn read_job_id(bytes: &[u8]) -> Result<JobId, Status> {
+    JobId::try_from(bytes)
+        .map_err(|error| flott_rpc::Error::invalid("job_id", Problem::MalformedId(error)).into())
+}
+
+fn missing(field: &str) -> Status {
+    flott_rpc::Error::invalid(field, Problem::Missing).into()
+}
+
+fn refused(error: CallError) -> Status {
+    match error {
+        CallError::UnknownJob => flott_rpc::unknown_job(),
+        CallError::UnknownRegistration => flott_rpc::unknown_registration(),
+        CallError::Rejected(reason) => Status::aborted(reason),
+    }
+}
