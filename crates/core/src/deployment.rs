@@ -1,9 +1,11 @@
 //! What a JobMaster tells TaskManagers and their task hosts to run.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AllocationId, AttemptNumber, JobId, SubtaskId, SubtaskIndex, TaskManagerId, VertexIndex,
+    AllocationId, AttemptNumber, JobGraph, JobId, SubtaskId, SubtaskIndex, TaskManagerId, VertexIndex,
     job_config::JobConfig,
 };
 
@@ -14,7 +16,7 @@ pub struct TaskHostSpec {
     pub job_id: JobId,
     /// Name of the job, for process titles and logs.
     pub job_name: String,
-    /// SHA-256 of the artifact, as 64 hexadecimal digits.
+    /// SHA-256 of the artifact, as 64 hexadecimal digits; empty if the program is the TaskManager's own (local mode).
     pub artifact: String,
     /// Arguments of the program.
     pub arguments: Vec<String>,
@@ -22,8 +24,8 @@ pub struct TaskHostSpec {
     pub entry: Option<String>,
     /// Settings from which the program builds its graph.
     pub config: JobConfig,
-    /// Fingerprint of the submitted graph, which the task host's own must equal.
-    pub fingerprint: String,
+    /// The submitted graph, which the task host's own must equal.
+    pub graph: Arc<JobGraph>,
     /// Secret of the job with which its task hosts recognize each other.
     pub secret: [u8; 32],
     /// How many slots the job holds on this TaskManager: the number of worker threads.

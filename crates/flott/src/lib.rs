@@ -1,1 +1,52 @@
-//! Write dataflows in Rust and run them on a Flott cluster.
+//! Write dataflows in Rust and run them in one process or on a Flott cluster.
+//!
+//! ```no_run
+//! use flott::prelude::*;
+//!
+//! fn main() -> Result<(), flott::Error> {
+//!     let env = StreamExecutionEnvironment::new();
+//!     env.read_text_file("/data/books")
+//!         .flat_map(|line: String, out| out.extend(line.split_whitespace().map(|word| (word.to_owned(), 1u64))))
+//!         .key_by_ref(|(word, _)| word)
+//!         .sum(|(_, count)| count)
+//!         .map(|(word, count)| format!("{word} {count}"))
+//!         .write_text("/data/counts");
+//!     env.execute("WordCount")?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The program is the artifact: the same binary runs alone (`cargo run`), tells a cluster its plan, and runs subtasks
+//! in task hosts. In each case its `main` builds the dataflow again, so it must build the same one each time: what it
+//! reads must be its arguments, not the clock or the machine.
+
+mod data_stream;
+mod entry;
+mod environment;
+mod error;
+mod execution;
+mod graph;
+mod keyed_stream;
+mod marker;
+
+pub use compact_str::CompactString;
+pub use data_stream::{DataStream, DataStreamSink, SingleOutputStream};
+pub use entry::{Entry, run_entry};
+pub use environment::StreamExecutionEnvironment;
+pub use error::Error;
+pub use execution::JobExecutionResult;
+pub use flott_connectors as connectors;
+pub use flott_core::hash::mix;
+pub use flott_core::job_config::RuntimeMode;
+pub use flott_runtime::{
+    Boundedness, BoxError, OperatorContext, ReadStatus, Record, Sink, SinkWriter, Source, SourceReader,
+    operators::Collector,
+};
+pub use keyed_stream::KeyedStream;
+
+/// What most programs need.
+pub mod prelude {
+    pub use crate::{
+        Collector, CompactString, DataStream, KeyedStream, RuntimeMode, StreamExecutionEnvironment,
+    };
+}

@@ -1,1 +1,173 @@
+//! The task host: the process of one job on one TaskManager.
+//!
+//! ```text
+//! Introduced → SetUp → Serving → Shutdown      (all is done: exit code 0)
+//!                ↓         ↓
+//!             Refused    Orphaned              (the TaskManager is gone: exit at once)
+//! ```
+//! It has one conversation, with its TaskManager over a Unix socket, and ends when that ends: so no task host outlives
+//! its TaskManager.
 
+mod connection;
+mod splits;
+mod tasks;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use flott_core::{FailureCause, FailureKind, sdk};
+use flott_exchange::DataPlane;
+use flott_rpc::{TaskHostCommand, TaskHostHello, TaskHostMessage, TaskHostSetup};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::JobProgram;
+use connection::Connection;
+use tasks::Tasks;
+
+/// Exit code of a task host whose TaskManager is gone.
+pub const EXIT_ORPHANED: i32 = 71;
+/// Exit code of a task host that has told its TaskManager why it can't run the job.
+pub const EXIT_REFUSED: i32 = 72;
+
+/// How often metrics are reported while subtasks run.
+const METRICS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Why a task host can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It was not started by a TaskManager.
+    #[error("environment variable {0} is not set: a task host is started by a TaskManager only")]
+    NoEnvironment(&'static str),
+    /// A runtime could not be made.
+    #[error("cannot start threads: {0}")]
+    Threads(#[from] std::io::Error),
+    /// The TaskManager can't be reached or is gone.
+    #[error("lost the connection to the TaskManager: {0}")]
+    Orphaned(String),
+    /// The TaskManager was told why the job can't be run.
+    #[error("{0}")]
+    Refused(FailureCause),
+}
+
+/// Where a task host finds its TaskManager.
+#[derive(Clone, Debug)]
+pub struct TaskManagerAddress {
+    /// Its Unix socket.
+    pub socket: PathBuf,
+    /// The secret with which the task host introduces itself.
+    pub token: String,
+}
+
+impl TaskManagerAddress {
+    fn from_environment() -> Result<Self, Error> {
+        let socket = std::env::var_os(sdk::ENV_SOCKET).ok_or(Error::NoEnvironment(sdk::ENV_SOCKET))?;
+        let token =
+            std::env::var(sdk::ENV_HOST_TOKEN).map_err(|_| Error::NoEnvironment(sdk::ENV_HOST_TOKEN))?;
+        Ok(Self { socket: socket.into(), token })
+    }
+}
+
+/// Turns this process into a task host. Returns its exit code.
+pub fn run_process(program: JobProgram) -> i32 {
+    let served = TaskManagerAddress::from_environment().and_then(|address| {
+        // Everything but user code runs on this one thread.
+        let io = Builder::new_current_thread().enable_all().build()?;
+        io.block_on(serve(Arc::new(program), address))
+    });
+    match served {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("task host: {error}");
+            if matches!(error, Error::Refused(_)) { EXIT_REFUSED } else { EXIT_ORPHANED }
+        }
+    }
+}
+
+/// Runs the job's subtasks as its TaskManager asks, until told to shut down. Network and control run on the current
+/// runtime, user code on threads of its own.
+///
+/// # Errors
+/// If the job can't be run here, or the TaskManager is gone.
+pub async fn serve(program: Arc<JobProgram>, address: TaskManagerAddress) -> Result<(), Error> {
+    let mut connection = Connection::open(&address.socket).await?;
+    connection.send(TaskHostMessage::Hello(TaskHostHello {
+        protocol: sdk::PROTOCOL_VERSION,
+        token: address.token,
+        pid: std::process::id(),
+    }));
+    let setup = loop {
+        match connection.receive().await? {
+            TaskHostCommand::Setup(setup) => break setup,
+            TaskHostCommand::Shutdown => return Ok(()),
+            // Nothing else makes sense before the setup.
+            _ => {}
+        }
+    };
+    match set_up(&program, &setup).await {
+        Ok((plane, data_port, slots)) => {
+            connection.send(TaskHostMessage::Listening { data_port });
+            let tasks = Tasks::new(program, &setup.spec, plane, slots.handle().clone(), connection.sender());
+            let result = follow_orders(&mut connection, tasks).await;
+            // A user function that never returns must not keep the process alive.
+            slots.shutdown_background();
+            result
+        }
+        Err(cause) => {
+            connection.send(TaskHostMessage::Refused(cause.clone()));
+            connection.close().await;
+            Err(Error::Refused(cause))
+        }
+    }
+}
+
+async fn set_up(
+    program: &JobProgram,
+    setup: &TaskHostSetup,
+) -> Result<(DataPlane, u16, Runtime), FailureCause> {
+    let spec = &setup.spec;
+    if let Some(difference) = spec.graph.first_difference(&program.graph) {
+        let message = format!(
+            "the program built another dataflow here than when it was submitted: {difference}; it must not depend on \
+             time, machine or randomness"
+        );
+        return Err(FailureCause::new(FailureKind::GraphMismatch, message));
+    }
+    let plane = DataPlane::new(spec.job_id, spec.secret, Handle::current());
+    let port = plane
+        .listen(&setup.bind_host, setup.bind_port)
+        .await
+        .map_err(|error| FailureCause::new(FailureKind::TaskHostStart, error.to_string()))?;
+    let slots = Builder::new_multi_thread()
+        .worker_threads(spec.slots.max(1) as usize)
+        .thread_name("flott-slot")
+        .enable_time()
+        .build()
+        .map_err(|error| {
+            FailureCause::new(
+                FailureKind::TaskHostStart,
+                format!("cannot start {} slot threads: {error}", spec.slots),
+            )
+        })?;
+    Ok((plane, port, slots))
+}
+
+async fn follow_orders(connection: &mut Connection, mut tasks: Tasks) -> Result<(), Error> {
+    let mut metrics = tokio::time::interval(METRICS_INTERVAL);
+    loop {
+        let command = tokio::select! {
+            command = connection.receive() => command?,
+            _ = metrics.tick() => {
+                tasks.report_metrics();
+                continue;
+            }
+        };
+        match command {
+            TaskHostCommand::Setup(_) => {} // a repetition
+            TaskHostCommand::Deploy { placement, tasks: descriptors, own_host } => {
+                tasks.deploy(placement, &descriptors, own_host);
+            }
+            TaskHostCommand::Cancel { tasks: attempts } => tasks.cancel(&attempts),
+            TaskHostCommand::SplitResponse { request, answer } => tasks.answer_split(request, answer),
+            TaskHostCommand::Shutdown => return Ok(()),
+        }
+    }
+}

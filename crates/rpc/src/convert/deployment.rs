@@ -17,9 +17,10 @@ impl TryFrom<pb::TaskHostSpec> for TaskHostSpec {
     fn try_from(spec: pb::TaskHostSpec) -> Result<Self, Error> {
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         ensure(
-            spec.artifact.len() == DIGEST_DIGITS && spec.artifact.bytes().all(is_digit),
+            spec.artifact.is_empty()
+                || spec.artifact.len() == DIGEST_DIGITS && spec.artifact.bytes().all(is_digit),
             "artifact",
-            "64 lower-case hexadecimal digits",
+            "64 lower-case hexadecimal digits, or empty",
         )?;
         ensure(spec.slots > 0, "slots", "at least 1")?;
         Ok(Self {
@@ -30,7 +31,8 @@ impl TryFrom<pb::TaskHostSpec> for TaskHostSpec {
             entry: spec.entry,
             config: serde_json::from_str(&spec.config_json)
                 .map_err(|error| Error::invalid("config_json", Problem::InvalidJson(error.to_string())))?,
-            fingerprint: spec.fingerprint,
+            graph: serde_json::from_str(&spec.graph_json)
+                .map_err(|error| Error::invalid("graph_json", Problem::InvalidJson(error.to_string())))?,
             secret: spec.secret.try_into().map_err(|_| malformed("secret", "32 bytes"))?,
             slots: spec.slots,
         })
@@ -47,7 +49,8 @@ impl From<TaskHostSpec> for pb::TaskHostSpec {
             entry: spec.entry,
             config_json: serde_json::to_string(&spec.config)
                 .expect("numbers, texts and maps with text keys always have a JSON form"),
-            fingerprint: spec.fingerprint,
+            graph_json: serde_json::to_string(&spec.graph)
+                .expect("a graph of numbers and texts always has a JSON form"),
             secret: spec.secret.to_vec(),
             slots: spec.slots,
         }

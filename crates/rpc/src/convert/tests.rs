@@ -1,14 +1,14 @@
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
 use flott_control::protocol::{
     Fence, Hardware, Order, OrderAnswer, Refusal, RegistrationAnswer, RegistrationRequest, Report,
     SlotHolder, SlotReport, TaskManagerInfo, TaskReport, TaskState,
 };
 use flott_core::{
-    AllocationId, AttemptNumber, FailureCause, FailureKind, JobId, LeaderEpoch, RegistrationId, SubtaskId,
+    AllocationId, AttemptNumber, FailureCause, FailureKind, JobGraph, JobId, JobType, LeaderEpoch, RegistrationId, SubtaskId,
     TaskManagerId,
     deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostAddress, TaskHostSpec},
-    job_config::JobConfig,
+    job_config::{JobConfig, RuntimeMode},
     metrics::TaskMetrics,
 };
 use proptest::{collection::vec, option, prelude::*};
@@ -179,7 +179,7 @@ fn spec() -> impl Strategy<Value = TaskHostSpec> {
         any::<[u8; 32]>(),
     )
         .prop_map(
-            |(job_id, (job_name, fingerprint, arguments, entry), artifact, config, slots, secret)| {
+            |(job_id, (job_name, graph_name, arguments, entry), artifact, config, slots, secret)| {
                 TaskHostSpec {
                     job_id,
                     job_name,
@@ -187,7 +187,14 @@ fn spec() -> impl Strategy<Value = TaskHostSpec> {
                     arguments,
                     entry,
                     config,
-                    fingerprint,
+                    graph: Arc::new(JobGraph {
+                        name: graph_name,
+                        job_type: JobType::Streaming,
+                        runtime_mode: RuntimeMode::Streaming,
+                        parallelism: 1,
+                        vertices: Vec::new(),
+                        edges: Vec::new(),
+                    }),
                     secret,
                     slots,
                 }

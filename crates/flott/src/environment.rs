@@ -1,0 +1,142 @@
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use flott_connectors::{CollectionSource, GeneratorSource, TextFileSource};
+use flott_core::{job_config::JobConfig, sdk};
+use flott_runtime::{Record, Source, input::SourceInput};
+
+use crate::{
+    Error, JobExecutionResult, RuntimeMode, SingleOutputStream, execution,
+    graph::{Node, NodeKind, StreamGraph},
+};
+
+/// Where a dataflow is built and run; Flink's class of the same name.
+#[derive(Clone)]
+pub struct StreamExecutionEnvironment {
+    pub(crate) graph: Rc<RefCell<StreamGraph>>,
+}
+
+impl Default for StreamExecutionEnvironment {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl StreamExecutionEnvironment {
+    /// The environment that fits to how the program was started: on a cluster with the submitter's settings, else
+    /// local with as many parallel instances as the machine has cores.
+    pub fn new() -> Self {
+        let (config, problem) = match read_config() {
+            Ok(config) => (config, None),
+            Err(error) => (JobConfig::default(), Some(error)),
+        };
+        let mut graph = StreamGraph::new(config);
+        graph.problems.extend(problem);
+        Self { graph: Rc::new(RefCell::new(graph)) }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut JobConfig)) -> &Self {
+        change(&mut self.graph.borrow_mut().config);
+        self
+    }
+
+    /// Sets the parallelism of operators that set none themselves. Beats the submitter's `-p`, as in Flink.
+    pub fn set_parallelism(&self, parallelism: u32) -> &Self {
+        self.change(|config| config.parallelism = parallelism)
+    }
+
+    /// The parallelism of operators that set none themselves.
+    pub fn parallelism(&self) -> u32 {
+        self.graph.borrow().config.parallelism
+    }
+
+    /// Sets the max parallelism (the number of key groups) of operators that set none themselves.
+    pub fn set_max_parallelism(&self, max_parallelism: u32) -> &Self {
+        self.change(|config| config.max_parallelism = Some(max_parallelism))
+    }
+
+    /// Chooses between emitting each update and emitting final results.
+    pub fn set_runtime_mode(&self, mode: RuntimeMode) -> &Self {
+        self.change(|config| config.runtime_mode = mode)
+    }
+
+    /// Sets after how many milliseconds a partial batch is sent.
+    pub fn set_buffer_timeout(&self, millis: u64) -> &Self {
+        self.change(|config| config.buffer_timeout_ms = millis)
+    }
+
+    /// Runs each operator as a vertex of its own.
+    pub fn disable_operator_chaining(&self) -> &Self {
+        self.change(|config| config.operator_chaining = false)
+    }
+
+    /// A stream of what `source` reads.
+    pub fn from_source<S: Source>(&self, source: S, name: &str) -> SingleOutputStream<S::Record> {
+        let source = Arc::new(source);
+        let boundedness = source.boundedness();
+        let build = Arc::new(
+            move |builder: &mut flott_runtime::program::TaskBuilder,
+                  position,
+                  next: crate::graph::AnyOutput| {
+                let context = builder.operator(position);
+                let splits = builder.splits();
+                let input = SourceInput::new(context, source.clone(), splits, next.downcast())?;
+                Ok(Box::new(input) as Box<dyn flott_runtime::input::TaskInput>)
+            },
+        );
+        let node = Node::new::<S::Record>(format!("Source: {name}"), NodeKind::Source { boundedness, build });
+        SingleOutputStream::add(self, node)
+    }
+
+    /// The lines of a text file, of all files of a directory, or of the files that a glob pattern matches.
+    pub fn read_text_file(&self, path: impl Into<String>) -> SingleOutputStream<String> {
+        self.from_source(TextFileSource::new(path), "text file")
+    }
+
+    /// The elements of a collection, in order, emitted by one subtask.
+    pub fn from_collection<T: Record + Sync>(
+        &self,
+        elements: impl IntoIterator<Item = T>,
+    ) -> SingleOutputStream<T> {
+        let source = CollectionSource::new(elements.into_iter().collect());
+        self.from_source(source, "collection").set_parallelism(1)
+    }
+
+    /// The numbers from `first` to `last`, both included.
+    pub fn from_sequence(&self, first: u64, last: u64) -> SingleOutputStream<u64> {
+        let count = (last + 1).saturating_sub(first);
+        self.from_source(GeneratorSource::new(Some(count), move |index| first + index), "sequence")
+    }
+
+    /// `function(0)`, `function(1)`, … up to `count` records, or for ever. `function` must give the same record for
+    /// the same number each time.
+    pub fn generate<T, F>(&self, count: Option<u64>, function: F) -> SingleOutputStream<T>
+    where
+        T: Record,
+        F: Fn(u64) -> T + Send + Sync + 'static,
+    {
+        self.from_source(GeneratorSource::new(count, function), "generator")
+    }
+
+    /// Runs the dataflow and waits for its end.
+    ///
+    /// On a cluster this never returns: the process ends with the plan or with the task host.
+    ///
+    /// # Errors
+    /// If the dataflow can't be run, or the job fails or is canceled.
+    pub fn execute(&self, name: &str) -> Result<JobExecutionResult, Error> {
+        crate::marker::keep();
+        execution::execute(&self.graph.borrow(), name)
+    }
+}
+
+fn read_config() -> Result<JobConfig, Error> {
+    match std::env::var(sdk::ENV_JOB_CONFIG) {
+        Ok(json) => serde_json::from_str(&json)
+            .map_err(|error| Error::Environment { name: sdk::ENV_JOB_CONFIG, reason: error.to_string() }),
+        Err(std::env::VarError::NotPresent) => {
+            let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+            Ok(JobConfig { parallelism: cores, ..JobConfig::default() })
+        }
+        Err(error) => Err(Error::Environment { name: sdk::ENV_JOB_CONFIG, reason: error.to_string() }),
+    }
+}

@@ -1,0 +1,119 @@
+use std::{ops::AddAssign, sync::Arc};
+
+use flott_core::Partitioner;
+use flott_runtime::{
+    Record,
+    operators::{Aggregation, Count, Emission, KeyAndValue, KeySelector, KeyedReduce, Reduce, ValueOnly},
+    writer::{EdgeWriter, Hash},
+};
+
+use crate::{
+    DataStream, SingleOutputStream,
+    graph::{AnyOutput, Upstream},
+};
+
+/// A stream whose records are grouped by key: all records of a key go to the same subtask.
+///
+/// In streaming mode an aggregate emits its key's new value for each record; in batch mode the final value of each key
+/// at the end of the input.
+pub struct KeyedStream<T, S> {
+    stream: DataStream<T>,
+    selector: S,
+}
+
+impl<T: Record, S: KeySelector<T>> KeyedStream<T, S> {
+    pub(crate) fn new(stream: &DataStream<T>, selector: S) -> Self {
+        let upstreams = stream
+            .upstreams
+            .iter()
+            .map(|upstream| Upstream {
+                node: upstream.node,
+                partitioner: Some(Partitioner::Hash),
+                writer: hash_writer::<T, S>(selector.clone()),
+            })
+            .collect();
+        Self { stream: stream.with_upstreams(upstreams), selector }
+    }
+
+    fn aggregate<A, E>(
+        &self,
+        name: &str,
+        aggregation: impl Fn() -> A + Send + Sync + 'static,
+        emission: impl Fn() -> E + Send + Sync + 'static,
+    ) -> SingleOutputStream<E::Record>
+    where
+        A: Aggregation<T> + 'static,
+        E: Emission<S::Key, A::Value> + 'static,
+    {
+        let selector = self.selector.clone();
+        self.stream.operator(name, move |context, next| {
+            Ok(Box::new(KeyedReduce::new(context, selector.clone(), aggregation(), emission(), next)))
+        })
+    }
+
+    /// Combines the records of each key: `function` adds the second record to the first, which stands for all
+    /// records so far.
+    pub fn reduce<F>(&self, function: F) -> SingleOutputStream<T>
+    where
+        F: FnMut(&mut T, T) + Clone + Send + Sync + 'static,
+    {
+        self.aggregate("Keyed Aggregation", move || Reduce(function.clone()), || ValueOnly)
+    }
+
+    /// Sums the field that `field` points to. The other fields are those of the key's first record.
+    pub fn sum<V, F>(&self, field: F) -> SingleOutputStream<T>
+    where
+        V: Copy + AddAssign,
+        F: Fn(&mut T) -> &mut V + Clone + Send + Sync + 'static,
+    {
+        self.reduce(move |total, mut record| {
+            let value = *field(&mut record);
+            *field(total) += value;
+        })
+    }
+
+    /// Keeps the smallest value of the field that `field` points to. The other fields are those of the key's first
+    /// record.
+    pub fn min<V, F>(&self, field: F) -> SingleOutputStream<T>
+    where
+        V: Copy + PartialOrd,
+        F: Fn(&mut T) -> &mut V + Clone + Send + Sync + 'static,
+    {
+        self.reduce(move |least, mut record| {
+            let value = *field(&mut record);
+            let least = field(least);
+            if value < *least {
+                *least = value;
+            }
+        })
+    }
+
+    /// Keeps the largest value of the field that `field` points to. The other fields are those of the key's first
+    /// record.
+    pub fn max<V, F>(&self, field: F) -> SingleOutputStream<T>
+    where
+        V: Copy + PartialOrd,
+        F: Fn(&mut T) -> &mut V + Clone + Send + Sync + 'static,
+    {
+        self.reduce(move |greatest, mut record| {
+            let value = *field(&mut record);
+            let greatest = field(greatest);
+            if value > *greatest {
+                *greatest = value;
+            }
+        })
+    }
+
+    /// Counts the records of each key and emits the key with the count.
+    pub fn count(&self) -> SingleOutputStream<(S::Key, u64)> {
+        self.aggregate("Keyed Aggregation", || Count, || KeyAndValue)
+    }
+}
+
+fn hash_writer<T: Record, S: KeySelector<T>>(selector: S) -> Arc<crate::graph::BuildWriter> {
+    Arc::new(move |builder, target| {
+        let channels = builder.channels::<T>(target.output)?;
+        let hash = Hash::new(selector.clone(), target.parallelism, target.max_parallelism);
+        Ok(AnyOutput::new::<T>(Box::new(EdgeWriter::new(channels, hash))))
+    })
+}

@@ -1,0 +1,210 @@
+//! The subtasks that run in a task host.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use flott_core::{
+    AttemptNumber, ExecutionState, FailureCause, FailureKind, JobId, SubtaskId,
+    deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
+};
+use flott_exchange::DataPlane;
+use flott_rpc::{
+    SplitRequest, SubtaskMetrics, TaskHostMessage,
+    protocol::{TaskReport, TaskState},
+};
+use tokio::runtime::Handle;
+
+use super::{
+    connection::MessageSender,
+    splits::{Mailbox, RemoteSplits},
+};
+use crate::{
+    JobProgram, TaskContext, TaskCounters,
+    program::TaskBuilder,
+    subtask::{self, StateListener},
+    writer::TaskSignals,
+};
+
+type Attempt = (SubtaskId, AttemptNumber);
+
+/// What is kept of an attempt, also after its end, so that a repeated order is recognized.
+struct Task {
+    signals: Arc<TaskSignals>,
+    counters: Arc<TaskCounters>,
+    mailbox: Mailbox,
+    ended: Arc<AtomicBool>,
+}
+
+pub(super) struct Tasks {
+    program: Arc<JobProgram>,
+    job_id: JobId,
+    job_name: Arc<str>,
+    plane: DataPlane,
+    slots: Handle,
+    messages: MessageSender,
+    tasks: BTreeMap<Attempt, Task>,
+}
+
+impl Tasks {
+    pub(super) fn new(
+        program: Arc<JobProgram>,
+        spec: &TaskHostSpec,
+        plane: DataPlane,
+        slots: Handle,
+        messages: MessageSender,
+    ) -> Self {
+        let job_name = spec.job_name.as_str().into();
+        Self { program, job_id: spec.job_id, job_name, plane, slots, messages, tasks: BTreeMap::new() }
+    }
+
+    /// Starts subtasks. Those that were started before are left alone.
+    pub(super) fn deploy(&mut self, placement: Placement, descriptors: &[TaskDescriptor], own_host: u32) {
+        self.plane.place(own_host, placement.hosts.clone());
+        for descriptor in descriptors {
+            if !self.tasks.contains_key(&(descriptor.subtask, descriptor.attempt)) {
+                self.start(descriptor, &placement);
+            }
+        }
+    }
+
+    fn start(&mut self, descriptor: &TaskDescriptor, placement: &Placement) {
+        let TaskDescriptor { subtask, attempt, .. } = *descriptor;
+        let counters = Arc::<TaskCounters>::default();
+        let mailbox = Mailbox::default();
+        let ended = Arc::new(AtomicBool::new(false));
+        let reporter = Reporter {
+            subtask,
+            attempt,
+            counters: counters.clone(),
+            ended: ended.clone(),
+            messages: self.messages.clone(),
+        };
+        let splits = RemoteSplits {
+            subtask,
+            attempt,
+            last_request: 0,
+            messages: self.messages.clone(),
+            mailbox: mailbox.clone(),
+        };
+        let built = self.task_context(subtask, attempt, &counters).and_then(|context| {
+            TaskBuilder::new(&self.program, subtask, context, placement, self.plane.clone(), Box::new(splits))
+        });
+        let builder = match built {
+            Ok(builder) => builder,
+            Err(reason) => {
+                let cause = FailureCause::new(FailureKind::Internal, reason);
+                return reporter.on_state(ExecutionState::Failed, Some(cause));
+            }
+        };
+        let signals = builder.signals().clone();
+        let program = self.program.clone();
+        self.slots.spawn(async move {
+            let vertex = &program.vertices[subtask.vertex.0 as usize];
+            let buffer_timeout = Duration::from_millis(program.config.buffer_timeout_ms);
+            subtask::run(vertex, builder, buffer_timeout, &reporter).await;
+        });
+        self.tasks.insert((subtask, attempt), Task { signals, counters, mailbox, ended });
+    }
+
+    fn task_context(
+        &self,
+        subtask: SubtaskId,
+        attempt: AttemptNumber,
+        counters: &Arc<TaskCounters>,
+    ) -> Result<TaskContext, String> {
+        let graph = &self.program.graph;
+        let vertex = graph
+            .vertices
+            .get(subtask.vertex.0 as usize)
+            .ok_or_else(|| format!("vertex {} is not part of the job's graph", subtask.vertex))?;
+        Ok(TaskContext {
+            job_id: self.job_id,
+            job_name: self.job_name.clone(),
+            task_name: vertex.name.as_str().into(),
+            subtask: subtask.subtask,
+            parallelism: vertex.parallelism,
+            max_parallelism: vertex.max_parallelism,
+            attempt,
+            runtime_mode: graph.runtime_mode,
+            counters: counters.clone(),
+        })
+    }
+
+    /// Tells subtasks to stop. One that was never started is reported as stopped.
+    pub(super) fn cancel(&mut self, attempts: &[Attempt]) {
+        for &(subtask, attempt) in attempts {
+            match self.tasks.get(&(subtask, attempt)) {
+                Some(task) => task.signals.cancel(),
+                None => {
+                    let report = TaskReport {
+                        subtask,
+                        attempt,
+                        state: TaskState::Canceled,
+                        metrics: Default::default(),
+                    };
+                    let _ = self.messages.send(TaskHostMessage::TaskState(report));
+                }
+            }
+        }
+    }
+
+    /// Hands the answer for a split to the subtask that has asked.
+    pub(super) fn answer_split(&mut self, request: SplitRequest, answer: SplitAnswer) {
+        if let Some(task) = self.tasks.get(&(request.subtask, request.attempt)) {
+            *task.mailbox.lock().unwrap_or_else(PoisonError::into_inner) = Some((request.request_id, answer));
+            task.signals.wake.notify_one();
+        }
+    }
+
+    /// Reports what the running subtasks have done so far.
+    pub(super) fn report_metrics(&self) {
+        let running: Vec<_> = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| !task.ended.load(Relaxed))
+            .map(|(&(subtask, attempt), task)| SubtaskMetrics {
+                subtask,
+                attempt,
+                metrics: task.counters.read(),
+            })
+            .collect();
+        if !running.is_empty() {
+            let _ = self.messages.send(TaskHostMessage::Metrics(running));
+        }
+    }
+}
+
+/// Tells the TaskManager how an attempt goes.
+struct Reporter {
+    subtask: SubtaskId,
+    attempt: AttemptNumber,
+    counters: Arc<TaskCounters>,
+    ended: Arc<AtomicBool>,
+    messages: MessageSender,
+}
+
+impl StateListener for Reporter {
+    fn on_state(&self, state: ExecutionState, cause: Option<FailureCause>) {
+        let state = match state {
+            ExecutionState::Initializing => TaskState::Initializing,
+            ExecutionState::Running => TaskState::Running,
+            ExecutionState::Finished => TaskState::Finished,
+            ExecutionState::Canceled => TaskState::Canceled,
+            _ => TaskState::Failed(cause.unwrap_or_else(|| {
+                FailureCause::new(FailureKind::Internal, "the subtask failed without a cause")
+            })),
+        };
+        if !matches!(state, TaskState::Initializing | TaskState::Running) {
+            self.ended.store(true, Relaxed);
+        }
+        let report =
+            TaskReport { subtask: self.subtask, attempt: self.attempt, state, metrics: self.counters.read() };
+        let _ = self.messages.send(TaskHostMessage::TaskState(report));
+    }
+}
