@@ -10,7 +10,7 @@ const port = Number(process.env.PORT ?? 8099);
 const dist = join(fileURLToPath(new URL("..", import.meta.url)), "dist");
 const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 
-export const HEADERS = {
+const HEADERS = {
   "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
   "x-content-type-options": "nosniff",
 };

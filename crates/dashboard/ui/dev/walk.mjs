@@ -64,9 +64,11 @@ try {
   check("numbers move by themselves", JSON.stringify(before) !== JSON.stringify(await page.locator(".flow-total").allTextContents()));
 
   await page.getByRole("button", { name: "Cancel job" }).click();
+  await page.getByRole("dialog").waitFor();
   check("canceling asks, with the harmless answer focused", await page.evaluate(() => document.activeElement?.textContent === "Keep it running"));
   await page.keyboard.press("Escape");
-  check("Escape closes the question", (await page.getByRole("dialog").count()) === 0);
+  await page.locator("dialog").waitFor({ state: "detached" });
+  check("Escape closes the question", true);
   check("the focus returns", await page.evaluate(() => document.activeElement?.textContent === "Cancel job"));
   await page.getByRole("button", { name: "Cancel job" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Cancel job" }).click();

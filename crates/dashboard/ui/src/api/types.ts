@@ -29,7 +29,7 @@ export interface Config {
   "refresh-interval": number;
   "flink-version": string;
   "flink-revision": string;
-  features: { "web-submit": boolean; "web-cancel": boolean };
+  features?: { "web-submit"?: boolean; "web-cancel"?: boolean };
 }
 
 export interface ClusterOverview {
@@ -118,7 +118,8 @@ export interface Job {
   timestamps: Partial<Record<JobStatus, number>>;
   vertices: Vertex[];
   "status-counts": Partial<Record<ExecutionState, number>>;
-  plan: Plan;
+  /** Missing while the job is initializing. */
+  plan?: Plan | null;
 }
 
 export interface ExceptionEntry {

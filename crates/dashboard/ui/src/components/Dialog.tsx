@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 interface Props {
   title: string;
@@ -12,13 +12,17 @@ interface Props {
 /** A modal question. The browser's own dialog keeps the focus inside and closes on Escape. */
 export function Dialog({ title, onClose, children, actions }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = ref.current;
     if (!dialog) return;
+    const before = document.activeElement;
     dialog.showModal();
     dialog.querySelector<HTMLElement>(".dialog-actions button")?.focus();
-    // Closing, not just removing, gives the focus back to where it was.
-    return () => dialog.close();
+    return () => {
+      // As long as it is open, nothing outside can take the focus back.
+      dialog.close();
+      if (before instanceof HTMLElement) before.focus();
+    };
   }, []);
   return (
     <dialog

@@ -27,7 +27,7 @@ export function LogViewer({ process, source, back }: Props) {
   const { data, error } = usePoll(`log/${path}`, async (signal) => {
     known.current = await readLog(path, known.current, signal);
     return known.current;
-  });
+  }, { keep: false });
   const lines = useMemo(() => parseLog(data?.text ?? ""), [data?.text]);
   const shown = useMemo(() => filterLog(lines, search, least), [lines, search, least]);
   const levels = useMemo(() => lines.some((line) => line.level !== null), [lines]);

@@ -11,7 +11,7 @@ export interface LogLine {
 /** The level stands near the start of a line, in capitals: `2026-11-22 23:33:18,531 INFO  name - text`. */
 const LEVEL = /\b(TRACE|DEBUG|INFO|WARN|ERROR)\b/;
 const LEVEL_WITHIN = 60;
-// eslint-disable-next-line no-control-regex -- terminals' color codes
+/** Color codes for terminals. */
 const COLORS = /\u001b\[[0-9;]*m/g;
 
 export function parseLog(text: string): LogLine[] {

@@ -28,9 +28,10 @@ export function chainLines(description: string): ChainLine[] {
 }
 
 /** Reads a plan of the REST API. Inputs that name no node of the plan are left out. */
-export function graphModel(plan: Plan): GraphModel {
-  const ids = new Set(plan.nodes.map((node) => node.id));
-  const edges = plan.nodes.flatMap((node) =>
+export function graphModel(plan: Plan | null | undefined): GraphModel {
+  const planned = plan?.nodes ?? [];
+  const ids = new Set(planned.map((node) => node.id));
+  const edges = planned.flatMap((node) =>
     (node.inputs ?? [])
       .filter((input) => ids.has(input.id))
       .map((input, index) => ({
@@ -42,7 +43,7 @@ export function graphModel(plan: Plan): GraphModel {
   );
   const withOutput = new Set(edges.map((edge) => edge.from));
   const withInput = new Set(edges.map((edge) => edge.to));
-  const nodes = plan.nodes.map((node) => {
+  const nodes = planned.map((node) => {
     const lines = chainLines(node.description || node.operator || "");
     return {
       id: node.id,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { inGroup, isTerminal, tone } from "./states";
+import { inGroup, isSettled, isTerminal, tone } from "./states";
 
 describe("states", () => {
   it("colors every spelling of canceling alike", () => {
@@ -9,6 +9,9 @@ describe("states", () => {
 
   it("knows which jobs are over and which run", () => {
     expect(isTerminal("FAILING")).toBe(false);
+    expect(isSettled({ state: "FINISHED", now: 5000, "end-time": 4900 })).toBe(false);
+    expect(isSettled({ state: "FINISHED", now: 9000, "end-time": 4900 })).toBe(true);
+    expect(isSettled({ state: "RUNNING", now: 9000, "end-time": -1 })).toBe(false);
     expect(inGroup("RESTARTING", "running")).toBe(true);
     expect(inGroup("FAILED", "running")).toBe(false);
     expect(inGroup("CANCELLING", "canceled")).toBe(true);

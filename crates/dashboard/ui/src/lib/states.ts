@@ -31,6 +31,14 @@ export function isTerminal(state: string): boolean {
   return TERMINAL.has(state);
 }
 
+/** Counters of the last moments may arrive after the end of a job; by then they have. */
+const SETTLING_MS = 3000;
+
+/** Whether nothing about a job will change any more, its counters included. */
+export function isSettled(job: { state: string; now: number; "end-time": number }): boolean {
+  return isTerminal(job.state) && job.now - job["end-time"] > SETTLING_MS;
+}
+
 /** States that pass by themselves, drawn with a moving mark. */
 const PASSING = new Set<string>(["INITIALIZING", "SCHEDULED", "DEPLOYING", "RESTARTING", "RECONCILING", "FAILING", "CANCELLING", "CANCELING"]);
 

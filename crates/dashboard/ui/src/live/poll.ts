@@ -17,6 +17,8 @@ interface Options<T> {
   until?: (data: T) => boolean;
   /** Milliseconds between polls instead of the page's interval. */
   every?: number;
+  /** Whether the answer is kept for coming back to the page; large ones are not. */
+  keep?: boolean;
   /** Poll only while true. */
   enabled?: boolean;
 }
@@ -65,7 +67,7 @@ export function usePoll<T>(key: string, load: (signal: AbortSignal) => Promise<T
       try {
         const data = await latest.current.load(abort.signal);
         if (abort.signal.aborted) return;
-        remember(key, data);
+        if (latest.current.options.keep ?? true) remember(key, data);
         done = latest.current.options.until?.(data) ?? false;
         setState({ key, data, error: null });
       } catch (error) {

@@ -7,13 +7,12 @@ import { TaskBar } from "../../components/TaskBar";
 import { Elapsed } from "../../components/Times";
 import { bytes, count, grouped } from "../../lib/format";
 import { link } from "../../lib/route";
-import { isTerminal } from "../../lib/states";
+import { isSettled } from "../../lib/states";
 import { usePoll } from "../../live/poll";
 
 /** A vertex by the TaskManagers that run it. */
 export function ByTaskManager({ job, vertexId }: { job: Job; vertexId: string }) {
-  const over = isTerminal(job.state);
-  const { data, error } = usePoll(`by-tm/${job.jid}/${vertexId}/${over}`, (signal) => api.vertexTaskManagers(job.jid, vertexId, signal), { until: () => over });
+  const { data, error } = usePoll(`by-tm/${job.jid}/${vertexId}`, (signal) => api.vertexTaskManagers(job.jid, vertexId, signal), { until: () => isSettled(job) });
   if (!data) return error ? <ErrorNotice title="The TaskManagers cannot be shown" error={error} /> : <Loading label="Loading the TaskManagers" />;
   return (
     <DataTable

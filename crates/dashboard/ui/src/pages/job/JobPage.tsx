@@ -6,7 +6,7 @@ import { Empty, ErrorNotice, Loading } from "../../components/Notice";
 import { Tabs } from "../../components/Tabs";
 import { groupFailures } from "../../lib/exceptions";
 import { type JobTab, link } from "../../lib/route";
-import { isTerminal } from "../../lib/states";
+import { isSettled } from "../../lib/states";
 import { historyOf } from "../../lib/throughput";
 import { type Polled, usePoll } from "../../live/poll";
 import { ConfigurationTab } from "./ConfigurationTab";
@@ -18,7 +18,7 @@ import { TimelineTab } from "./TimelineTab";
 
 const EXCEPTIONS = 50;
 
-/** Polls a job into its history; the job at its end is the last answer needed. */
+/** Polls a job into its history until nothing changes any more. */
 function useJob(id: string): Polled<Job> {
   return usePoll(
     `job/${id}`,
@@ -27,17 +27,15 @@ function useJob(id: string): Polled<Job> {
       historyOf(id).add(job);
       return job;
     },
-    { until: (job) => isTerminal(job.state) },
+    { until: isSettled },
   );
 }
 
 /** One job: header, root cause if it failed, and its parts. */
 export function JobPage({ id, tab, vertex }: { id: string; tab: JobTab; vertex: string | null }) {
   const { data: job, error, refresh } = useJob(id);
-  const over = job !== null && isTerminal(job.state);
-  // The state is part of the key: an ended job's last exception must not be missed.
-  const exceptions = usePoll(`exceptions/${id}/${over}`, (signal) => api.exceptions(id, EXCEPTIONS, signal), {
-    until: () => over,
+  const exceptions = usePoll(`exceptions/${id}`, (signal) => api.exceptions(id, EXCEPTIONS, signal), {
+    until: () => job !== null && isSettled(job),
     enabled: job !== null,
   });
   useEffect(() => {

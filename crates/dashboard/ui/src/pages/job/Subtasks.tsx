@@ -7,7 +7,7 @@ import { Elapsed, When } from "../../components/Times";
 import { bytes, count, grouped, percent } from "../../lib/format";
 import { link } from "../../lib/route";
 import { skew } from "../../lib/skew";
-import { isTerminal } from "../../lib/states";
+import { isSettled } from "../../lib/states";
 import { usePoll } from "../../live/poll";
 import { Load } from "./Load";
 
@@ -36,8 +36,7 @@ function share(value: unknown): number | null {
 
 /** The subtasks of a vertex, each with where it runs and what it did. */
 export function Subtasks({ job, vertexId }: { job: Job; vertexId: string }) {
-  const over = isTerminal(job.state);
-  const { data, error } = usePoll(`vertex/${job.jid}/${vertexId}/${over}`, (signal) => load(job.jid, vertexId, job.state === "RUNNING", signal), { until: () => over });
+  const { data, error } = usePoll(`vertex/${job.jid}/${vertexId}`, (signal) => load(job.jid, vertexId, job.state === "RUNNING", signal), { until: () => isSettled(job) });
   if (!data) return error ? <ErrorNotice title="The subtasks cannot be shown" error={error} /> : <Loading label="Loading the subtasks" />;
   const read = skew(data.rows.map((row) => row.metrics["read-records"]));
   const written = skew(data.rows.map((row) => row.metrics["write-records"]));

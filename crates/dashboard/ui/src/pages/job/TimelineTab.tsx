@@ -4,7 +4,7 @@ import type { Job, SubtaskTimes } from "../../api/types";
 import { Card } from "../../components/Card";
 import { Empty, ErrorNotice, Loading } from "../../components/Notice";
 import { duration } from "../../lib/format";
-import { EXECUTION_ORDER, isTerminal } from "../../lib/states";
+import { EXECUTION_ORDER, isSettled } from "../../lib/states";
 import { ticks } from "../../lib/timeline";
 import { orderedVertices } from "../../lib/vertices";
 import { usePoll } from "../../live/poll";
@@ -17,12 +17,11 @@ const LAST_TICK = 0.94;
 /** When each subtask was in which state, on one scale for the whole job. */
 export function TimelineTab({ job }: { job: Job }) {
   const { vertices } = orderedVertices(job);
-  const over = isTerminal(job.state);
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const { data, error } = usePoll<SubtaskTimes[]>(
-    `timeline/${job.jid}/${over}`,
+    `timeline/${job.jid}`,
     (signal) => Promise.all(vertices.map((vertex) => api.subtaskTimes(job.jid, vertex.id, signal))),
-    { until: () => over },
+    { until: () => isSettled(job) },
   );
   if (!data) return error ? <ErrorNotice title="The timeline cannot be shown" error={error} /> : <Loading label="Loading the timeline" />;
   const begin = job["start-time"];

@@ -4,7 +4,7 @@ import { grouped, rate } from "../../lib/format";
 import { newest } from "../../lib/sparkline";
 
 /** Polls that fill the line's width. */
-const SHOWN = 120;
+const SHOWN = 90;
 
 /** Records per second that all running jobs emit now, and their course since the page was opened. */
 export function ThroughputTile({ now, partial }: { now: number | null; partial: boolean }) {
