@@ -117,6 +117,14 @@ impl StreamExecutionEnvironment {
         self.from_source(GeneratorSource::new(count, function), "generator")
     }
 
+    /// The dataflow in the form in which task hosts run it.
+    ///
+    /// # Errors
+    /// If the dataflow can't be run as it was built.
+    pub fn job_program(&self, name: &str) -> Result<flott_runtime::JobProgram, Error> {
+        self.graph.borrow().translate(name)
+    }
+
     /// Runs the dataflow and waits for its end.
     ///
     /// On a cluster this never returns: the process ends with the plan or with the task host.
