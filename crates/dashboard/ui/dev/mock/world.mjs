@@ -33,19 +33,21 @@ const fraud = [
 ];
 const small = [v("Source: numbers -> sum -> Sink: print", ["Source: numbers", "+- sum", "   +- Sink: print"], 1, [], { out: 0, busy: 0.4, bp: 0, rec: 8 })];
 
-const cause = `thread 'subtask count words (2/4)' panicked: cannot parse "1e9x" as an amount: invalid digit found in string
-operator: parse amounts
-subtask: 3 of 4, attempt 1
-host: worker-2.local (worker-2.local:41873-5b21e0)
-last lines of stderr:
-  2026-11-23T01:12:07.114Z WARN  orders: amount has 3 decimal places, rounding
-  thread 'subtask count words (2/4)' panicked at examples/orders/src/main.rs:48:27:
-  cannot parse "1e9x" as an amount: invalid digit found in string
-  stack backtrace:
-     0: orders::parse_amount
-               at ./examples/orders/src/main.rs:48:27
-     1: flott_runtime::operators::map::Map<F>::process
-     2: flott_runtime::chain::Chain::push`;
+const stderrTail = `2026-11-23T01:12:07.114Z WARN  orders: amount has 3 decimal places, rounding
+thread 'count words (3/4)' panicked at examples/orders/src/main.rs:48:27:
+cannot parse "1e9x" as an amount: invalid digit found in string
+stack backtrace:
+   0: orders::parse_amount
+             at ./examples/orders/src/main.rs:48:27
+   1: flott_runtime::operators::map::Map<F>::process
+   2: flott_runtime::chain::Chain::push`;
+const cause = `cannot parse "1e9x" as an amount: invalid digit found in string
+  operator: parse amounts
+  subtask: count words (3/4), attempt 1
+  host: worker-2.local:41873-5b21e0
+  at examples/orders/src/main.rs:48:27
+  last lines of stderr:
+${stderrTail.replace(/^/gm, "    ")}`;
 
 const job = (name, state, vertices, begin, end, more = {}) => ({
   id: id(name + begin), name, state, vertices, begin: started + begin, end: end === null ? null : started + end, ...more,
@@ -182,8 +184,9 @@ export function exceptions(j) {
   if (!j.failing) return [];
   const at = (j.end ?? Date.now() - 4000);
   const entry = (time, attempt) => ({
-    exceptionName: "flott::UserCodePanicked", stacktrace: cause, timestamp: time, failureLabels: {},
+    exceptionName: "PANIC", stacktrace: cause, timestamp: time, failureLabels: {},
     taskName: `count words (3/4) - execution #${attempt}`, endpoint: "worker-2.local:41873", taskManagerId: "worker-2.local:41873-5b21e0", concurrentExceptions: [],
+    rootCause: { kind: "PANIC", message: cause.split("\n")[0], context: [], operator: "parse amounts", location: "examples/orders/src/main.rs:48:27", stderrTail },
   });
   return [entry(at, 1), entry(at - 11_000, 0)];
 }

@@ -130,6 +130,16 @@ export interface ExceptionEntry {
   endpoint?: string | null;
   taskManagerId?: string | null;
   concurrentExceptions?: ExceptionEntry[];
+  /** The stacktrace by its parts; Flink has no such field. */
+  rootCause?: {
+    message: string;
+    /** What was being done, outermost last. */
+    context?: string[];
+    operator?: string | null;
+    /** Where in the user's source. */
+    location?: string | null;
+    stderrTail?: string | null;
+  };
 }
 
 export interface JobExceptions {

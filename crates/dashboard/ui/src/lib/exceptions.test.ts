@@ -38,6 +38,18 @@ describe("groupFailures", () => {
   });
 });
 
+it("takes a cause by its parts where they are given", () => {
+  const rootCause = { message: "index out of bounds\nthe len is 3", context: ["while reading part-0"], operator: "count", location: "src/main.rs:4:2", stderrTail: "a\nb\n" };
+  expect(groupFailures([{ ...entry(1, "index out of bounds\n  operator: count"), rootCause }])[0]).toMatchObject({
+    headline: "index out of bounds",
+    detail: "the len is 3\nwhile reading part-0\nlast lines of stderr:\na\nb",
+    operator: "count",
+    location: "src/main.rs:4:2",
+  });
+  const empty = { message: "" };
+  expect(groupFailures([{ ...entry(1, "boom"), rootCause: empty }])[0]).toMatchObject({ headline: "boom", operator: null });
+});
+
 it("takes the attempt off a task", () => {
   expect(taskOf("Source: gen (1/1) - execution #21")).toBe("Source: gen (1/1)");
   expect(taskOf(undefined)).toBeNull();

@@ -8,6 +8,9 @@ export interface Failure {
   detail: string;
   /** Task without its attempt, or null for a failure of the whole job. */
   task: string | null;
+  operator: string | null;
+  /** Where in the user's source, such as `src/main.rs:12:5`. */
+  location: string | null;
   endpoint: string | null;
   taskManagerId: string | null;
   /** Time of the newest occurrence. */
@@ -32,14 +35,29 @@ export function taskOf(taskName: string | null | undefined): string | null {
   return taskName ? taskName.replace(/ - execution #\d+$/, "") : null;
 }
 
-function failure(entry: ExceptionEntry): Failure {
+/** Headline and the rest of a cause that came by its parts. What has a place of its own is not repeated. */
+function ofParts(cause: NonNullable<ExceptionEntry["rootCause"]>): { head: string; detail: string } {
+  const [head = "", ...more] = cause.message.trim().split("\n");
+  const tail = cause.stderrTail?.trimEnd();
+  const detail = [...more, ...(cause.context ?? []), ...(tail ? ["last lines of stderr:", tail] : [])];
+  return { head, detail: detail.join("\n") };
+}
+
+/** The same out of the text alone. */
+function ofText(entry: ExceptionEntry): { head: string; detail: string } {
   const head = headline(entry);
   const text = entry.stacktrace.trim();
-  const detail = text.startsWith(head) ? text.slice(head.length).replace(/^\s*\n/, "") : text;
+  return { head, detail: text.startsWith(head) ? text.slice(head.length).replace(/^\s*\n/, "") : text };
+}
+
+function failure(entry: ExceptionEntry): Failure {
+  const { head, detail } = entry.rootCause?.message.trim() ? ofParts(entry.rootCause) : ofText(entry);
   return {
     headline: head,
     detail: detail.trimEnd(),
     task: taskOf(entry.taskName),
+    operator: entry.rootCause?.operator ?? null,
+    location: entry.rootCause?.location ?? null,
     endpoint: entry.endpoint ?? null,
     taskManagerId: entry.taskManagerId ?? null,
     timestamp: entry.timestamp,

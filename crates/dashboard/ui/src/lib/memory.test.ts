@@ -8,4 +8,6 @@ it("leaves out memory that a TaskManager does not have", () => {
     metrics: { heapUsed: 100, heapMax: 0, nettyShuffleMemoryTotal: 0 },
   };
   expect(memoryUses(tm).map((use) => [use.name, use.used, use.limit])).toEqual([["Processes", 100, 1000], ["Machine", 600, 1000]]);
+  const own = { ...tm, hardware: { ...tm.hardware, freeMemory: 900 } };
+  expect(memoryUses(own).map((use) => use.name)).toEqual(["Processes"]);
 });

@@ -22,5 +22,7 @@ export function memoryUses(tm: TaskManagerDetail): MemoryUse[] {
     { name: "Network", used: metric("nettyShuffleMemoryUsed"), limit: metric("nettyShuffleMemoryTotal"), hint: "Batches between subtasks" },
     { name: "Machine", used: Math.max(0, machine - tm.hardware.freeMemory), limit: machine, hint: "Memory of the whole machine, other programs included" },
   ];
-  return all.filter((use) => use.limit > 0 && (use.used > 0 || use.name === "Network"));
+  // A TaskManager that knows nothing of other programs reports its own memory as all that is used.
+  const onlyOwn = machine - tm.hardware.freeMemory <= metric("heapUsed");
+  return all.filter((use) => use.limit > 0 && (use.used > 0 || use.name === "Network") && !(use.name === "Machine" && onlyOwn));
 }

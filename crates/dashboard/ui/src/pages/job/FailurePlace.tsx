@@ -3,15 +3,14 @@ import { link } from "../../lib/route";
 
 /** Where a failure happened, with the way to that TaskManager's log. */
 export function FailurePlace({ failure }: { failure: Failure }) {
-  if (!failure.task && !failure.endpoint) return null;
+  const { task, operator, location, endpoint, taskManagerId } = failure;
+  if (!task && !operator && !location && !endpoint) return null;
   return (
     <p class="failure-place">
-      {failure.task && <span>{failure.task}</span>}
-      {failure.endpoint && (
-        <span>
-          on {failure.taskManagerId ? <a href={link.taskManager(failure.taskManagerId, "log")}>{failure.endpoint}</a> : failure.endpoint}
-        </span>
-      )}
+      {task && <span>{task}</span>}
+      {operator && <span>operator {operator}</span>}
+      {location && <code>{location}</code>}
+      {endpoint && <span>on {taskManagerId ? <a href={link.taskManager(taskManagerId, "log")}>{endpoint}</a> : endpoint}</span>}
     </p>
   );
 }
