@@ -1,1 +1,0 @@
-//! Benchmarks beside their plain-Rust twins.

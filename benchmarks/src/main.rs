@@ -1,0 +1,97 @@
+//! Times Flott beside hand-written Rust that does the same work with the same exchange between two threads.
+//!
+//! ```sh
+//! cargo run --release -p flott-benchmarks -- word-count
+//! cargo run --release -p flott-benchmarks -- keyed-aggregate --keys 1000
+//! ```
+//! Each side runs in a process of its own, in turn, several times. The line of each run gives records, wall and CPU
+//! seconds, peak memory and a checksum of the answer; a checksum that differs from the twin's fails the benchmark. The
+//! last line gives the ratio of CPU seconds, pair by pair. Allocator: the system's. Start-up is included, warm-up is one
+//! uncounted pair.
+
+mod channels;
+mod keyed_aggregate;
+mod measure;
+mod pairs;
+mod sink;
+mod word_count;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+#[derive(Parser)]
+#[command(about = "Times Flott beside its plain-Rust twins", version)]
+struct Arguments {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+    /// Counted runs of each side.
+    #[arg(long, global = true, default_value_t = 5)]
+    pairs: usize,
+    /// Runs only this side, once, in this process.
+    #[arg(long, global = true, hide = true)]
+    side: Option<Side>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Side {
+    Flott,
+    Plain,
+}
+
+#[derive(Subcommand)]
+enum Benchmark {
+    /// Splits text into words and counts each.
+    WordCount(WordCount),
+    /// Sums values by key, emitting each new sum.
+    KeyedAggregate(KeyedAggregate),
+}
+
+#[derive(Args, Clone)]
+struct WordCount {
+    /// Megabytes of text to generate: lines of 10 words from a vocabulary of 100,000 that are as frequent as in Zipf's
+    /// law.
+    #[arg(long, default_value_t = 500)]
+    megabytes: usize,
+    /// Counts this file instead.
+    #[arg(long)]
+    input: Option<PathBuf>,
+}
+
+#[derive(Args, Clone)]
+struct KeyedAggregate {
+    /// Number of keys.
+    #[arg(long, default_value_t = 1_000)]
+    keys: u64,
+    /// Number of records.
+    #[arg(long, default_value_t = 40_000_000)]
+    records: u64,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    match (arguments.benchmark, arguments.side) {
+        (Benchmark::WordCount(settings), None) => {
+            let text = word_count::Text::open(&settings)?;
+            let input = text.path().display().to_string();
+            pairs::run(&["word-count", "--input", &input], arguments.pairs)
+        }
+        (Benchmark::WordCount(settings), Some(side)) => {
+            let input = settings.input.ok_or_else(|| anyhow::anyhow!("--side needs --input"))?;
+            measure::report(|| match side {
+                Side::Flott => word_count::flott(&input),
+                Side::Plain => word_count::plain(&input),
+            })
+        }
+        (Benchmark::KeyedAggregate(KeyedAggregate { keys, records }), None) => {
+            let (keys, records) = (keys.to_string(), records.to_string());
+            pairs::run(&["keyed-aggregate", "--keys", &keys, "--records", &records], arguments.pairs)
+        }
+        (Benchmark::KeyedAggregate(KeyedAggregate { keys, records }), Some(side)) => {
+            measure::report(|| match side {
+                Side::Flott => keyed_aggregate::flott(keys, records),
+                Side::Plain => Ok(keyed_aggregate::plain(keys, records)),
+            })
+        }
+    }
+}
