@@ -1,0 +1,105 @@
+//! What goes wrong.
+
+use super::{
+    network::{ToJobManager, ToTaskManager},
+    task_manager::Process,
+    world::{Action, MILLI, SECOND, World},
+};
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    StartTaskManager(usize),
+    /// Its task hosts die soon after it.
+    CrashTaskManager(usize),
+    /// It does nothing for a while; its task hosts go on.
+    FreezeTaskManager(usize, u64),
+    Thaw(usize),
+    /// All jobs are forgotten; another one takes its place.
+    CrashJobManager,
+    StartJobManager,
+    /// One or both ends see the heartbeat stream break.
+    BreakStream(usize),
+    /// No message gets through for a while.
+    Partition(usize, u64),
+    /// A task host that happens to run there dies.
+    CrashHost(usize),
+}
+
+impl Fault {
+    pub(crate) fn any(world: &mut World) -> Self {
+        let place = world.random.below(world.places.len() as u64) as usize;
+        let duration = world.random.between(100 * MILLI, 6 * SECOND);
+        match world.random.below(100) {
+            0..20 => Self::CrashTaskManager(place),
+            20..35 => Self::FreezeTaskManager(place, duration),
+            35..45 => Self::CrashJobManager,
+            45..60 => Self::BreakStream(place),
+            60..75 => Self::Partition(place, duration),
+            _ => Self::CrashHost(place),
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn fault(&mut self, fault: Fault) {
+        match fault {
+            Fault::StartTaskManager(place) => self.start_task_manager(place),
+            Fault::CrashTaskManager(place) => {
+                if self.crash_task_manager(place) {
+                    self.count("TaskManager crashed");
+                    let restart = Action::Fault(Fault::StartTaskManager(place));
+                    self.at_between(50 * MILLI, 5 * SECOND, restart);
+                }
+            }
+            Fault::FreezeTaskManager(place, duration) => {
+                if self.places[place].process.is_some() && !self.places[place].frozen {
+                    self.count("TaskManager froze");
+                    self.places[place].frozen = true;
+                    self.at(duration, Action::Fault(Fault::Thaw(place)));
+                }
+            }
+            Fault::Thaw(place) => {
+                self.places[place].frozen = false;
+                for (process, event) in std::mem::take(&mut self.places[place].backlog) {
+                    self.task_manager_event(process, event);
+                }
+            }
+            Fault::CrashJobManager => {
+                if let Some(old) = self.job_manager.take() {
+                    self.count("JobManager crashed");
+                    self.leave_orders_behind(old);
+                    for place in 0..self.places.len() {
+                        if let Some(registration_id) = self.places[place].registration_id() {
+                            let process = Process { place, incarnation: self.places[place].incarnation };
+                            self.to_task_manager(ToTaskManager::StreamClosed { process, registration_id });
+                        }
+                    }
+                    self.at_between(50 * MILLI, 4 * SECOND, Action::Fault(Fault::StartJobManager));
+                }
+            }
+            Fault::StartJobManager => self.start_job_manager(),
+            Fault::BreakStream(place) => {
+                let Some(registration_id) = self.places[place].registration_id() else { return };
+                let process = Process { place, incarnation: self.places[place].incarnation };
+                let ends = self.random.between(1, 3);
+                if ends & 1 != 0 {
+                    self.to_task_manager(ToTaskManager::StreamClosed { process, registration_id });
+                }
+                if ends & 2 != 0 {
+                    let id = self.places[place].id();
+                    self.to_job_manager(place, ToJobManager::StreamClosed { id, registration_id });
+                }
+            }
+            Fault::Partition(place, duration) => {
+                self.count("partition");
+                let until = self.now() + std::time::Duration::from_micros(duration);
+                self.places[place].cut_off_until = until;
+            }
+            Fault::CrashHost(place) => self.crash_any_host(place),
+        }
+    }
+
+    pub(crate) fn is_cut_off(&self, place: usize) -> bool {
+        self.now() < self.places[place].cut_off_until
+    }
+}

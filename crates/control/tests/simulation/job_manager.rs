@@ -1,0 +1,566 @@
+//! The JobManager process: the shells of ResourceManager and JobMasters, with a mailbox each.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use flott_control::{
+    JobMaster, ResourceManager,
+    job_master::{self, JobMasterConfig},
+    protocol::{CallId, Fence, Order, OrderAnswer, Report, ReportAnswer},
+    resource_manager::{self, ResourceManagerConfig},
+};
+use flott_core::{
+    AttemptNumber, FailureCause, JobId, LeaderEpoch, MonoTime, RegistrationId, SubtaskId, TaskManagerId,
+    deployment::TaskHostSpec, job_config::JobConfig,
+};
+
+use super::{
+    network::{Process, Sender, ToJobManager, ToTaskManager},
+    truth,
+    world::{Action, Actor, MILLI, SECOND, World},
+};
+
+/// What waits in a JobMaster's mailbox.
+#[derive(Debug)]
+enum JobMail {
+    Event(job_master::Event),
+    Reports {
+        from: Sender,
+        reports: Vec<(u64, Report)>,
+    },
+    Split {
+        from: Sender,
+        subtask: SubtaskId,
+        attempt: AttemptNumber,
+        request_id: u64,
+    },
+    Splits {
+        from: Sender,
+        subtask: SubtaskId,
+        attempt: AttemptNumber,
+        result: Result<Vec<Vec<u8>>, FailureCause>,
+    },
+}
+
+struct JobActor {
+    machine: JobMaster,
+    mail: VecDeque<JobMail>,
+    timer: Option<MonoTime>,
+    /// Who waits for the answer to which request of a split.
+    asking: BTreeMap<(SubtaskId, AttemptNumber, u64), Process>,
+}
+
+/// An order that has not been answered yet.
+struct Call {
+    actor: Actor,
+    to: TaskManagerId,
+    fence: Fence,
+    order: Order,
+}
+
+pub(crate) struct JobManager {
+    pub(crate) epoch: u64,
+    pub(crate) resource_manager: ResourceManager,
+    mail: VecDeque<resource_manager::Event>,
+    timer: Option<MonoTime>,
+    jobs: BTreeMap<JobId, JobActor>,
+    calls: BTreeMap<u64, Call>,
+    next_call: u64,
+    /// Who waits for the answer to a registration.
+    registering: BTreeMap<CallId, (Process, u64)>,
+    addresses: BTreeMap<TaskManagerId, usize>,
+}
+
+impl JobManager {
+    pub(crate) fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    pub(crate) fn job(&self, job_id: JobId) -> Option<&JobMaster> {
+        self.jobs.get(&job_id).map(|actor| &actor.machine)
+    }
+}
+
+impl World {
+    pub(crate) fn start_job_manager(&mut self) {
+        let epoch = self.next_epoch;
+        self.next_epoch += 1;
+        self.job_manager = Some(JobManager {
+            epoch,
+            resource_manager: ResourceManager::new(ResourceManagerConfig {
+                epoch: LeaderEpoch(epoch),
+                id_salt: epoch,
+                heartbeat_interval: Duration::from_secs(1),
+                heartbeat_timeout: Duration::from_secs(4),
+            }),
+            mail: VecDeque::new(),
+            timer: None,
+            jobs: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            next_call: 0,
+            registering: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+        });
+    }
+
+    /// What a leader that is none any more had ordered may arrive long after its successor's orders, as it does when
+    /// the process was only frozen.
+    pub(crate) fn leave_orders_behind(&mut self, old: JobManager) {
+        let epoch = old.epoch;
+        for (number, Call { to, fence, order, .. }) in old.calls {
+            if let Some(place) = old.addresses.get(&to).copied() {
+                let order = ToTaskManager::Order { place, epoch, call: number, fence, order };
+                self.at_between(0, 6 * SECOND, Action::ArriveAtTaskManager(Box::new(order)));
+            }
+        }
+    }
+
+    pub(crate) fn submit(&mut self, job: usize) {
+        let now = self.now();
+        let Some(job_manager) = &mut self.job_manager else { return };
+        let truth = &mut self.jobs[job];
+        truth.epoch = Some(job_manager.epoch);
+        let job_id = truth::job_id(job);
+        let spec = TaskHostSpec {
+            job_id,
+            job_name: truth.graph.name.clone(),
+            artifact: String::new(),
+            arguments: Vec::new(),
+            entry: None,
+            config: JobConfig::default(),
+            fingerprint: String::new(),
+            secret: [0; 32],
+            slots: 0,
+        };
+        let config = JobMasterConfig {
+            slot_request_timeout: Duration::from_secs(8),
+            task_host_start_timeout: Duration::from_secs(5),
+            deployment_timeout: Duration::from_secs(5),
+            cancellation_timeout: Duration::from_secs(2),
+        };
+        let actor = JobActor {
+            machine: JobMaster::new(truth.graph.clone(), spec, config, now),
+            mail: VecDeque::new(),
+            timer: None,
+            asking: BTreeMap::new(),
+        };
+        job_manager.jobs.insert(job_id, actor);
+        self.post(job_id, JobMail::Event(job_master::Event::Started));
+    }
+
+    pub(crate) fn cancel(&mut self, job: usize) {
+        if self.jobs[job].epoch.is_some() {
+            self.jobs[job].cancel_requested = true;
+            self.post(truth::job_id(job), JobMail::Event(job_master::Event::CancelRequested));
+        }
+    }
+
+    pub(crate) fn arrive_at_job_manager(&mut self, place: usize, message: ToJobManager) {
+        let Some(job_manager) = &mut self.job_manager else {
+            // The connection is refused.
+            if let ToJobManager::Register { process, request } = message {
+                let generation = request.generation;
+                let event = flott_control::task_manager::Event::RegistrationFailed { generation };
+                self.at(MILLI, Action::TaskManagerEvent { process, event: Box::new(event) });
+            }
+            return;
+        };
+        match message {
+            ToJobManager::Register { process, request } => {
+                job_manager.next_call += 1;
+                let call = CallId(job_manager.next_call);
+                job_manager.registering.insert(call, (process, request.generation));
+                job_manager.addresses.insert(request.task_manager_id.clone(), place);
+                self.post_resource(resource_manager::Event::RegistrationRequested { call, request });
+            }
+            ToJobManager::Heartbeat { from, slots } => {
+                // The stream tells the shell where to answer.
+                job_manager.addresses.insert(from.id.clone(), place);
+                self.post_resource(resource_manager::Event::HeartbeatReceived {
+                    task_manager_id: from.id,
+                    registration_id: from.registration_id,
+                    slots,
+                });
+            }
+            ToJobManager::StreamClosed { id, registration_id } => {
+                self.post_resource(resource_manager::Event::ConnectionLost {
+                    task_manager_id: id,
+                    registration_id,
+                });
+            }
+            ToJobManager::OrderAnswer { epoch, call, answer } => {
+                if epoch == job_manager.epoch {
+                    self.order_answered(call, answer);
+                }
+            }
+            ToJobManager::Reports { from, job_id, reports } => {
+                if job_manager.jobs.contains_key(&job_id) {
+                    self.post(job_id, JobMail::Reports { from, reports });
+                } else {
+                    self.count("reports of an unknown job");
+                    self.answer_reports(&from, job_id, &reports, ReportAnswer::UnknownJob);
+                }
+            }
+            ToJobManager::SplitRequest { from, job_id, subtask, attempt, request_id } => {
+                self.post(job_id, JobMail::Split { from, subtask, attempt, request_id });
+            }
+            ToJobManager::Splits { from, job_id, subtask, attempt, result } => {
+                self.post(job_id, JobMail::Splits { from, subtask, attempt, result });
+            }
+        }
+    }
+
+    fn order_answered(&mut self, number: u64, answer: OrderAnswer) {
+        let Some(job_manager) = &mut self.job_manager else { return };
+        if answer == OrderAnswer::UnknownRegistration {
+            self.count("order to unknown registration");
+            return; // the call is tried again
+        }
+        let Some(Call { actor, to, fence, order }) = job_manager.calls.remove(&number) else { return };
+        let refused = match &answer {
+            OrderAnswer::Refused { reason, .. } => Some(*reason),
+            _ => None,
+        };
+        if refused.is_some() {
+            self.count("order refused");
+        }
+        match actor {
+            Actor::ResourceManager => {
+                let (Order::RequestSlot { holder, .. } | Order::FreeSlot { holder }) = order else {
+                    panic!("the ResourceManager orders slots only");
+                };
+                self.post_resource(resource_manager::Event::OrderAnswered {
+                    task_manager_id: to,
+                    registration_id: fence.registration_id,
+                    allocation_id: holder.allocation_id,
+                    answer,
+                });
+            }
+            Actor::Job(job_id) => {
+                if let Some(reason) = refused {
+                    self.post(
+                        job_id,
+                        JobMail::Event(job_master::Event::OrderRefused {
+                            task_manager_id: to,
+                            registration_id: fence.registration_id,
+                            order: order.name(),
+                            reason,
+                        }),
+                    );
+                }
+            }
+        }
+    }
+
+    pub(crate) fn retry_call(&mut self, epoch: u64, number: u64) {
+        let Some(job_manager) = &self.job_manager else { return };
+        if job_manager.epoch == epoch && job_manager.calls.contains_key(&number) {
+            self.count("order repeated");
+            self.call(number);
+        }
+    }
+
+    fn call(&mut self, number: u64) {
+        let Some(job_manager) = &self.job_manager else { return };
+        let Some(call) = job_manager.calls.get(&number) else { return };
+        let Some(place) = job_manager.addresses.get(&call.to) else { return };
+        let (epoch, fence, order) = (job_manager.epoch, call.fence, call.order.clone());
+        self.to_task_manager(ToTaskManager::Order { place: *place, epoch, call: number, fence, order });
+        self.at_between(300 * MILLI, 800 * MILLI, Action::RetryCall { epoch, call: number });
+    }
+
+    fn send_order(&mut self, actor: Actor, to: TaskManagerId, fence: Fence, order: Order) {
+        let Some(job_manager) = &mut self.job_manager else { return };
+        // The shell knows which registrations are over.
+        let current = job_manager.resource_manager.task_managers();
+        if !current.into_iter().any(|(_, entry)| entry.registration_id == fence.registration_id) {
+            return;
+        }
+        job_manager.next_call += 1;
+        let number = job_manager.next_call;
+        job_manager.calls.insert(number, Call { actor, to, fence, order });
+        self.call(number);
+    }
+
+    fn post(&mut self, job_id: JobId, mail: JobMail) {
+        let Some(job_manager) = &mut self.job_manager else { return };
+        let epoch = job_manager.epoch;
+        if let Some(job) = job_manager.jobs.get_mut(&job_id) {
+            job.mail.push_back(mail);
+            self.at_between(0, 200, Action::Mail { epoch, actor: Actor::Job(job_id) });
+        }
+    }
+
+    fn post_resource(&mut self, event: resource_manager::Event) {
+        let Some(job_manager) = &mut self.job_manager else { return };
+        let epoch = job_manager.epoch;
+        job_manager.mail.push_back(event);
+        self.at_between(0, 200, Action::Mail { epoch, actor: Actor::ResourceManager });
+    }
+
+    pub(crate) fn take_mail(&mut self, epoch: u64, actor: Actor) {
+        let Some(job_manager) = self.job_manager.as_mut().filter(|it| it.epoch == epoch) else { return };
+        match actor {
+            Actor::ResourceManager => {
+                if let Some(event) = job_manager.mail.pop_front() {
+                    self.resource_manager_event(event);
+                }
+            }
+            Actor::Job(job_id) => {
+                let Some(job) = job_manager.jobs.get_mut(&job_id) else { return };
+                match job.mail.pop_front() {
+                    None => {}
+                    Some(JobMail::Event(event)) => self.job_event(job_id, event),
+                    Some(JobMail::Reports { from, reports }) => self.take_reports(job_id, from, reports),
+                    Some(JobMail::Split { from, subtask, attempt, request_id }) => {
+                        if job.machine.admits(&from.id, from.registration_id) {
+                            job.asking.insert((subtask, attempt, request_id), from.process);
+                            self.job_event(
+                                job_id,
+                                job_master::Event::SplitRequested { subtask, attempt, request_id },
+                            );
+                        }
+                    }
+                    Some(JobMail::Splits { from, subtask, attempt, result }) => {
+                        if job.machine.admits(&from.id, from.registration_id) {
+                            self.job_event(
+                                job_id,
+                                job_master::Event::SplitsEnumerated { subtask, attempt, result },
+                            );
+                            let process = from.process;
+                            self.to_task_manager(ToTaskManager::SplitsTaken {
+                                process,
+                                job_id,
+                                subtask,
+                                attempt,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_reports(&mut self, job_id: JobId, from: Sender, reports: Vec<(u64, Report)>) {
+        let Some(machine) = self.job_manager.as_ref().and_then(|it| it.job(job_id)) else { return };
+        if !machine.admits(&from.id, from.registration_id) {
+            self.count("reports of an unknown registration");
+            self.answer_reports(&from, job_id, &reports, ReportAnswer::UnknownRegistration);
+            return;
+        }
+        for (sequence, report) in reports.clone() {
+            self.job_event(
+                job_id,
+                job_master::Event::Reported {
+                    task_manager_id: from.id.clone(),
+                    registration_id: from.registration_id,
+                    sequence,
+                    report,
+                },
+            );
+        }
+        self.answer_reports(&from, job_id, &reports, ReportAnswer::Acknowledged);
+    }
+
+    fn answer_reports(
+        &mut self,
+        from: &Sender,
+        job_id: JobId,
+        reports: &[(u64, Report)],
+        answer: ReportAnswer,
+    ) {
+        let up_to = reports.last().expect("there is at least one").0;
+        let (process, registration_id) = (from.process, from.registration_id);
+        self.to_task_manager(ToTaskManager::ReportsAnswer {
+            process,
+            job_id,
+            up_to,
+            registration_id,
+            answer,
+        });
+    }
+
+    pub(crate) fn job_manager_timer(&mut self, epoch: u64, actor: Actor, at: MonoTime) {
+        let Some(job_manager) = self.job_manager.as_mut().filter(|it| it.epoch == epoch) else { return };
+        match actor {
+            Actor::ResourceManager => {
+                if job_manager.timer == Some(at) {
+                    job_manager.timer = None;
+                }
+                self.resource_manager_event(resource_manager::Event::TimerFired);
+            }
+            Actor::Job(job_id) => {
+                let Some(job) = job_manager.jobs.get_mut(&job_id) else { return };
+                if job.timer == Some(at) {
+                    job.timer = None;
+                }
+                self.job_event(job_id, job_master::Event::TimerFired);
+            }
+        }
+    }
+
+    fn resource_manager_event(&mut self, event: resource_manager::Event) {
+        let now = self.now();
+        let Some(job_manager) = &mut self.job_manager else { return };
+        let effects = job_manager.resource_manager.handle(event, now);
+        let wakeup = job_manager.resource_manager.next_wakeup();
+        let epoch = job_manager.epoch;
+        if let Some(at) = wakeup
+            && job_manager.timer.is_none_or(|timer| at < timer)
+        {
+            job_manager.timer = Some(at);
+            let delay = self.until(at);
+            self.at(delay, Action::JobManagerTimer { epoch, actor: Actor::ResourceManager, at });
+        }
+        for effect in effects {
+            self.perform_for_resource_manager(effect);
+        }
+        self.check_resource_manager();
+    }
+
+    fn perform_for_resource_manager(&mut self, effect: resource_manager::Effect) {
+        use resource_manager::Effect as E;
+        let Some(job_manager) = &mut self.job_manager else { return };
+        match effect {
+            E::AnswerRegistration { call, answer } => {
+                let Some((process, generation)) = job_manager.registering.remove(&call) else { return };
+                if matches!(answer, flott_control::protocol::RegistrationAnswer::Refused { .. }) {
+                    self.count("registration refused");
+                }
+                self.to_task_manager(ToTaskManager::RegisterAnswer { process, generation, answer });
+            }
+            E::AnswerHeartbeat { task_manager_id, registration_id, known } => {
+                let Some(place) = job_manager.addresses.get(&task_manager_id).copied() else { return };
+                let process = Process { place, incarnation: self.places[place].incarnation };
+                if !known {
+                    self.count("heartbeat of unknown registration");
+                }
+                self.to_task_manager(ToTaskManager::HeartbeatAnswer { process, registration_id, known });
+            }
+            E::SendOrder { to, fence, order } => self.send_order(Actor::ResourceManager, to, fence, order),
+            E::Disconnect { registration_id, reason, .. } => {
+                job_manager.calls.retain(|_, call| call.fence.registration_id != registration_id);
+                if reason.starts_with("connection") {
+                    self.count("TaskManager lost by broken connection");
+                } else if reason.starts_with("no heartbeat") {
+                    self.count("TaskManager lost by silence");
+                }
+                self.close_stream(registration_id);
+            }
+            E::GrantSlot { job_id, slot } => {
+                self.post(job_id, JobMail::Event(job_master::Event::SlotGranted(slot)));
+            }
+            E::ReportSlots { job_id, total, free, task_managers } => self.post(
+                job_id,
+                JobMail::Event(job_master::Event::SlotsReported { total, free, task_managers }),
+            ),
+            E::TellTaskManagerLost { job_id, task_manager_id, registration_id, cause } => {
+                assert!(cause.message.contains(task_manager_id.as_str()), "{cause:?} names the TaskManager");
+                self.post(
+                    job_id,
+                    JobMail::Event(job_master::Event::TaskManagerLost {
+                        task_manager_id,
+                        registration_id,
+                        cause,
+                    }),
+                );
+            }
+            E::TellTaskManagerReregistered { job_id, task_manager_id, fence } => {
+                self.count("registration kept slots");
+                self.post(
+                    job_id,
+                    JobMail::Event(job_master::Event::TaskManagerReregistered { task_manager_id, fence }),
+                );
+            }
+            E::LeadershipLost { epoch } => panic!("nobody leads with epoch {epoch} while this one does"),
+            E::Violation { message } => panic!("ResourceManager: {message}"),
+        }
+    }
+
+    /// The other end of a stream that the JobManager closes notices.
+    fn close_stream(&mut self, registration_id: RegistrationId) {
+        for place in 0..self.places.len() {
+            if self.places[place].registration_id() == Some(registration_id) {
+                let process = Process { place, incarnation: self.places[place].incarnation };
+                self.to_task_manager(ToTaskManager::StreamClosed { process, registration_id });
+            }
+        }
+    }
+
+    fn job_event(&mut self, job_id: JobId, event: job_master::Event) {
+        let now = self.now();
+        let Some(job_manager) = &mut self.job_manager else { return };
+        let Some(job) = job_manager.jobs.get_mut(&job_id) else { return };
+        let (before, root) = (job.machine.outcome().cloned(), job.machine.failures().first().cloned());
+        let effects = job.machine.handle(event, now);
+        assert!(before.is_none() || job.machine.outcome() == before.as_ref(), "terminal stays terminal");
+        let root_replaced = root.is_some() && job.machine.failures().first() != root.as_ref();
+        let epoch = job_manager.epoch;
+        if let Some(at) = job.machine.next_wakeup()
+            && job.timer.is_none_or(|timer| at < timer)
+        {
+            job.timer = Some(at);
+            let delay = self.until(at);
+            self.at(delay, Action::JobManagerTimer { epoch, actor: Actor::Job(job_id), at });
+        }
+        if root_replaced {
+            self.count("root cause replaced");
+        }
+        for effect in effects {
+            self.perform_for_job(job_id, effect);
+        }
+        self.check_job(job_id);
+    }
+
+    fn perform_for_job(&mut self, job_id: JobId, effect: job_master::Effect) {
+        use job_master::Effect as E;
+        let Some(job_manager) = &mut self.job_manager else { return };
+        match effect {
+            E::RequireSlots { count } => {
+                self.post_resource(resource_manager::Event::SlotsRequired { job_id, count });
+            }
+            E::ReleaseSlot { allocation_id } => {
+                self.count("late slot released");
+                self.post_resource(resource_manager::Event::SlotReleased { job_id, allocation_id });
+            }
+            E::SendOrder { to, fence, order } => {
+                if matches!(order, Order::KillTaskHost { .. }) {
+                    self.count("task host killed after the cancellation timeout");
+                }
+                self.send_order(Actor::Job(job_id), to, fence, order);
+            }
+            E::AnswerSplit { subtask, attempt, request_id, answer } => {
+                let Some(job) = job_manager.jobs.get_mut(&job_id) else { return };
+                let process = job.asking.remove(&(subtask, attempt, request_id));
+                self.check_hand_out(job_id, (subtask, attempt, request_id), &answer);
+                if let Some(process) = process {
+                    self.to_task_manager(ToTaskManager::SplitAnswer {
+                        process,
+                        job_id,
+                        subtask,
+                        attempt,
+                        request_id,
+                        answer,
+                    });
+                }
+            }
+            E::RejectSplitRequest { .. } => self.count("split request rejected"),
+            E::StatusChanged { .. } => {}
+            E::Terminated { outcome } => {
+                self.check_outcome(job_id, outcome);
+                // Calls that wait may be dropped with their JobMaster, and the JobMaster may be gone at once.
+                let (drop_calls, drop_job) = (self.random.percent(50), self.random.percent(50));
+                let Some(job_manager) = &mut self.job_manager else { return };
+                if drop_calls {
+                    job_manager.calls.retain(|_, call| call.actor != Actor::Job(job_id));
+                }
+                if drop_job {
+                    job_manager.jobs.remove(&job_id);
+                }
+            }
+            E::Violation { message } => panic!("JobMaster: {message}"),
+        }
+    }
+}
