@@ -79,7 +79,9 @@ fn name(job: &JobView) -> String {
 const fn status(status: JobStatus) -> &'static str {
     match status {
         JobStatus::Initializing | JobStatus::Created => "CREATED",
-        JobStatus::Running | JobStatus::Restarting | JobStatus::Suspended | JobStatus::Reconciling => "RUNNING",
+        JobStatus::Running | JobStatus::Restarting | JobStatus::Suspended | JobStatus::Reconciling => {
+            "RUNNING"
+        }
         JobStatus::Failing => "FAILING",
         JobStatus::Failed => "FAILED",
         JobStatus::Cancelling => "CANCELING",

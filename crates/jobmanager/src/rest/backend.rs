@@ -9,9 +9,7 @@ use futures::{future::BoxFuture, stream::BoxStream};
 use crate::{
     ClusterHandle, ConfigEntry, Error, LogFile, LogStream, RunOptions,
     artifacts::ArtifactId,
-    view::{
-        ArtifactView, ClusterOverview, JobView, LogFileView, PlanView, ProcessMetrics, TaskManagerView,
-    },
+    view::{ArtifactView, ClusterOverview, JobView, LogFileView, PlanView, ProcessMetrics, TaskManagerView},
 };
 
 /// A future that borrows the backend.
@@ -43,7 +41,13 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn task_managers(&self) -> Answer<'_, Vec<Arc<TaskManagerView>>>;
     fn task_manager<'a>(&'a self, id: &'a TaskManagerId) -> Answer<'a, Option<Arc<TaskManagerView>>>;
     fn logs<'a>(&'a self, of: &'a Daemon) -> Answer<'a, Vec<LogFileView>>;
-    fn log<'a>(&'a self, of: &'a Daemon, file: LogFile, offset: u64, limit: Option<u64>) -> Answer<'a, LogStream>;
+    fn log<'a>(
+        &'a self,
+        of: &'a Daemon,
+        file: LogFile,
+        offset: u64,
+        limit: Option<u64>,
+    ) -> Answer<'a, LogStream>;
     fn config_entries(&self) -> &[ConfigEntry];
     fn process(&self) -> ProcessMetrics;
     fn shut_down(&self);
@@ -101,7 +105,13 @@ impl Backend for ClusterHandle {
         }
     }
 
-    fn log<'a>(&'a self, of: &'a Daemon, file: LogFile, offset: u64, limit: Option<u64>) -> Answer<'a, LogStream> {
+    fn log<'a>(
+        &'a self,
+        of: &'a Daemon,
+        file: LogFile,
+        offset: u64,
+        limit: Option<u64>,
+    ) -> Answer<'a, LogStream> {
         match of {
             Daemon::JobManager => Box::pin(self.log(file, offset, limit)),
             Daemon::TaskManager(id) => Box::pin(self.task_manager_log(id, file, offset, limit)),

@@ -56,16 +56,21 @@ impl BodyReader {
                 Err(_) => {
                     return Err(ApiError::new(
                         StatusCode::REQUEST_TIMEOUT,
-                        format!("The request's body came too slowly: less than 1 KiB/s for {:?}.", self.patience),
+                        format!(
+                            "The request's body came too slowly: less than 1 KiB/s for {:?}.",
+                            self.patience
+                        ),
                     ));
                 }
             }
         }
     }
 
-    /// The chunks as a body again, for who reads nothing else.
+    /// The chunks as a body again, for the reader of forms. That one takes into memory whatever is ready, however
+    /// much that is, so each chunk comes alone: only once it was handled is the next one ready.
     pub(crate) fn into_body(self) -> Body {
         Body::from_stream(futures::stream::try_unfold(self, |mut reader| async move {
+            tokio::task::yield_now().await;
             Ok::<_, ApiError>(reader.next().await?.map(|chunk| (chunk, reader)))
         }))
     }
@@ -104,8 +109,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_trickling_body_times_out() {
-        let drops = tokio_stream::iter(std::iter::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(b"x"))))
-            .throttle(Duration::from_secs(1));
+        let drops =
+            tokio_stream::iter(std::iter::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(b"x"))))
+                .throttle(Duration::from_secs(1));
         let error = BodyReader::new(Body::from_stream(drops), Duration::from_secs(10))
             .read_all(1 << 20)
             .await

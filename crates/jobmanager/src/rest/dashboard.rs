@@ -12,7 +12,10 @@ use flott_dashboard::Asset;
 use super::{error::ApiError, path::OriginalPath};
 
 /// Answers what no route has taken: a file of the dashboard, or 404.
-pub(crate) async fn serve(Extension(OriginalPath(path)): Extension<OriginalPath>, request: Request) -> Response {
+pub(crate) async fn serve(
+    Extension(OriginalPath(path)): Extension<OriginalPath>,
+    request: Request,
+) -> Response {
     if request.method() != Method::GET {
         return ApiError::not_found(format!("Not found: {path}")).into_response();
     }
@@ -70,7 +73,10 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
 /// Whether the client has the file already. Tags are compared weakly, as `If-None-Match` wants it.
 fn is_known(request: &HeaderMap, etag: &str) -> bool {
     let lists = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
-    lists.flat_map(|list| list.split(',')).map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+    lists
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
 
 #[cfg(test)]
@@ -97,7 +103,9 @@ mod tests {
 
     #[test]
     fn known_files_are_not_sent_again() {
-        for (tag, status) in [("\"abc\"", 304), ("W/\"abc\"", 304), ("\"x\", \"abc\"", 304), ("*", 304), ("\"x\"", 200)] {
+        for (tag, status) in
+            [("\"abc\"", 304), ("W/\"abc\"", 304), ("\"x\", \"abc\"", 304), ("*", 304), ("\"x\"", 200)]
+        {
             assert_eq!(ask(&[("if-none-match", tag)]).status(), status, "{tag}");
         }
     }

@@ -76,7 +76,9 @@ fn check_host(
         (Some(host), None) => Some(host),
         (None, _) if version < Version::HTTP_11 => None,
         (None, _) => return Err(ApiError::bad_request("The request has no Host header.")),
-        (Some(_), Some(_)) => return Err(ApiError::bad_request("The request has more than one Host header.")),
+        (Some(_), Some(_)) => {
+            return Err(ApiError::bad_request("The request has more than one Host header."));
+        }
     };
     let header = header
         .map(|host| {
@@ -103,12 +105,14 @@ fn check_host(
 /// Whether a request may have an effect. All but reads, and the two reads that Flink's dashboard uses to cancel.
 fn changes_something(method: &Method, path: &str) -> bool {
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) || matches!(last, "yarn-cancel" | "yarn-stop")
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+        || matches!(last, "yarn-cancel" | "yarn-stop")
 }
 
 /// Refuses what another site's page sends. Clients that are no browsers send neither header.
 fn check_origin(own: Option<&Authority>, headers: &HeaderMap) -> Result<(), ApiError> {
-    let refused = || ApiError::forbidden("Requests that change something are not accepted from other web sites.");
+    let refused =
+        || ApiError::forbidden("Requests that change something are not accepted from other web sites.");
     if headers.get_all(SEC_FETCH_SITE).iter().any(|site| site != "same-origin") {
         return Err(refused());
     }
@@ -169,7 +173,9 @@ mod tests {
     #[test]
     fn addresses_are_answered_by_a_server_that_listens_everywhere() {
         let policy = HostPolicy::new([], true);
-        assert!(policy.allows("192.168.7.7") && policy.allows("[2001:db8::1]") && !policy.allows("a.example"));
+        assert!(
+            policy.allows("192.168.7.7") && policy.allows("[2001:db8::1]") && !policy.allows("a.example")
+        );
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub(crate) async fn gate(
     if api.options.submit_enabled {
         return next.run(request).await;
     }
-    let text = format!("Not found: {path} (submitting over REST is switched off by web.submit.enable: false)");
+    let text =
+        format!("Not found: {path} (submitting over REST is switched off by web.submit.enable: false)");
     ApiError::not_found(text).into_response()
 }
 

@@ -66,8 +66,15 @@ pub(crate) fn parse<T: RequestBody>(bytes: &Bytes) -> Result<T, ApiError> {
         return Ok(T::default());
     }
     let refused = |place: &str, error: &dyn std::fmt::Display| {
-        ApiError::bad_request(format!("Request did not match expected format {}. At \"{place}\": {error}.", T::FORM))
+        ApiError::bad_request(format!(
+            "Request did not match expected format {}. At \"{place}\": {error}.",
+            T::FORM
+        ))
     };
+    // Serde would take a list too, for the fields in their order.
+    if matches!(bytes.trim_ascii_start().first(), Some(b'[' | b'"')) {
+        return Err(refused("", &"it is no JSON object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| refused(&pointer(error.path()), error.inner()))?;

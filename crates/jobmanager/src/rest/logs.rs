@@ -46,7 +46,8 @@ pub(crate) async fn read(
     };
     let Some((first, last)) = range.within(size) else {
         let mut response =
-            ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("The log has {size} bytes.")).into_response();
+            ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("The log has {size} bytes."))
+                .into_response();
         response.headers_mut().insert(header::CONTENT_RANGE, content_range(&format!("bytes */{size}")));
         return Ok(response);
     };

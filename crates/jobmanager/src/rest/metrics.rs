@@ -165,13 +165,17 @@ mod tests {
     }
 
     fn json(query: &str) -> String {
-        serde_json::to_string(&aggregate(sources(), Aggregation::WITH_SKEW, &Query::new(query)).unwrap()).unwrap()
+        serde_json::to_string(&aggregate(sources(), Aggregation::WITH_SKEW, &Query::new(query)).unwrap())
+            .unwrap()
     }
 
     #[test]
     fn aggregates_are_numbers() {
         assert_eq!(json(""), r#"[{"id":"a"},{"id":"b"}]"#);
-        assert_eq!(json("get=a,nosuch"), r#"[{"id":"a","min":1.0,"max":3.0,"avg":2.0,"sum":4.0,"skew":50.0}]"#);
+        assert_eq!(
+            json("get=a,nosuch"),
+            r#"[{"id":"a","min":1.0,"max":3.0,"avg":2.0,"sum":4.0,"skew":50.0}]"#
+        );
         assert_eq!(json("get=b&agg=sum,skew"), r#"[{"id":"b","sum":4.0,"skew":0.0}]"#);
         let refused = aggregate(sources(), Aggregation::BASIC, &Query::new("agg=foo")).unwrap_err();
         assert!(format!("{refused}").contains("Cannot resolve query parameter (agg) from value \"foo\"."));

@@ -70,7 +70,11 @@ impl Query {
 
     /// The last value under a name, if it is not empty.
     pub(crate) fn one(&self, name: &str) -> Option<&str> {
-        self.0.iter().rev().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .rev()
+            .find(|(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 
     /// The last value under a name, parsed.

@@ -68,7 +68,16 @@ mod tests {
 
     #[test]
     fn other_forms_ask_for_the_whole() {
-        for text in ["bytes=", "bytes=-", "bytes=a-b", "bytes=0-1,3-4", "lines=0-1", "bytes=5-1", "bytes=+1-2", "bytes=--5"] {
+        for text in [
+            "bytes=",
+            "bytes=-",
+            "bytes=a-b",
+            "bytes=0-1,3-4",
+            "lines=0-1",
+            "bytes=5-1",
+            "bytes=+1-2",
+            "bytes=--5",
+        ] {
             assert_eq!(range(text), None, "{text}");
         }
     }

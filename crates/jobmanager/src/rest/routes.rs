@@ -11,7 +11,9 @@ use axum::{
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use super::{
-    Api, applications, cluster, dashboard, error::ApiError, guard, jars, job_manager, jobs,
+    Api, applications, cluster, dashboard,
+    error::ApiError,
+    guard, jars, job_manager, jobs,
     path::{OriginalPath, normalize},
     task_managers, vertices,
 };

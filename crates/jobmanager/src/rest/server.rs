@@ -78,7 +78,9 @@ pub(crate) async fn serve(
             }
         };
         if open.len() >= MAX_CONNECTIONS {
-            let idle = open.values().find(|open| open.busy.load(Ordering::Relaxed) == 0 && !open.close.is_cancelled());
+            let idle = open
+                .values()
+                .find(|open| open.busy.load(Ordering::Relaxed) == 0 && !open.close.is_cancelled());
             match idle {
                 Some(idle) => idle.close.cancel(),
                 None => continue, // all are busy: drops the new one
@@ -100,7 +102,12 @@ pub(crate) async fn serve(
 }
 
 /// Serves one connection until it ends or is told to close.
-async fn connection(stream: TcpStream, service: RestService, busy: Arc<AtomicUsize>, close: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    service: RestService,
+    busy: Arc<AtomicUsize>,
+    close: CancellationToken,
+) {
     // Answers are small and complete: waiting for more to send would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "cannot set TCP_NODELAY");

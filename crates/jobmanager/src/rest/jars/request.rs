@@ -120,7 +120,9 @@ fn arguments(list: Option<Vec<String>>, text: Option<String>) -> Result<Vec<Stri
         (None, None) => Vec::new(),
     };
     match arguments.iter().find(|argument| argument.contains('\0')) {
-        Some(_) => Err(ApiError::bad_request("The program's arguments hold a NUL character, which no program can get.")),
+        Some(_) => Err(ApiError::bad_request(
+            "The program's arguments hold a NUL character, which no program can get.",
+        )),
         None => Ok(arguments),
     }
 }
@@ -154,7 +156,8 @@ mod tests {
     #[test]
     fn the_query_says_the_same() {
         let options =
-            options("{}", "entry-class=main&programArg=--input,x&parallelism=2&savepointPath=file:/s").unwrap();
+            options("{}", "entry-class=main&programArg=--input,x&parallelism=2&savepointPath=file:/s")
+                .unwrap();
         assert_eq!(options.entry.as_deref(), Some("main"));
         assert_eq!(options.arguments, ["--input", "x"]);
         assert_eq!((options.parallelism, options.savepoint.as_deref()), (Some(2), Some("file:/s")));

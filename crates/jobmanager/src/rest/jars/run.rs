@@ -70,7 +70,9 @@ pub(crate) async fn plan(
 fn refused(error: Error) -> ApiError {
     match error {
         // 500, unlike for other things: the contract.
-        Error::ArtifactNotFound(id) => ApiError::internal(format!("Jar file {id} does not exist: upload it first.")),
+        Error::ArtifactNotFound(id) => {
+            ApiError::internal(format!("Jar file {id} does not exist: upload it first."))
+        }
         error => error.into(),
     }
 }

@@ -57,7 +57,8 @@ const FORM_OVERHEAD_BYTES: u64 = 64 * 1024;
 
 /// Refuses what is announced to be too large before it is sent. The store counts what really comes.
 fn refuse_announced_excess(headers: &HeaderMap, limit: u64) -> Result<(), ApiError> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     match announced {
         Some(announced) if announced > limit.saturating_add(FORM_OVERHEAD_BYTES) => {
             Err(crate::Error::ArtifactTooLarge { limit }.into())

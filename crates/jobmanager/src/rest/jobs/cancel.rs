@@ -50,7 +50,9 @@ pub(crate) async fn cancel_application(
 
 async fn cancel_job(api: &Api, id: flott_core::JobId) -> Result<(StatusCode, Json<Empty>), ApiError> {
     if !api.options.cancel_enabled {
-        return Err(ApiError::forbidden("Canceling jobs over REST is switched off (web.cancel.enable: false)."));
+        return Err(ApiError::forbidden(
+            "Canceling jobs over REST is switched off (web.cancel.enable: false).",
+        ));
     }
     match api.backend.cancel(id).await {
         Ok(()) => Ok((StatusCode::ACCEPTED, Json(Empty {}))),

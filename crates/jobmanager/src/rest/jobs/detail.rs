@@ -126,7 +126,10 @@ impl JobDetail {
             duration: duration(job, now),
             max_parallelism: job.submission.config.max_parallelism.map_or(-1, i64::from),
             now,
-            timestamps: JobStatus::ALL.into_iter().map(|status| (status, job.status_times.of(status))).collect(),
+            timestamps: JobStatus::ALL
+                .into_iter()
+                .map(|status| (status, job.status_times.of(status)))
+                .collect(),
             vertices: (0..job.vertices.len()).map(|index| vertex(job, index, now)).collect(),
             status_counts: ExecutionState::ALL.into_iter().map(|state| (state, job.count(state))).collect(),
             plan: Plan::new(job.job_id, &job.graph),

@@ -102,9 +102,16 @@ impl Entry {
     }
 }
 
-/// `task-manager-id (host:port)`.
+/// The TaskManager, with its address if its name does not tell it.
 fn host(exception: &ExceptionView) -> Option<String> {
-    exception.location.as_ref().map(|location| format!("{} ({})", location.task_manager_id, location.endpoint))
+    exception.location.as_ref().map(|location| {
+        let id = location.task_manager_id.as_str();
+        if id.starts_with(&location.endpoint) {
+            id.to_owned()
+        } else {
+            format!("{id} ({})", location.endpoint)
+        }
+    })
 }
 
 /// What failed as text: the message, then where, then what led to it, then what the process wrote last.

@@ -48,7 +48,8 @@ struct Input {
 impl Plan {
     /// The plan of a job; the nodes sinks first, as Flink's.
     pub(crate) fn new(job_id: JobId, graph: &JobGraph) -> Self {
-        let nodes = (0..graph.vertices.len() as u32).rev().map(|index| node(graph, VertexIndex(index))).collect();
+        let nodes =
+            (0..graph.vertices.len() as u32).rev().map(|index| node(graph, VertexIndex(index))).collect();
         Self { jid: job_id, name: graph.name.clone(), job_type: graph.job_type, nodes }
     }
 }

@@ -77,7 +77,11 @@ fn failure_cause(job: &JobView) -> SerializedThrowable {
         Some(exception) => {
             SerializedThrowable::new(FAILURE_CLASS, &exception.cause.message, stacktrace(exception))
         }
-        None => SerializedThrowable::new(FAILURE_CLASS, "Job execution failed.", "Job execution failed.".to_owned()),
+        None => SerializedThrowable::new(
+            FAILURE_CLASS,
+            "Job execution failed.",
+            "Job execution failed.".to_owned(),
+        ),
     }
 }
 

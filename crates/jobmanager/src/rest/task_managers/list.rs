@@ -235,7 +235,8 @@ impl From<&TaskManagerView> for TaskManagerDetail {
 /// How many subtasks of a job run in one of its slots. All slots of a job share one process, which tells their sum;
 /// it is spread as evenly as slot sharing does.
 fn tasks_per_slot(view: &TaskManagerView, job_id: JobId, index: u32) -> u32 {
-    let subtasks = view.task_hosts.iter().filter(|host| host.job_id == job_id).map(|host| host.subtasks).sum::<u32>();
+    let subtasks =
+        view.task_hosts.iter().filter(|host| host.job_id == job_id).map(|host| host.subtasks).sum::<u32>();
     let of_job = || view.slots.iter().filter(|slot| slot.job_id == Some(job_id));
     let slots = of_job().count().max(1) as u32;
     let position = of_job().filter(|slot| slot.index.0 < index).count() as u32;

@@ -30,7 +30,10 @@ pub(crate) async fn stdout(
 }
 
 /// All its log files.
-pub(crate) async fn list(State(api): State<Api>, params: PathParams) -> Result<Json<logs::LogList>, ApiError> {
+pub(crate) async fn list(
+    State(api): State<Api>,
+    params: PathParams,
+) -> Result<Json<logs::LogList>, ApiError> {
     logs::list(&api, &daemon(&params)).await
 }
 

@@ -9,7 +9,9 @@ use super::{
     Vertex,
     subtask::{check_attempt, endpoint},
 };
-use crate::rest::{Api, error::ApiError, jobs::accumulators::UserAccumulator, json::Json, params::PathParams};
+use crate::rest::{
+    Api, error::ApiError, jobs::accumulators::UserAccumulator, json::Json, params::PathParams,
+};
 
 /// Flink's `JobVertexAccumulatorsInfo`.
 #[derive(Serialize)]

@@ -94,6 +94,9 @@ mod tests {
 
     #[test]
     fn levels_have_flinks_borders() {
-        assert_eq!([0.0, 0.1, 0.11, 0.5, 0.51, 1.0].map(|r| level(r).name), ["ok", "ok", "low", "low", "high", "high"]);
+        assert_eq!(
+            [0.0, 0.1, 0.11, 0.5, 0.51, 1.0].map(|r| level(r).name),
+            ["ok", "ok", "low", "low", "high", "high"]
+        );
     }
 }

@@ -86,7 +86,9 @@ fn selected_subtasks(query: &Query, parallelism: u32) -> Result<Option<BTreeSet<
     for range in ranges {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         match (first.trim().parse::<u32>(), last.trim().parse::<u32>()) {
-            (Ok(first), Ok(last)) if first <= last => selected.extend(first..last.saturating_add(1).min(parallelism)),
+            (Ok(first), Ok(last)) if first <= last => {
+                selected.extend(first..last.saturating_add(1).min(parallelism))
+            }
             _ => return Err(ApiError::query_parameter("subtasks", range)),
         }
     }

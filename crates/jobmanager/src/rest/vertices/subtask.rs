@@ -68,7 +68,10 @@ pub(crate) async fn current(State(api): State<Api>, params: PathParams) -> Resul
 }
 
 /// An attempt by its number. Only the newest is kept.
-pub(crate) async fn by_attempt(State(api): State<Api>, params: PathParams) -> Result<Json<Attempt>, ApiError> {
+pub(crate) async fn by_attempt(
+    State(api): State<Api>,
+    params: PathParams,
+) -> Result<Json<Attempt>, ApiError> {
     let vertex = Vertex::find(&api, &params).await?;
     let (index, subtask) = vertex.subtask(&params)?;
     check_attempt(subtask, &params)?;

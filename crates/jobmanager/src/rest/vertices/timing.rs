@@ -106,7 +106,8 @@ pub(crate) fn aggregate_state(states: impl Iterator<Item = ExecutionState>) -> E
     use ExecutionState as S;
     let counts = count_states(states);
     let any = |state: S| counts[&state] > 0;
-    let present = [S::Failed, S::Canceling, S::Canceled, S::Initializing, S::Running].into_iter().find(|s| any(*s));
+    let present =
+        [S::Failed, S::Canceling, S::Canceled, S::Initializing, S::Running].into_iter().find(|s| any(*s));
     if let Some(state) = present {
         return state;
     }

@@ -1,0 +1,10 @@
+//! The whole service against made-up views, from request to answer.
+
+mod errors;
+mod fuzz;
+mod log_files;
+mod security;
+mod shapes;
+mod support;
+mod uploads;
+mod wire;
