@@ -111,16 +111,15 @@ read_stop_settings() {
   export FLOTT_PID_DIR FLOTT_SSH_OPTS FLOTT_SETTINGS_READ
 }
 
-# The binary of daemon $1.
-binary_of() {
+# Sets binary and pid_file to those of daemon $1.
+find_daemon() {
   case "$1" in
-    standalonesession) echo "$FLOTT_LIBEXEC/jobmanager" ;;
-    taskexecutor) echo "$FLOTT_LIBEXEC/taskmanager" ;;
+    standalonesession) binary="$FLOTT_LIBEXEC/jobmanager" ;;
+    taskexecutor) binary="$FLOTT_LIBEXEC/taskmanager" ;;
     *) fail "Unknown daemon \"$1\": standalonesession and taskexecutor are known." 2 ;;
   esac
+  pid_file="${FLOTT_PID_DIR:-}/flott-$FLOTT_IDENT_STRING-$1.pid"
 }
-
-pid_file_of() { echo "$FLOTT_PID_DIR/flott-$FLOTT_IDENT_STRING-$1.pid"; }
 
 # Path of log number $2 of daemon $1, without extension.
 log_prefix_of() { echo "$FLOTT_LOG_DIR/flott-$FLOTT_IDENT_STRING-$1-$2-$HOSTNAME"; }
@@ -158,12 +157,12 @@ read_process() {
 # A number says little, since the system uses it again. So the process itself is asked: its program, and the pid
 # file and configuration that flott-daemon.sh gave it in its environment. (Task hosts inherit that, hence the program.)
 check_pid() {
-  local daemon="$1" pid="$2" binary argument
+  local pid="$2" binary pid_file argument
   pid_state=dead
   case "$pid" in "" | *[!0-9]*) return 0 ;; esac
   read_process "$pid"
-  [ "$process_pid_file" = "$(pid_file_of "$daemon")" ] || return 0
-  binary="$(binary_of "$daemon")"
+  find_daemon "$1"
+  [ "$process_pid_file" = "$pid_file" ] || return 0
   for argument in "${process_arguments[@]}"; do
     if [ "${argument##*/}" = "${binary##*/}" ]; then
       if [ "$process_conf_dir" = "$FLOTT_CONF_DIR" ]; then pid_state=alive; else pid_state=other; fi
@@ -174,10 +173,10 @@ check_pid() {
 
 # Sets pids to the lines of daemon $1's pid file.
 read_pids() {
-  local file
-  file="$(pid_file_of "$1")"
+  local binary pid_file
+  find_daemon "$1"
   pids=()
-  if [ -f "$file" ]; then mapfile -t pids < "$file"; fi
+  if [ -f "$pid_file" ]; then mapfile -t pids < "$pid_file"; fi
 }
 
 # Sets live_pids to this cluster's running daemons of kind $1, in the order of their start.

@@ -37,9 +37,7 @@ rotate() {
 
 # Starts one daemon and appends it to the pid file. Called with the pid folder locked.
 start_one() {
-  local file binary prefix pid
-  file="$(pid_file_of "$daemon")"
-  binary="$(binary_of "$daemon")"
+  local prefix pid
   [ -x "$binary" ] || fail "$binary is missing."
 
   # The number of lines is the new daemon's index. When none of them lives (a reboot, a kill) it begins at 0 again.
@@ -51,12 +49,12 @@ start_one() {
   done
   if [ "$keep" = no ]; then
     pids=()
-    rm -f "$file"
+    rm -f "$pid_file"
   fi
   prefix="$(log_prefix_of "$daemon" "${#pids[@]}")"
   rotate "$prefix.log"
   rotate "$prefix.out"
-  rm -f "$prefix.ready"
+  if [ -e "$prefix.ready" ]; then rm -f "$prefix.ready"; fi
 
   echo "Starting $daemon daemon on host $HOSTNAME."
   # shellcheck disable=SC2094 # the daemon is told the names of its files, it does not read them
@@ -64,7 +62,7 @@ start_one() {
     # A daemon must hold neither the lock nor the pipe that pause waits on.
     if [ -n "${lock_fd:-}" ]; then exec {lock_fd}<&-; fi
     if [ -n "${pause_fd:-}" ]; then exec {pause_fd}<&-; fi
-    export FLOTT_LOG_FILE="$prefix.log" FLOTT_OUT_FILE="$prefix.out" FLOTT_READY_FILE="$prefix.ready" FLOTT_PID_FILE="$file"
+    export FLOTT_LOG_FILE="$prefix.log" FLOTT_OUT_FILE="$prefix.out" FLOTT_READY_FILE="$prefix.ready" FLOTT_PID_FILE="$pid_file"
     unset FLOTT_BUILD_CHECKED FLOTT_SETTINGS_READ
     if command -v setsid > /dev/null; then
       exec setsid "$binary" --configDir "$FLOTT_CONF_DIR" "${arguments[@]}"
@@ -73,7 +71,7 @@ start_one() {
     fi
   ) > "$prefix.out" 2>&1 < /dev/null &
   pid=$!
-  echo "$pid" >> "$file"
+  echo "$pid" >> "$pid_file"
 
   # Until it has become the daemon's program, nobody could tell that the process is ours.
   check_pid "$daemon" "$pid"
@@ -92,18 +90,17 @@ start_one() {
 
 # Takes pid $1 out of the pid file, and removes the file with the last one. Called with the pid folder locked.
 forget() {
-  local file pid rest=()
-  file="$(pid_file_of "$daemon")"
+  local pid rest=()
   read_pids "$daemon"
   for pid in "${pids[@]}"; do
     if [ "$pid" != "$1" ]; then rest+=("$pid"); fi
   done
   if [ "${#rest[@]}" -eq 0 ]; then
-    rm -f "$file"
+    rm -f "$pid_file"
   else
     # Renamed into place, so that a full disk loses nothing.
-    printf '%s\n' "${rest[@]}" > "$file.new"
-    mv -f "$file.new" "$file"
+    printf '%s\n' "${rest[@]}" > "$pid_file.new"
+    mv -f "$pid_file.new" "$pid_file"
   fi
 }
 
@@ -227,7 +224,7 @@ fi
 action="$1" daemon="$2"
 shift 2
 arguments=("$@")
-binary_of "$daemon" > /dev/null
+find_daemon "$daemon" # refuses an unknown one before anything is built
 if [ -z "${FLOTT_SETTINGS_READ:-}" ]; then
   case "$action" in
     stop*) read_stop_settings ;;
@@ -238,6 +235,7 @@ if [ -z "${FLOTT_SETTINGS_READ:-}" ]; then
   esac
 fi
 
+find_daemon "$daemon"
 case "$action" in
   start) start ;;
   ensure=[1-9] | ensure=[1-9][0-9] | ensure=[1-9][0-9][0-9]) ensure "${action#ensure=}" ;;

@@ -130,6 +130,7 @@ case "$action" in
     ;;
   start-foreground)
     unset FLOTT_LOG_FILE FLOTT_OUT_FILE FLOTT_READY_FILE FLOTT_PID_FILE
-    exec "$(binary_of standalonesession)" --configDir "$FLOTT_CONF_DIR" "${arguments[@]}"
+    find_daemon standalonesession
+    exec "$binary" --configDir "$FLOTT_CONF_DIR" "${arguments[@]}"
     ;;
 esac

@@ -67,6 +67,7 @@ read_settings "${arguments[@]}"
 
 if [ "$action" = start-foreground ]; then
   unset FLOTT_LOG_FILE FLOTT_OUT_FILE FLOTT_READY_FILE FLOTT_PID_FILE
-  exec "$(binary_of taskexecutor)" --configDir "$FLOTT_CONF_DIR" "${arguments[@]}"
+  find_daemon taskexecutor
+  exec "$binary" --configDir "$FLOTT_CONF_DIR" "${arguments[@]}"
 fi
 exec "$FLOTT_BIN/flott-daemon.sh" "$action" taskexecutor "${arguments[@]}"
