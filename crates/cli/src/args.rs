@@ -1,0 +1,158 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Flott: a distributed runtime for stateful stream and batch processing.
+#[derive(Debug, Parser)]
+#[command(name = "flott", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Runs an artifact as a job and, unless detached, shows its progress until it ends
+    Run(RunArgs),
+    /// Shows the plan of the job that an artifact would run; needs no cluster
+    Info(InfoArgs),
+    /// Lists jobs: the running and the scheduled ones, unless told otherwise
+    List(ListArgs),
+    /// Cancels a job; returns when the JobManager has accepted
+    Cancel(CancelArgs),
+    /// Reads the configuration, for scripts
+    #[command(hide = true)]
+    Config(ConfigArgs),
+    /// Waits until a cluster is complete, for scripts
+    #[command(hide = true)]
+    WaitReady(WaitReadyArgs),
+}
+
+/// Options of all verbs that talk to a cluster.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArgs {
+    /// Address of the JobManager's REST port; default: rest.address and rest.port of the configuration
+    #[arg(short = 'm', long, value_name = "HOST:PORT")]
+    pub(crate) jobmanager: Option<String>,
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SettingArgs {
+    /// Sets a configuration key, over the configuration file; can be repeated
+    #[arg(short = 'D', value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(crate) program: ProgramArgs,
+    /// Returns as soon as the job has been submitted
+    #[arg(short = 'd', long)]
+    pub(crate) detached: bool,
+}
+
+/// What is run, and how.
+#[derive(Debug, Args)]
+pub(crate) struct ProgramArgs {
+    /// The entry to run, of an artifact that has several
+    #[arg(short = 'c', long = "class", visible_alias = "entry", value_name = "ENTRY")]
+    pub(crate) entry: Option<String>,
+    /// Parallelism of operators that set none themselves
+    #[arg(short = 'p', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32768))]
+    pub(crate) parallelism: Option<u32>,
+    /// The job's program, a binary that uses the flott crate, and its arguments, which are passed on as they are
+    #[arg(value_names = ["ARTIFACT", "ARGS"], required = true, num_args = 1.., trailing_var_arg = true)]
+    artifact_and_args: Vec<String>,
+}
+
+impl ProgramArgs {
+    pub(crate) fn artifact(&self) -> PathBuf {
+        self.artifact_and_args.first().map(PathBuf::from).unwrap_or_default()
+    }
+
+    pub(crate) fn args(&self) -> &[String] {
+        self.artifact_and_args.get(1..).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    #[command(flatten)]
+    pub(crate) program: ProgramArgs,
+    /// Prints the plan as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    /// Running jobs only
+    #[arg(short = 'r', long)]
+    pub(crate) running: bool,
+    /// Scheduled jobs only
+    #[arg(short = 's', long)]
+    pub(crate) scheduled: bool,
+    /// All jobs, those that have ended too
+    #[arg(short = 'a', long)]
+    pub(crate) all: bool,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    /// The job's id, 32 hexadecimal digits
+    #[arg(value_name = "JOBID")]
+    pub(crate) job: String,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) verb: ConfigVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Prints the value of each key on a line of its own, an empty one if it has none
+    Get {
+        #[command(flatten)]
+        settings: SettingArgs,
+        /// The keys
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WaitReadyArgs {
+    /// The JobManager's REST address
+    #[arg(long, value_name = "URL")]
+    pub(crate) rest: String,
+    /// How many TaskManagers must have registered
+    #[arg(long, value_name = "N")]
+    pub(crate) taskmanagers: u32,
+    /// How long to wait
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) timeout: u32,
+    /// A process without which it is of no use to wait; can be repeated
+    #[arg(long = "pid", value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) pids: Vec<i32>,
+}

@@ -1,0 +1,132 @@
+//! `flott run ARTIFACT`: submits a job and, unless detached, stays until it ends.
+
+use std::{collections::BTreeMap, path::Path};
+
+use flott_client::{Client, JobDetail, RunRequest};
+use flott_core::{JobId, JobStatus};
+
+use super::info::check_artifact;
+use crate::{
+    args::{RunArgs, SettingArgs},
+    console, context,
+    failure::{Exit, Failure, chain},
+};
+
+mod interrupt;
+mod progress;
+mod rates;
+mod watch;
+
+use interrupt::Signals;
+use progress::UploadProgress;
+use watch::End;
+
+/// Keys of these groups concern the client alone.
+const OWN_GROUPS: [&str; 2] = ["rest.", "client."];
+
+const RULE: &str = "------------------------------------------------------------";
+
+pub(crate) async fn execute(args: RunArgs) -> Result<(), Failure> {
+    let config = context::configuration(&args.cluster.settings)?;
+    let artifact = args.program.artifact();
+    check_artifact(&artifact)?;
+    let client = context::client(&args.cluster, &config)?;
+    let request = RunRequest {
+        entry_class: args.program.entry.clone(),
+        program_args_list: args.program.args().to_vec(),
+        parallelism: args.program.parallelism,
+        job_id: None,
+        flink_configuration: job_settings(&args.cluster.settings),
+    };
+    let mut signals = Signals::listen()?;
+    let job = tokio::select! {
+        job = submit(&client, &artifact, &request) => job?,
+        () = signals.received() => return Err(interrupted_submission()),
+    };
+    console::line(format_args!("Job has been submitted with JobID {job}"))?;
+    if args.detached {
+        return Ok(());
+    }
+    let end = watch::until_end(
+        &client,
+        job,
+        config.get(&flott_core::config::options::client::TIMEOUT),
+        &mut signals,
+    );
+    match end.await? {
+        End::Job(detail) => report(&client, &detail).await,
+        End::Detached => {
+            console::error_line(format_args!(
+                "Detached from job {job}, which goes on. Cancel it with: flott cancel {}{job}",
+                address_option(&args)
+            ));
+            Err(Failure::told(Exit::Interrupted))
+        }
+    }
+}
+
+/// The `-D` settings that the job is to have, not the client. They have been checked.
+fn job_settings(args: &SettingArgs) -> BTreeMap<String, String> {
+    let pairs = args.settings.iter().filter_map(|setting| setting.split_once('='));
+    pairs
+        .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
+        .filter(|(key, _)| !OWN_GROUPS.iter().any(|group| key.starts_with(group)))
+        .collect()
+}
+
+fn address_option(args: &RunArgs) -> String {
+    args.cluster.jobmanager.as_ref().map(|address| format!("-m {address} ")).unwrap_or_default()
+}
+
+fn interrupted_submission() -> Failure {
+    console::error_line("Interrupted while submitting. The job may run all the same: see flott list.");
+    Failure::told(Exit::Interrupted)
+}
+
+async fn submit(client: &Client, artifact: &Path, request: &RunRequest) -> Result<JobId, Failure> {
+    let name = artifact.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let size_bytes = artifact.metadata().map(|metadata| metadata.len()).unwrap_or(0);
+    let progress = UploadProgress::new(&name, size_bytes);
+    let shown = progress.clone();
+    let uploaded = client.upload(artifact, &name, move |bytes| shown.set(bytes)).await;
+    progress.finish();
+    Ok(client.run_jar(&uploaded?, request).await?)
+}
+
+/// Says how the job ended; an error unless it finished.
+async fn report(client: &Client, job: &JobDetail) -> Result<(), Failure> {
+    match job.state {
+        JobStatus::Finished => {
+            console::line("Program execution finished")?;
+            console::line(format_args!("Job with JobID {} has finished.", job.jid))?;
+            console::line(format_args!("Job Runtime: {} ms", job.duration))
+        }
+        JobStatus::Canceled => Err(Failure::failed(format!("Job with JobID {} was canceled.", job.jid))),
+        state => {
+            let cause = root_cause(client, job.jid).await;
+            Err(Failure::failed(format!(
+                "\n{RULE}\n The program finished with the following exception:\n\n{cause}\n\n\
+                 Job with JobID {} ended as {state} after {} ms.",
+                job.jid, job.duration
+            )))
+        }
+    }
+}
+
+async fn root_cause(client: &Client, job: JobId) -> String {
+    let history = match client.exceptions(job).await {
+        Ok(history) => history,
+        Err(error) => return format!("(its cause is not available: {})", chain(&error)),
+    };
+    let Some(root) = history.entries.into_iter().next() else {
+        return "(the JobManager gives no cause)".to_owned();
+    };
+    let mut text = root.stacktrace.trim_end().to_owned();
+    let places = [("Task", root.task_name), ("TaskManager", root.task_manager_id.or(root.endpoint))];
+    for (what, name) in places {
+        if let Some(name) = name.filter(|name| !text.contains(name.as_str())) {
+            text = format!("{text}\n{what}: {name}");
+        }
+    }
+    text
+}

@@ -1,0 +1,16 @@
+//! The command as its users run it: the real binary against a small server.
+
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+#[path = "cli/cluster.rs"]
+mod cluster;
+#[path = "cli/command.rs"]
+mod command;
+#[path = "cli/lifecycle.rs"]
+mod lifecycle;
+#[path = "cli/run.rs"]
+mod run;
+#[path = "cli/usage.rs"]
+mod usage;
+#[path = "cli/wait_ready.rs"]
+mod wait_ready;

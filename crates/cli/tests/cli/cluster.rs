@@ -1,0 +1,171 @@
+//! A server that answers as a JobManager does whose only job goes through given states.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Json, Router,
+    extract::{Multipart, Path, State},
+    http::StatusCode,
+    routing::{get, patch, post},
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+pub(crate) const JOB: &str = "2efff7fb0f9f04726989cc7c7eb9cb92";
+const VERTEX: &str = "6bf01baa9d2ca23a3ef7ce311722523d";
+
+/// What the server knows.
+#[derive(Default)]
+struct Facts {
+    /// States that the job shows one after another; the last one stays.
+    states: VecDeque<&'static str>,
+    looks: u32,
+    canceled: bool,
+    uploads: Vec<(String, Vec<u8>)>,
+    runs: Vec<Value>,
+    refusal: Option<(u16, &'static str)>,
+    task_managers: u32,
+}
+
+#[derive(Clone)]
+pub(crate) struct Cluster {
+    pub(crate) address: SocketAddr,
+    facts: Arc<Mutex<Facts>>,
+}
+
+type Answer = (StatusCode, Json<Value>);
+
+impl Cluster {
+    pub(crate) async fn with_job(states: &[&'static str]) -> Self {
+        let facts = Facts { states: states.iter().copied().collect(), ..Facts::default() };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let cluster = Self { address: listener.local_addr().unwrap(), facts: Arc::new(Mutex::new(facts)) };
+        let router = Router::new()
+            .route("/v1/overview", get(overview))
+            .route("/v1/jars/upload", post(upload))
+            .route("/v1/jars/{jar}/run", post(run))
+            .route("/v1/jobs/overview", get(jobs))
+            .route("/v1/jobs/{job}", get(job).merge(patch(cancel)))
+            .route("/v1/jobs/{job}/exceptions", get(exceptions))
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(cluster.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        cluster
+    }
+
+    /// Refuses to run artifacts from now on.
+    pub(crate) fn refuse_runs(&self, status: u16, error: &'static str) {
+        self.facts.lock().unwrap().refusal = Some((status, error));
+    }
+
+    pub(crate) fn register_task_managers(&self, count: u32) {
+        self.facts.lock().unwrap().task_managers = count;
+    }
+
+    /// Bodies of the run requests.
+    pub(crate) fn runs(&self) -> Vec<Value> {
+        self.facts.lock().unwrap().runs.clone()
+    }
+
+    /// Names and contents of what was uploaded.
+    pub(crate) fn uploads(&self) -> Vec<(String, Vec<u8>)> {
+        self.facts.lock().unwrap().uploads.clone()
+    }
+
+    pub(crate) fn is_canceled(&self) -> bool {
+        self.facts.lock().unwrap().canceled
+    }
+
+    /// Waits until the job has been looked at this often.
+    pub(crate) async fn looked_at(&self, times: u32) {
+        while self.facts.lock().unwrap().looks < times {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    }
+}
+
+fn refuse(status: u16, error: &str) -> Answer {
+    (StatusCode::from_u16(status).unwrap(), Json(json!({ "errors": [error] })))
+}
+
+fn accept(body: Value) -> Answer {
+    (StatusCode::OK, Json(body))
+}
+
+async fn overview(State(cluster): State<Cluster>) -> Answer {
+    let task_managers = cluster.facts.lock().unwrap().task_managers;
+    accept(json!({"taskmanagers": task_managers, "slots-total": 4, "slots-available": 4, "jobs-running": 0,
+        "jobs-finished": 0, "jobs-cancelled": 0, "jobs-failed": 0, "flink-version": "0.1.0", "flink-commit": "x"}))
+}
+
+async fn upload(State(cluster): State<Cluster>, mut form: Multipart) -> Answer {
+    let field = form.next_field().await.unwrap().unwrap();
+    let name = field.file_name().unwrap().to_owned();
+    let content = field.bytes().await.unwrap().to_vec();
+    cluster.facts.lock().unwrap().uploads.push((name, content));
+    accept(json!({"filename": "/data/abc_word-count", "status": "success"}))
+}
+
+async fn run(State(cluster): State<Cluster>, Path(jar): Path<String>, Json(body): Json<Value>) -> Answer {
+    assert_eq!(jar, "abc_word-count");
+    let mut facts = cluster.facts.lock().unwrap();
+    if let Some((status, error)) = facts.refusal {
+        return refuse(status, error);
+    }
+    facts.runs.push(body);
+    accept(json!({ "jobid": JOB }))
+}
+
+async fn jobs(State(_): State<Cluster>) -> Answer {
+    let job = |jid: &str, name: &str, state: &str, start: i64| {
+        json!({"jid": jid, "name": name, "state": state, "start-time": start, "end-time": -1, "duration": 5,
+            "last-modification": 7, "tasks": {"total": 1}})
+    };
+    accept(json!({"jobs": [
+        job("00000000000000000000000000000003", "third", "RUNNING", 1_795_390_180_000),
+        job("00000000000000000000000000000002", "over", "FINISHED", 1_795_390_175_000),
+        job(JOB, "first", "RUNNING", 1_795_390_171_968),
+    ]}))
+}
+
+async fn job(State(cluster): State<Cluster>, Path(id): Path<String>) -> Answer {
+    if id != JOB {
+        return refuse(404, &format!("Job {id} not found"));
+    }
+    let mut facts = cluster.facts.lock().unwrap();
+    facts.looks += 1;
+    let state = if facts.canceled {
+        "CANCELED"
+    } else if facts.states.len() > 1 {
+        facts.states.pop_front().unwrap()
+    } else {
+        facts.states[0]
+    };
+    let vertex_state = if state == "RUNNING" || state == "FINISHED" { state } else { "CREATED" };
+    accept(
+        json!({"jid": JOB, "name": "word count", "state": state, "start-time": 1, "end-time": -1, "duration": 740,
+        "now": 3, "timestamps": {}, "status-counts": {}, "plan": {"name": "word count", "nodes": []},
+        "vertices": [{"id": VERTEX, "name": "Source: text -> split", "parallelism": 2, "status": vertex_state,
+            "start-time": 1, "end-time": -1, "duration": 1, "tasks": {}, "metrics": {"write-records": 7}}]}),
+    )
+}
+
+async fn cancel(State(cluster): State<Cluster>, Path(id): Path<String>) -> Answer {
+    if id != JOB {
+        return refuse(404, "Job could not be found.");
+    }
+    cluster.facts.lock().unwrap().canceled = true;
+    (StatusCode::ACCEPTED, Json(json!({})))
+}
+
+async fn exceptions() -> Answer {
+    accept(json!({"exceptionHistory": {"truncated": false, "entries": [
+        {"exceptionName": "PANIC", "stacktrace": "user code panicked: division by zero (src/main.rs:7:5)\n",
+         "timestamp": 2, "taskName": "split (1/2)", "taskManagerId": "tm-1", "concurrentExceptions": []},
+        {"exceptionName": "CONNECTION_LOST", "stacktrace": "an echo", "timestamp": 1, "concurrentExceptions": []},
+    ]}}))
+}
