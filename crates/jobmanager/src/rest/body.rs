@@ -7,9 +7,9 @@ use axum::{
     http::StatusCode,
 };
 use futures::StreamExt;
-use tokio::time::Instant;
 
 use super::error::ApiError;
+use crate::clock::Clock;
 
 /// How long a client may send less than the least rate.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,6 +22,7 @@ const MIN_BYTES_PER_SECOND: u64 = 1024;
 pub(crate) struct BodyReader {
     chunks: BodyDataStream,
     patience: Duration,
+    clock: Clock,
     waited: Duration,
     received: u64,
 }
@@ -29,7 +30,13 @@ pub(crate) struct BodyReader {
 impl BodyReader {
     /// Reads `body`, giving up when less than 1 KiB/s came during `patience`.
     pub(crate) fn new(body: Body, patience: Duration) -> Self {
-        Self { chunks: body.into_data_stream(), patience, waited: Duration::ZERO, received: 0 }
+        Self {
+            chunks: body.into_data_stream(),
+            patience,
+            clock: Clock::start(),
+            waited: Duration::ZERO,
+            received: 0,
+        }
     }
 
     /// The next chunk, or `None` at the end.
@@ -38,11 +45,11 @@ impl BodyReader {
     /// 408 if the client is too slow, 400 if the body breaks off.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
         loop {
-            let start = Instant::now();
+            let start = self.clock.now();
             match tokio::time::timeout(self.patience.saturating_sub(self.waited), self.chunks.next()).await {
                 Ok(None) => return Ok(None),
                 Ok(Some(Ok(chunk))) => {
-                    self.waited += start.elapsed();
+                    self.waited += self.clock.now().since(start);
                     self.received = self.received.saturating_add(chunk.len() as u64);
                     return Ok(Some(chunk));
                 }
