@@ -75,9 +75,14 @@ impl ArtifactStore {
     fn new(directory: PathBuf, limit: u64, temporary: Option<TempDir>) -> Result<Self, Error> {
         let blobs = directory.join(index::BLOBS);
         fs::create_dir_all(&blobs).map_err(|source| Error::File { action: "make", path: blobs, source })?;
-        let index = Index::load(&directory)
-            .map_err(|source| Error::File { action: "read", path: directory.clone(), source })?;
-        Ok(Self { inner: Arc::new(Inner { directory, limit, index: Mutex::new(index), _temporary: temporary }) })
+        let index = Index::load(&directory).map_err(|source| Error::File {
+            action: "read",
+            path: directory.clone(),
+            source,
+        })?;
+        Ok(Self {
+            inner: Arc::new(Inner { directory, limit, index: Mutex::new(index), _temporary: temporary }),
+        })
     }
 
     /// All uploads, newest first.

@@ -26,19 +26,19 @@ impl Clock {
     }
 
     /// The time for the machines.
-    pub(crate) fn now(&self) -> MonoTime {
+    pub(crate) fn now(self) -> MonoTime {
         MonoTime::ZERO + self.start.elapsed()
     }
 
     /// What the wall clock showed at `time`, in Unix milliseconds, had nobody set it since our start. Differences of
     /// such times are true durations even if somebody has.
-    pub(crate) fn to_unix_ms(&self, time: MonoTime) -> i64 {
+    pub(crate) fn to_unix_ms(self, time: MonoTime) -> i64 {
         let since_start = i64::try_from(time.as_micros() / 1_000).unwrap_or(i64::MAX);
         self.start_unix_ms.saturating_add(since_start)
     }
 
     /// Waits until `time` has come; forever if there is none.
-    pub(crate) async fn sleep_until(&self, time: Option<MonoTime>) {
+    pub(crate) async fn sleep_until(self, time: Option<MonoTime>) {
         match time {
             Some(time) => {
                 let until = self.start + Duration::from_micros(time.as_micros());

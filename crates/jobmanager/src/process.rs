@@ -41,7 +41,12 @@ mod tests {
         let metrics = parse(status, stat);
         assert_eq!(
             metrics,
-            ProcessMetrics { resident_bytes: 1 << 20, peak_resident_bytes: 2 << 20, cpu_ms: 2_000, threads: 5 }
+            ProcessMetrics {
+                resident_bytes: 1 << 20,
+                peak_resident_bytes: 2 << 20,
+                cpu_ms: 2_000,
+                threads: 5
+            }
         );
         assert!(own_metrics().resident_bytes > 0);
         assert!(own_metrics().threads > 0);

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use flott_control::protocol::{Fence, Order, OrderAnswer};
-use flott_core::TaskManagerId;
+use flott_core::{RegistrationId, TaskManagerId};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -49,6 +49,11 @@ impl TaskManagerClient {
     /// The registration's fence.
     pub(crate) fn fence(&self) -> Fence {
         self.shared.fence
+    }
+
+    /// Whether it is for this registration.
+    pub(crate) fn is_for(&self, registration_id: RegistrationId) -> bool {
+        self.shared.fence.registration_id == registration_id
     }
 
     /// Ends all deliveries: the registration is over.

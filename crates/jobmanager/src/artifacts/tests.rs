@@ -69,7 +69,7 @@ async fn a_restarted_store_knows_its_uploads_and_nothing_else() {
     fs::write(dir.path().join(index::BLOBS).join(".upload-x"), "half").unwrap();
 
     let after = store(dir.path());
-    assert_eq!(after.list(), [kept.clone()]);
+    assert_eq!(after.list(), std::slice::from_ref(&kept));
     assert_eq!(blobs(dir.path()), 1);
     assert_eq!(after.lease(&kept.id).unwrap().digest().to_string(), kept.digest);
 }

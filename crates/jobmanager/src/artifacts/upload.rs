@@ -60,11 +60,8 @@ pub(super) async fn receive<E>(
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let failed = |source| Error::File {
-        action: "write an upload to",
-        path: PathBuf::from(directory),
-        source,
-    };
+    let failed =
+        |source| Error::File { action: "write an upload to", path: PathBuf::from(directory), source };
     let (file, path) = tempfile::Builder::new()
         .prefix(".upload-")
         .permissions(fs::Permissions::from_mode(0o700))

@@ -6,9 +6,7 @@ use flott_control::{
     job_master::{Event, JobMaster as Machine, JobMasterConfig},
     protocol::{Fence, OrderAnswer},
 };
-use flott_core::{
-    JobGraph, JobId, JobStatus, MonoTime, RegistrationId, TaskManagerId, deployment::TaskHostSpec,
-};
+use flott_core::{JobGraph, JobId, JobStatus, MonoTime, TaskManagerId, deployment::TaskHostSpec};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -54,8 +52,8 @@ pub(crate) struct JobMaster {
     inbox: mpsc::Receiver<Message>,
     from_resource_manager: mpsc::Receiver<FromResourceManager>,
     pub(super) slots: SlotRequests,
-    /// The connections of the registrations that hold slots of the job.
-    pub(super) clients: BTreeMap<RegistrationId, TaskManagerClient>,
+    /// The connections to the TaskManagers that have slots of the job.
+    pub(super) clients: BTreeMap<TaskManagerId, TaskManagerClient>,
     /// Orders under way.
     pub(super) deliveries: JoinSet<Delivered>,
     pub(super) splits: WaitingSplits,
@@ -209,19 +207,21 @@ impl JobMaster {
     fn take_from_resource_manager(&mut self, message: FromResourceManager) {
         let event = match message {
             FromResourceManager::SlotGranted { slot, client } => {
-                self.clients.insert(slot.fence.registration_id, client);
+                self.clients.insert(slot.task_manager_id.clone(), client);
                 Event::SlotGranted(slot)
             }
             FromResourceManager::SlotsReported { total, free, task_managers } => {
                 Event::SlotsReported { total, free, task_managers }
             }
             FromResourceManager::TaskManagerLost { task_manager_id, registration_id, cause } => {
-                self.clients.remove(&registration_id);
+                if self.clients.get(&task_manager_id).is_some_and(|client| client.is_for(registration_id)) {
+                    self.clients.remove(&task_manager_id);
+                }
                 Event::TaskManagerLost { task_manager_id, registration_id, cause }
             }
             FromResourceManager::TaskManagerReregistered { task_manager_id, client } => {
                 let fence = client.fence();
-                self.clients.insert(fence.registration_id, client);
+                self.clients.insert(task_manager_id.clone(), client);
                 Event::TaskManagerReregistered { task_manager_id, fence }
             }
             FromResourceManager::Metrics(tasks) => {

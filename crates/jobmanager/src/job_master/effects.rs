@@ -33,7 +33,8 @@ impl JobMaster {
 
     fn send_order(&mut self, to: TaskManagerId, fence: Fence, order: Order) {
         // Without a connection the registration is over, of which the machine hears or has heard.
-        let Some(client) = self.clients.get(&fence.registration_id).cloned() else { return };
+        let client = self.clients.get(&to).filter(|client| client.is_for(fence.registration_id));
+        let Some(client) = client.cloned() else { return };
         self.deliveries.spawn(async move {
             let name = order.name();
             let answer = client.deliver(order).await;

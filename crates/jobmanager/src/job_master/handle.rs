@@ -98,8 +98,7 @@ impl JobMasterHandle {
         let mut view = self.view.clone();
         // An error means that the publisher is gone, hence that the last view is there.
         let _ = view.wait_for(|view| view.status.is_terminal()).await;
-        let last = view.borrow().clone();
-        last
+        self.view()
     }
 
     /// Takes in reports; `Ok` acknowledges all of them.

@@ -152,11 +152,13 @@ impl ResourceManager {
         self.handle(Event::RegistrationRequested { call, request })
     }
 
-    fn heartbeat(&mut self, heartbeat: Heartbeat, answers: HeartbeatAnswers) -> bool {
+    fn heartbeat(&mut self, heartbeat: Heartbeat, answers: Option<HeartbeatAnswers>) -> bool {
         let Heartbeat { sender, slots, task_hosts: hosts, process } = heartbeat;
         let Sender { task_manager_id, fence: Fence { registration_id, .. } } = sender;
         // A newer stream of the same registration replaces the older one.
-        self.streams.insert(registration_id, answers);
+        if let Some(answers) = answers {
+            self.streams.insert(registration_id, answers);
+        }
         if self.clients.contains_key(&registration_id) {
             let particulars = self.particulars.entry(task_manager_id.clone()).or_default();
             particulars.process = process.into();

@@ -25,7 +25,7 @@ impl ResourceManager {
             Effect::AnswerHeartbeat { registration_id, known, .. } => {
                 if let Some(answers) = self.streams.get(&registration_id) {
                     // A stream that has no room is far behind; its TaskManager sees the answer to the next.
-                    let _ = answers.try_send(known);
+                    let _ = answers.known.try_send(known);
                 }
                 if !known {
                     self.streams.remove(&registration_id);

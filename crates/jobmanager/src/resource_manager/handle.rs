@@ -9,6 +9,7 @@ use flott_control::{
 use flott_core::{AllocationId, JobId, RegistrationId, TaskManagerId};
 use flott_rpc::Heartbeat;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::DropGuard;
 
 use super::{actor::ResourceManager, view::ResourceView};
 use crate::{
@@ -23,9 +24,14 @@ use crate::{
 /// How many messages may wait for the ResourceManager. TaskManagers beyond wait at the door.
 const INBOX_CAPACITY: usize = 1024;
 
-/// Way back into a heartbeat stream: for each heartbeat, whether its registration is a valid one. Dropped when the
-/// registration is over.
-pub(crate) type HeartbeatAnswers = mpsc::Sender<bool>;
+/// Way back into a heartbeat stream. Dropped when the registration is over, which ends the stream.
+#[derive(Debug)]
+pub(crate) struct HeartbeatAnswers {
+    /// For each heartbeat, whether its registration is a valid one.
+    pub(crate) known: mpsc::Sender<bool>,
+    /// Tells the stream's reader of the end.
+    pub(crate) _over: DropGuard,
+}
 
 #[derive(Debug)]
 pub(super) enum Message {
@@ -35,7 +41,7 @@ pub(super) enum Message {
     },
     Heartbeat {
         heartbeat: Heartbeat,
-        answers: HeartbeatAnswers,
+        answers: Option<HeartbeatAnswers>,
     },
     ConnectionLost {
         task_manager_id: TaskManagerId,
@@ -87,11 +93,11 @@ impl ResourceManagerHandle {
         answer.await.map_err(|_| Error::ShuttingDown)
     }
 
-    /// Hands on a heartbeat, whose answer goes into `answers`.
+    /// Hands on a heartbeat. The first of a stream brings the way for the answers to all of them.
     pub(crate) async fn heartbeat(
         &self,
         heartbeat: Heartbeat,
-        answers: HeartbeatAnswers,
+        answers: Option<HeartbeatAnswers>,
     ) -> Result<(), Error> {
         self.send(Message::Heartbeat { heartbeat, answers }).await
     }

@@ -42,7 +42,7 @@ impl Artifacts for Service {
         content.seek(SeekFrom::Start(offset)).await.map_err(broken)?;
         let pieces = ReaderStream::with_capacity(content, FILE_CHUNK_BYTES);
         let responses = pieces.map(move |piece| match piece {
-            Ok(data) => Ok(pb::DownloadResponse { data: data.into() }),
+            Ok(data) => Ok(pb::DownloadResponse { data }),
             Err(error) => Err(broken(error)),
         });
         Ok(Response::new(responses.boxed()))

@@ -85,7 +85,7 @@ impl Connection {
             Err(_) => return Err("no answer in time".to_owned()),
         };
         let pieces = response.into_inner().map(|piece| match piece {
-            Ok(piece) => Ok(piece.data.into()),
+            Ok(piece) => Ok(piece.data),
             Err(status) => Err(io::Error::other(describe(&status))),
         });
         Ok(Some(LogStream::new(pieces)))

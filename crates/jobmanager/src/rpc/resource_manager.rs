@@ -49,13 +49,16 @@ impl ResourceManager for Service {
         &self,
         request: Request<Streaming<pb::HeartbeatRequest>>,
     ) -> Result<Response<Self::HeartbeatStream>, Status> {
-        let (sender, answers) = mpsc::channel(ANSWERS_CAPACITY);
+        let (known, answers) = mpsc::channel(ANSWERS_CAPACITY);
+        let over = CancellationToken::new();
         let reader = StreamReader {
             requests: request.into_inner(),
             resource_manager: self.resource_manager.clone(),
+            answers: Some(HeartbeatAnswers { known, _over: over.clone().drop_guard() }),
+            over,
             shutdown: self.shutdown.clone(),
         };
-        self.streams.spawn(reader.run(sender));
+        self.streams.spawn(reader.run());
         let responses = ReceiverStream::new(answers).map(|known| Ok(pb::HeartbeatResponse { known }));
         Ok(Response::new(responses.boxed()))
     }
@@ -65,20 +68,21 @@ impl ResourceManager for Service {
 struct StreamReader {
     requests: Streaming<pb::HeartbeatRequest>,
     resource_manager: ResourceManagerHandle,
+    /// Handed to the ResourceManager with the first heartbeat.
+    answers: Option<HeartbeatAnswers>,
+    /// Cancelled when the registration is over.
+    over: CancellationToken,
     shutdown: CancellationToken,
 }
 
 impl StreamReader {
     /// Reads until the stream breaks, its registration is over or this process ends.
-    async fn run(mut self, answers: HeartbeatAnswers) {
-        // The ResourceManager holds the only lasting sender: when it drops it, the stream of answers ends.
-        let weak = answers.downgrade();
-        let mut first = Some(answers);
+    async fn run(mut self) {
         let mut peer: Option<(TaskManagerId, Fence)> = None;
         loop {
             let message = tokio::select! {
                 message = self.requests.message() => message,
-                () = closed(&weak, first.is_some()) => return,
+                () = self.over.cancelled() => return,
                 () = self.shutdown.cancelled() => return,
             };
             let heartbeat = match message.map(|message| message.map(Heartbeat::try_from)) {
@@ -95,8 +99,7 @@ impl StreamReader {
                 break;
             }
             peer = Some((task_manager_id, fence));
-            let Some(answers) = first.take().or_else(|| weak.upgrade()) else { return };
-            if self.resource_manager.heartbeat(heartbeat, answers).await.is_err() {
+            if self.resource_manager.heartbeat(heartbeat, self.answers.take()).await.is_err() {
                 return;
             }
         }
@@ -106,17 +109,3 @@ impl StreamReader {
         }
     }
 }
-
-/// Resolves when the ResourceManager has dropped its sender; never before it has got one.
-async fn closed(answers: &mpsc::WeakSender<bool>, is_unused: bool) {
-    if is_unused {
-        std::future::pending().await
-    }
-    match answers.upgrade() {
-        Some(answers) => answers.closed().await,
-        None => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {}

@@ -1,0 +1,332 @@
+//! A TaskManager that takes every order and reports what a test wants.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use flott_control::protocol::{
+    Fence, Hardware, Order, OrderAnswer, RegistrationAnswer, RegistrationRequest, Report, ReportAnswer,
+    SlotReport, TaskManagerInfo, TaskReport, TaskState,
+};
+use flott_core::{
+    AttemptNumber, JobId, SubtaskId, TaskManagerId, deployment::SplitAnswer, metrics::TaskMetrics,
+};
+use flott_rpc::{
+    FencedOrder, Heartbeat, JobReports, ProcessMetrics, Sender, SubtaskMetrics, TaskHostMetrics,
+    pb::{self, task_manager_server::TaskManager},
+};
+use tokio::{net::TcpListener, sync::mpsc};
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::{Request, Response, Status, Streaming, transport::Channel};
+
+use crate::support::PATIENCE;
+
+/// Ends with its value: its heartbeat stream breaks.
+pub(crate) struct FakeTaskManager {
+    pub(crate) id: TaskManagerId,
+    pub(crate) fence: Fence,
+    channel: Channel,
+    slots: Arc<Mutex<SlotReport>>,
+    orders: mpsc::Receiver<FencedOrder>,
+    heartbeats: mpsc::Sender<pb::HeartbeatRequest>,
+    answers: Streaming<pb::HeartbeatResponse>,
+    sequence: u64,
+}
+
+impl FakeTaskManager {
+    /// Starts one, registers it and lets it send its first heartbeat.
+    pub(crate) async fn start(job_manager: SocketAddr, name: &str, slots: u32) -> Self {
+        let (sender, orders) = mpsc::channel(1024);
+        let report = SlotReport { version: 1, slots: vec![None; slots as usize] };
+        let slots = Arc::new(Mutex::new(report));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let rpc_address = listener.local_addr().unwrap().to_string();
+        let service = Service { orders: sender, slots: slots.clone() };
+        let server = flott_rpc::server_builder().add_service(flott_rpc::task_manager_server(service));
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+
+        let channel = flott_rpc::tcp_channel(&job_manager.to_string()).unwrap();
+        let id = TaskManagerId::new(name);
+        let report = slots.lock().unwrap().clone();
+        let answer = register(&channel, registration(&id, &rpc_address, report)).await;
+        let RegistrationAnswer::Registered { fence, .. } = answer else { panic!("refused: {answer:?}") };
+        let (heartbeats, stream) = mpsc::channel(16);
+        let mut this = Self {
+            answers: open_heartbeats(&channel, stream, heartbeat(&id, fence, &slots, Vec::new())).await,
+            id,
+            fence,
+            channel,
+            slots,
+            orders,
+            heartbeats,
+            sequence: 0,
+        };
+        assert!(this.heartbeat_answer().await.expect("the stream is open"));
+        this
+    }
+
+    /// The next order of the leader.
+    pub(crate) async fn next_order(&mut self) -> Order {
+        let order = tokio::time::timeout(PATIENCE, self.orders.recv()).await.expect("an order comes");
+        let FencedOrder { fence, order } = order.unwrap();
+        assert_eq!(fence, self.fence);
+        order
+    }
+
+    /// The next order that is not about slots.
+    pub(crate) async fn next_job_order(&mut self) -> Order {
+        loop {
+            match self.next_order().await {
+                Order::RequestSlot { .. } | Order::FreeSlot { .. } => {}
+                order => return order,
+            }
+        }
+    }
+
+    /// Starts the job's task host and its tasks when ordered to. Returns the tasks.
+    pub(crate) async fn run_tasks(&mut self, job_id: JobId) -> Vec<(SubtaskId, AttemptNumber)> {
+        let Order::StartTaskHost { attempt, spec, .. } = self.next_job_order().await else {
+            panic!("a task host is started first")
+        };
+        assert_eq!(spec.job_id, job_id);
+        let data_address = "127.0.0.1:4000".to_owned();
+        self.report(job_id, Report::HostReady { attempt, data_address }).await;
+        let Order::DeployTasks { tasks, .. } = self.next_job_order().await else {
+            panic!("tasks are deployed next")
+        };
+        let tasks: Vec<_> = tasks.into_iter().map(|task| (task.subtask, task.attempt)).collect();
+        self.report_tasks(job_id, &tasks, &TaskState::Initializing).await;
+        self.report_tasks(job_id, &tasks, &TaskState::Running).await;
+        tasks
+    }
+
+    /// Reports the same state of several subtasks.
+    pub(crate) async fn report_tasks(
+        &mut self,
+        job_id: JobId,
+        tasks: &[(SubtaskId, AttemptNumber)],
+        state: &TaskState,
+    ) {
+        for (subtask, attempt) in tasks.iter().copied() {
+            let metrics = TaskMetrics { records_in: 10, ..TaskMetrics::default() };
+            let report = TaskReport { subtask, attempt, state: state.clone(), metrics };
+            self.report(job_id, Report::Task(report)).await;
+        }
+    }
+
+    /// Reports something that the JobMaster must take.
+    pub(crate) async fn report(&mut self, job_id: JobId, report: Report) {
+        assert_eq!(self.try_report(job_id, report).await, ReportAnswer::Acknowledged);
+    }
+
+    /// Reports something.
+    pub(crate) async fn try_report(&mut self, job_id: JobId, report: Report) -> ReportAnswer {
+        self.sequence += 1;
+        let reports = JobReports { sender: self.sender(), job_id, reports: vec![(self.sequence, report)] };
+        flott_rpc::send_reports(self.channel.clone(), reports, PATIENCE).await.unwrap()
+    }
+
+    /// Asks for a split.
+    pub(crate) async fn request_split(
+        &self,
+        job_id: JobId,
+        task: (SubtaskId, AttemptNumber),
+        request_id: u64,
+    ) -> Result<SplitAnswer, Status> {
+        let request = pb::RequestSplitRequest {
+            sender: Some(self.sender().into()),
+            job_id: job_id.as_bytes().to_vec(),
+            subtask: Some(task.into()),
+            request_id,
+        };
+        let answer = flott_rpc::job_master_client(self.channel.clone()).request_split(request).await?;
+        Ok(answer.into_inner().answer.unwrap().try_into().unwrap())
+    }
+
+    /// Tells a source's splits.
+    pub(crate) async fn report_splits(
+        &self,
+        job_id: JobId,
+        task: (SubtaskId, AttemptNumber),
+        splits: &[&str],
+    ) {
+        let splits = splits.iter().map(|split| split.as_bytes().to_vec()).collect();
+        let request = pb::ReportSplitsRequest {
+            sender: Some(self.sender().into()),
+            job_id: job_id.as_bytes().to_vec(),
+            subtask: Some(task.into()),
+            splits: Some(pb::EnumeratedSplits { splits, error: None }),
+        };
+        flott_rpc::job_master_client(self.channel.clone()).report_splits(request).await.unwrap();
+    }
+
+    /// Sends a heartbeat with metrics of a job's subtasks and waits until it is answered.
+    pub(crate) async fn send_metrics(
+        &mut self,
+        job_id: JobId,
+        tasks: &[(SubtaskId, AttemptNumber)],
+        metrics: TaskMetrics,
+    ) {
+        let subtasks = tasks.iter().map(|(subtask, attempt)| SubtaskMetrics {
+            subtask: *subtask,
+            attempt: *attempt,
+            metrics,
+        });
+        let host = TaskHostMetrics {
+            job_id,
+            pid: 77,
+            process: ProcessMetrics::default(),
+            subtasks: subtasks.collect(),
+        };
+        let heartbeat = heartbeat(&self.id, self.fence, &self.slots, vec![host]);
+        self.heartbeats.send(heartbeat.into()).await.unwrap();
+        assert_eq!(self.heartbeat_answer().await, Some(true));
+    }
+
+    /// Whether the next heartbeat was that of a valid registration; `None` if the stream has ended.
+    pub(crate) async fn heartbeat_answer(&mut self) -> Option<bool> {
+        let answer = tokio::time::timeout(PATIENCE, self.answers.message()).await.expect("an answer comes");
+        answer.ok().flatten().map(|answer| answer.known)
+    }
+
+    /// Sends a heartbeat of a registration that is not its own. Returns its answer and whether the stream ended then.
+    pub(crate) async fn heartbeat_of_stranger(&self) -> (Option<bool>, bool) {
+        let fence = Fence { registration_id: flott_core::RegistrationId::from_bytes([9; 16]), ..self.fence };
+        let (_heartbeats, stream) = mpsc::channel(1);
+        let first = heartbeat(&self.id, fence, &self.slots, Vec::new());
+        let mut answers = open_heartbeats(&self.channel, stream, first).await;
+        let mut next = async || {
+            let answer = tokio::time::timeout(PATIENCE, answers.message()).await.expect("an answer comes");
+            answer.ok().flatten().map(|answer| answer.known)
+        };
+        (next().await, next().await.is_none())
+    }
+
+    fn sender(&self) -> Sender {
+        Sender { task_manager_id: self.id.clone(), fence: self.fence }
+    }
+}
+
+/// A wish to join.
+pub(crate) fn registration(id: &TaskManagerId, rpc_address: &str, slots: SlotReport) -> RegistrationRequest {
+    RegistrationRequest {
+        task_manager_id: id.clone(),
+        generation: 1,
+        info: TaskManagerInfo {
+            rpc_address: rpc_address.to_owned(),
+            data_host: "127.0.0.1".to_owned(),
+            slots: slots.slots.len() as u32,
+            hardware: Hardware { cpu_cores: 2, physical_memory: 1 << 30, ..Hardware::default() },
+        },
+        slots,
+    }
+}
+
+/// Asks to join.
+pub(crate) async fn register(channel: &Channel, request: RegistrationRequest) -> RegistrationAnswer {
+    let request = pb::RegisterRequest::from(request);
+    let response = flott_rpc::resource_manager_client(channel.clone()).register(request).await.unwrap();
+    response.into_inner().try_into().unwrap()
+}
+
+async fn open_heartbeats(
+    channel: &Channel,
+    stream: mpsc::Receiver<pb::HeartbeatRequest>,
+    first: Heartbeat,
+) -> Streaming<pb::HeartbeatResponse> {
+    use tokio_stream::StreamExt;
+    let requests = tokio_stream::once(first.into()).chain(ReceiverStream::new(stream));
+    flott_rpc::resource_manager_client(channel.clone()).heartbeat(requests).await.unwrap().into_inner()
+}
+
+fn heartbeat(
+    id: &TaskManagerId,
+    fence: Fence,
+    slots: &Mutex<SlotReport>,
+    task_hosts: Vec<TaskHostMetrics>,
+) -> Heartbeat {
+    Heartbeat {
+        sender: Sender { task_manager_id: id.clone(), fence },
+        slots: slots.lock().unwrap().clone(),
+        task_hosts,
+        process: ProcessMetrics { resident_bytes: 4096, ..ProcessMetrics::default() },
+    }
+}
+
+struct Service {
+    orders: mpsc::Sender<FencedOrder>,
+    slots: Arc<Mutex<SlotReport>>,
+}
+
+impl Service {
+    async fn take(&self, order: FencedOrder) -> Result<Option<pb::OrderAnswer>, Status> {
+        let slots = {
+            let mut report = self.slots.lock().unwrap();
+            match &order.order {
+                Order::RequestSlot { slot, holder } => report.slots[slot.0 as usize] = Some(*holder),
+                Order::FreeSlot { holder } => {
+                    for slot in &mut report.slots {
+                        slot.take_if(|held| held == holder);
+                    }
+                }
+                _ => {}
+            }
+            report.version += 1;
+            report.clone()
+        };
+        self.orders.send(order).await.map_err(|_| Status::unavailable("the test is over"))?;
+        flott_rpc::order_answer_response(OrderAnswer::Accepted { slots }).map(Some)
+    }
+}
+
+/// Declares the methods that take an order.
+macro_rules! orders {
+    ($($method:ident($request:ident) -> $response:ident;)+) => {
+        #[tonic::async_trait]
+        impl TaskManager for Service {
+            $(
+                async fn $method(
+                    &self,
+                    request: Request<pb::$request>,
+                ) -> Result<Response<pb::$response>, Status> {
+                    let answer = self.take(FencedOrder::try_from(request.into_inner())?).await?;
+                    Ok(Response::new(pb::$response { answer }))
+                }
+            )+
+
+            async fn list_logs(
+                &self,
+                _request: Request<pb::ListLogsRequest>,
+            ) -> Result<Response<pb::ListLogsResponse>, Status> {
+                let file = pb::LogFile { name: "fake.log".to_owned(), size: 5, modified_unix_ms: 1 };
+                Ok(Response::new(pb::ListLogsResponse { files: vec![file] }))
+            }
+
+            type ReadLogStream = tokio_stream::Iter<std::vec::IntoIter<Result<pb::ReadLogResponse, Status>>>;
+
+            async fn read_log(
+                &self,
+                request: Request<pb::ReadLogRequest>,
+            ) -> Result<Response<Self::ReadLogStream>, Status> {
+                let flott_rpc::ReadLog { file, offset, limit } = request.into_inner().try_into()?;
+                if file != flott_rpc::LogSelector::Log {
+                    return Err(Status::not_found("no such file"));
+                }
+                let text = b"hello".iter().skip(offset as usize).take(limit.unwrap_or(100) as usize);
+                let pieces: Vec<_> = text.map(|byte| Ok(pb::ReadLogResponse { data: vec![*byte].into() })).collect();
+                Ok(Response::new(tokio_stream::iter(pieces)))
+            }
+        }
+    };
+}
+
+orders! {
+    request_slot(RequestSlotRequest) -> RequestSlotResponse;
+    free_slot(FreeSlotRequest) -> FreeSlotResponse;
+    start_task_host(StartTaskHostRequest) -> StartTaskHostResponse;
+    deploy_tasks(DeployTasksRequest) -> DeployTasksResponse;
+    cancel_tasks(CancelTasksRequest) -> CancelTasksResponse;
+    kill_task_host(KillTaskHostRequest) -> KillTaskHostResponse;
+    release_task_host(ReleaseTaskHostRequest) -> ReleaseTaskHostResponse;
+}
