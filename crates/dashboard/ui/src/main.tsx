@@ -8,7 +8,11 @@ import "./styles/shell.css";
 import "./styles/controls.css";
 import "./styles/table.css";
 import "./styles/job.css";
+import "./styles/graph.css";
+import "./styles/timeline.css";
 import "./styles/log.css";
+import "./styles/submit.css";
+import "./styles/task-manager.css";
 
 startTheme();
 void loadConfig();

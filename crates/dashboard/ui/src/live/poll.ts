@@ -23,6 +23,9 @@ interface Options<T> {
   enabled?: boolean;
 }
 
+/** A server that refused will most likely refuse again: asked less often. */
+const AFTER_ERROR_MS = 5000;
+
 /** Newest answers by key, so that going back to a page shows it at once. */
 const cache = new Map<string, unknown>();
 const CACHE_ENTRIES = 100;
@@ -55,6 +58,7 @@ export function usePoll<T>(key: string, load: (signal: AbortSignal) => Promise<T
     let running = false;
     let again = false;
     let done = false;
+    let refused = false;
 
     const tick = async () => {
       clearTimeout(timer);
@@ -67,18 +71,21 @@ export function usePoll<T>(key: string, load: (signal: AbortSignal) => Promise<T
       try {
         const data = await latest.current.load(abort.signal);
         if (abort.signal.aborted) return;
+        refused = false;
         if (latest.current.options.keep ?? true) remember(key, data);
         done = latest.current.options.until?.(data) ?? false;
         setState({ key, data, error: null });
       } catch (error) {
         if (abort.signal.aborted) return;
-        if (!(error instanceof ConnectionError)) {
+        refused = !(error instanceof ConnectionError);
+        if (refused) {
           setState((old) => ({ key, data: old.key === key ? old.data : (cached(key) as T | null), error }));
         }
       } finally {
         running = false;
         if (!abort.signal.aborted && (again || !done)) {
-          timer = setTimeout(() => void tick(), again ? 0 : (latest.current.options.every ?? pollInterval.peek()));
+          const pause = latest.current.options.every ?? pollInterval.peek();
+          timer = setTimeout(() => void tick(), again ? 0 : refused ? Math.max(pause, AFTER_ERROR_MS) : pause);
           again = false;
         }
       }
