@@ -70,6 +70,7 @@ impl ResourceManager {
                 });
                 if known {
                     self.reconcile(&task_manager_id, &mut out);
+                    self.repeat_freeing(&task_manager_id, &mut out);
                 }
                 out.push(Effect::AnswerHeartbeat { task_manager_id, registration_id, known });
             }

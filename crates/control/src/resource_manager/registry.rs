@@ -310,6 +310,18 @@ impl ResourceManager {
         }
     }
 
+    /// A doubled order that arrived late may have given a slot away again after it was freed, and the order to free it
+    /// is answered already: so that order is repeated for as long as the slot is held.
+    pub(super) fn repeat_freeing(&self, id: &TaskManagerId, out: &mut Vec<Effect>) {
+        let Some(entry) = self.task_managers.get(id) else { return };
+        for slot in &entry.slots {
+            if let SlotState::Freeing(holder) = *slot {
+                let order = Order::FreeSlot { holder };
+                out.push(Effect::SendOrder { to: id.clone(), fence: entry.fence(self.config.epoch), order });
+            }
+        }
+    }
+
     /// Orders under the old registration may never have arrived.
     fn repeat_orders(&self, id: &TaskManagerId, fence: Fence, out: &mut Vec<Effect>) {
         for (index, slot) in self.task_managers[id].slots.iter().enumerate() {

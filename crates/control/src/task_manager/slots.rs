@@ -6,8 +6,8 @@ use flott_core::{AllocationId, JobId, SlotIndex};
 
 use crate::protocol::{Refusal, SlotHolder, SlotReport};
 
-/// How many freed allocations are remembered, so that an overtaken order does not allocate them again. An order that
-/// is older than that many allocations would be freed again by the ResourceManager.
+/// How many freed allocations are remembered, so that an overtaken order does not allocate them again. After one that
+/// is older than that the ResourceManager has to free the slot once more.
 const FREED_REMEMBERED: usize = 256;
 
 /// Life of a slot: `Free → Allocated → Freeing → Free`.

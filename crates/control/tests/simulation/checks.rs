@@ -96,6 +96,7 @@ impl World {
             Outcome::Finished => self.count("job finished"),
             Outcome::Canceled => self.count("job canceled"),
             Outcome::Failed(cause) => {
+                assert_ne!(cause.kind, FailureKind::Internal, "{}", cause.message);
                 self.count("job failed");
                 if cause.kind == FailureKind::NoResources {
                     assert!(cause.message.starts_with("job needs "), "{}", cause.message);

@@ -73,7 +73,10 @@ impl World {
     pub(crate) fn spawn_host(&mut self, process: Process, attempt: AttemptNumber, spec: &TaskHostSpec) {
         let (job_id, host) = (spec.job_id, self.next_host);
         self.next_host += 1;
-        let broken = self.truth(job_id).broken;
+        let started = (process.place, process.incarnation, attempt);
+        let truth = self.truth(job_id);
+        assert!(truth.started.insert(started), "the task host of {job_id} was started twice by {process:?}");
+        let broken = truth.broken;
         let Some(task_manager) = self.process(process) else { return };
         let new = Host { number: host, attempt, up: false, dying: false, tasks: BTreeMap::new() };
         let old = task_manager.hosts.insert(job_id, new);

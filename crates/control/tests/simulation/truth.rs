@@ -40,6 +40,8 @@ pub(crate) struct Truth {
     pub(crate) read: BTreeMap<u64, Vec<SubtaskId>>,
     /// Subtasks that came to their natural end.
     pub(crate) finished: BTreeSet<SubtaskId>,
+    /// Task hosts that were started: place, incarnation of the TaskManager, attempt.
+    pub(crate) started: BTreeSet<(usize, u64, AttemptNumber)>,
     /// Subtasks that some task host was told to run.
     pub(crate) deployed: BTreeSet<SubtaskId>,
     /// Subtasks that run somewhere right now.
@@ -70,6 +72,7 @@ impl Truth {
             handed: BTreeMap::new(),
             read: BTreeMap::new(),
             finished: BTreeSet::new(),
+            started: BTreeSet::new(),
             deployed: BTreeSet::new(),
             live: BTreeMap::new(),
             graph: Arc::new(graph),
