@@ -105,11 +105,8 @@ pub async fn serve(program: Arc<JobProgram>, address: TaskManagerAddress) -> Res
     match set_up(&program, &setup).await {
         Ok((plane, data_port, slots)) => {
             connection.send(TaskHostMessage::Listening { data_port });
-            let tasks = Tasks::new(program, &setup.spec, plane, slots.handle().clone(), connection.sender());
-            let result = follow_orders(&mut connection, tasks).await;
-            // A user function that never returns must not keep the process alive.
-            slots.shutdown_background();
-            result
+            let tasks = Tasks::new(program, &setup.spec, plane, slots.handle(), connection.sender());
+            follow_orders(&mut connection, tasks).await
         }
         Err(cause) => {
             connection.send(TaskHostMessage::Refused(cause.clone()));
@@ -122,7 +119,7 @@ pub async fn serve(program: Arc<JobProgram>, address: TaskManagerAddress) -> Res
 async fn set_up(
     program: &JobProgram,
     setup: &TaskHostSetup,
-) -> Result<(DataPlane, u16, Runtime), FailureCause> {
+) -> Result<(DataPlane, u16, Slots), FailureCause> {
     let spec = &setup.spec;
     if let Some(difference) = spec.graph.first_difference(&program.graph) {
         let message = format!(
@@ -147,7 +144,25 @@ async fn set_up(
                 format!("cannot start {} slot threads: {error}", spec.slots),
             )
         })?;
-    Ok((plane, port, slots))
+    Ok((plane, port, Slots(Some(slots))))
+}
+
+/// The threads of user code.
+struct Slots(Option<Runtime>);
+
+impl Slots {
+    fn handle(&self) -> Handle {
+        self.0.as_ref().expect("the runtime is there until dropped").handle().clone()
+    }
+}
+
+impl Drop for Slots {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // A user function that never returns must not keep the process alive.
+            runtime.shutdown_background();
+        }
+    }
 }
 
 async fn follow_orders(connection: &mut Connection, mut tasks: Tasks) -> Result<(), Error> {
