@@ -1,0 +1,109 @@
+//! The TaskManager's section of the configuration.
+
+use std::{path::PathBuf, time::Duration};
+
+use flott_core::config::{
+    Configuration, Host,
+    options::{heartbeat, io, jobmanager, taskmanager},
+};
+
+/// What a TaskManager needs to know. All of it is public so that an embedding program can set it without a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskManagerConfig {
+    /// `host:port` of the JobManager's RPC server.
+    pub job_manager_address: String,
+    /// Where the RPC server and the task hosts' data planes listen.
+    pub bind_host: String,
+    /// Host under which others reach this TaskManager; `None` = the bind host, or the machine's name if that is all
+    /// interfaces.
+    pub host: Option<String>,
+    /// Port of the RPC server; 0 = any.
+    pub rpc_port: u16,
+    /// Port of a task host's data plane; 0 = any.
+    pub data_port: u16,
+    /// How many slots to offer.
+    pub slots: u32,
+    /// After how long without an answer to a heartbeat the JobManager counts as lost.
+    pub heartbeat_timeout: Duration,
+    /// How long to try to register before giving up.
+    pub registration_timeout: Duration,
+    /// Where to make directories for temporary files.
+    pub tmp_dir: PathBuf,
+    /// The daemon's log file, if it logs to one. Its other files are found beside it.
+    pub log_file: Option<PathBuf>,
+}
+
+impl TaskManagerConfig {
+    /// Takes the TaskManager's settings out of `config`. The log file is not one of them: see `flott_logging`.
+    pub fn new(config: &Configuration) -> Self {
+        let job_manager = config.get(&jobmanager::RPC_ADDRESS);
+        let tmp_dirs = config.get(&io::TMP_DIRS);
+        Self {
+            job_manager_address: job_manager.with_port(config.get(&jobmanager::RPC_PORT).0),
+            bind_host: config.get(&taskmanager::BIND_HOST).as_str().to_owned(),
+            host: config.get(&taskmanager::HOST).as_ref().map(|host| Host::as_str(host).to_owned()),
+            rpc_port: config.get(&taskmanager::RPC_PORT).0,
+            data_port: config.get(&taskmanager::DATA_PORT).0,
+            slots: config.get(&taskmanager::NUMBER_OF_TASK_SLOTS).unwrap_or_else(crate::hardware::cpu_cores),
+            heartbeat_timeout: config.get(&heartbeat::TIMEOUT),
+            registration_timeout: config.get(&taskmanager::REGISTRATION_TIMEOUT),
+            tmp_dir: tmp_dirs.first().map_or_else(std::env::temp_dir, PathBuf::from),
+            log_file: None,
+        }
+    }
+
+    /// Host under which others reach this TaskManager and its task hosts.
+    pub(crate) fn reachable_host(&self) -> String {
+        if let Some(host) = &self.host {
+            return host.clone();
+        }
+        let all_interfaces =
+            self.bind_host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_unspecified());
+        if !all_interfaces {
+            return self.bind_host.clone();
+        }
+        let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+        name.unwrap_or_else(|| self.bind_host.clone())
+    }
+}
+
+/// `host:port`, an IPv6 address in brackets.
+pub(crate) fn host_port(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> TaskManagerConfig {
+        TaskManagerConfig::new(&Configuration::parse(text, "config.yaml").unwrap().0)
+    }
+
+    #[test]
+    fn settings_come_from_flinks_keys() {
+        let config = config(
+            "jobmanager.rpc.address: '::1'\njobmanager.rpc.port: 7000\ntaskmanager.numberOfTaskSlots: 3\n\
+             taskmanager.rpc.port: 7001\nio.tmp.dirs: /disk1;/disk2\n",
+        );
+        assert_eq!(config.job_manager_address, "[::1]:7000");
+        assert_eq!((config.slots, config.rpc_port, config.data_port), (3, 7001, 0));
+        assert_eq!(config.tmp_dir, PathBuf::from("/disk1"));
+    }
+
+    #[test]
+    fn slots_default_to_the_cores() {
+        assert_eq!(config("").slots, crate::hardware::cpu_cores());
+    }
+
+    #[test]
+    fn others_are_told_a_host_that_they_can_reach() {
+        let mut config = config("");
+        assert_eq!(config.reachable_host(), "127.0.0.1");
+        config.bind_host = "0.0.0.0".to_owned();
+        assert_ne!(config.reachable_host(), "0.0.0.0");
+        config.host = Some("worker-1".to_owned());
+        assert_eq!(config.reachable_host(), "worker-1");
+        assert_eq!(host_port("::1", 5), "[::1]:5");
+    }
+}

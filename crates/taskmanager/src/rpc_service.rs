@@ -1,0 +1,104 @@
+//! The service through which leaders give orders.
+
+use flott_control::protocol::OrderAnswer;
+use flott_rpc::{FencedOrder, ReadLog, order_answer_response, pb, pb::task_manager_server::TaskManager};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use crate::{logs::Logs, task_manager::Input};
+
+/// Pieces of a log file that are read ahead.
+const LOG_PIECES: usize = 2;
+
+/// Hands orders to the event loop, and reads log files.
+pub(crate) struct RpcService {
+    pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) logs: Logs,
+}
+
+impl RpcService {
+    async fn order<P>(&self, request: Request<P>) -> Result<pb::OrderAnswer, Status>
+    where
+        FencedOrder: TryFrom<P, Error = flott_rpc::Error>,
+    {
+        let order = FencedOrder::try_from(request.into_inner())?;
+        let (reply, answer) = oneshot::channel::<OrderAnswer>();
+        let going_down = || Status::unavailable("the TaskManager is going down");
+        self.inputs.send(Input::Order { order, reply }).await.map_err(|_| going_down())?;
+        order_answer_response(answer.await.map_err(|_| going_down())?)
+    }
+}
+
+#[tonic::async_trait]
+impl TaskManager for RpcService {
+    type ReadLogStream = ReceiverStream<Result<pb::ReadLogResponse, Status>>;
+
+    async fn request_slot(
+        &self,
+        request: Request<pb::RequestSlotRequest>,
+    ) -> Result<Response<pb::RequestSlotResponse>, Status> {
+        Ok(Response::new(pb::RequestSlotResponse { answer: Some(self.order(request).await?) }))
+    }
+
+    async fn free_slot(
+        &self,
+        request: Request<pb::FreeSlotRequest>,
+    ) -> Result<Response<pb::FreeSlotResponse>, Status> {
+        Ok(Response::new(pb::FreeSlotResponse { answer: Some(self.order(request).await?) }))
+    }
+
+    async fn start_task_host(
+        &self,
+        request: Request<pb::StartTaskHostRequest>,
+    ) -> Result<Response<pb::StartTaskHostResponse>, Status> {
+        Ok(Response::new(pb::StartTaskHostResponse { answer: Some(self.order(request).await?) }))
+    }
+
+    async fn deploy_tasks(
+        &self,
+        request: Request<pb::DeployTasksRequest>,
+    ) -> Result<Response<pb::DeployTasksResponse>, Status> {
+        Ok(Response::new(pb::DeployTasksResponse { answer: Some(self.order(request).await?) }))
+    }
+
+    async fn cancel_tasks(
+        &self,
+        request: Request<pb::CancelTasksRequest>,
+    ) -> Result<Response<pb::CancelTasksResponse>, Status> {
+        Ok(Response::new(pb::CancelTasksResponse { answer: Some(self.order(request).await?) }))
+    }
+
+    async fn kill_task_host(
+        &self,
+        request: Request<pb::KillTaskHostRequest>,
+    ) -> Result<Response<pb::KillTaskHostResponse>, Status> {
+        Ok(Response::new(pb::KillTaskHostResponse { answer: Some(self.order(request).await?) }))
+    }
+
+    async fn release_task_host(
+        &self,
+        request: Request<pb::ReleaseTaskHostRequest>,
+    ) -> Result<Response<pb::ReleaseTaskHostResponse>, Status> {
+        Ok(Response::new(pb::ReleaseTaskHostResponse { answer: Some(self.order(request).await?) }))
+    }
+
+    async fn list_logs(
+        &self,
+        _: Request<pb::ListLogsRequest>,
+    ) -> Result<Response<pb::ListLogsResponse>, Status> {
+        let files = self.logs.list().await?.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListLogsResponse { files }))
+    }
+
+    async fn read_log(
+        &self,
+        request: Request<pb::ReadLogRequest>,
+    ) -> Result<Response<Self::ReadLogStream>, Status> {
+        let reader = self.logs.open(&ReadLog::try_from(request.into_inner())?).await?;
+        let (sender, pieces) = mpsc::channel(LOG_PIECES);
+        // Ends with the file, or when nobody listens any more.
+        tokio::spawn(reader.send(sender));
+        Ok(Response::new(ReceiverStream::new(pieces)))
+    }
+}

@@ -1,0 +1,373 @@
+//! The life of one task host, from its launch until it is reaped.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use flott_control::{
+    protocol::{TaskReport, TaskState},
+    task_manager::{Event, HostCommand},
+};
+use flott_core::{AttemptNumber, FailureCause, FailureKind, TaskManagerId, deployment::TaskHostSpec};
+use flott_rpc::{SplitRequest, TaskHostCommand, TaskHostMessage, TaskHostSetup, pb};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+
+use super::{LaunchRequest, LaunchedTaskHost, TaskHostLauncher, splits::SplitClient};
+use crate::{
+    clock::{now, sleep_until_deadline},
+    config::host_port,
+    task_host_service::{Connection, Introduction, Introductions},
+    task_manager::Input,
+    uplink::Uplinks,
+};
+
+/// How long a task host may take from its launch until its data plane listens. It builds its graph in between, as it
+/// did when it was planned.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a task host may live without its connection, or after it refused. It is to end by itself.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long we read on what a task host has sent before it ended.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What the event loop tells a task host's task.
+#[derive(Debug)]
+pub(crate) enum HostOrder {
+    /// Tell it something.
+    Send(HostCommand),
+    /// End it: ask it to, and kill it after `grace`.
+    End {
+        /// How long to wait before it is killed.
+        grace: Duration,
+    },
+}
+
+/// What all task hosts of a TaskManager share.
+pub(crate) struct HostContext {
+    pub(crate) task_manager_id: TaskManagerId,
+    pub(crate) launcher: Arc<dyn TaskHostLauncher>,
+    pub(crate) introductions: Introductions,
+    pub(crate) socket: PathBuf,
+    /// Where data planes listen.
+    pub(crate) bind_host: String,
+    pub(crate) data_port: u16,
+    /// Host under which data planes are reached.
+    pub(crate) data_host: String,
+    pub(crate) uplinks: Uplinks,
+    pub(crate) inputs: mpsc::Sender<Input>,
+}
+
+/// One task host.
+pub(crate) struct Host {
+    context: Arc<HostContext>,
+    attempt: AttemptNumber,
+    spec: TaskHostSpec,
+    orders: mpsc::Receiver<HostOrder>,
+    connection: Option<Connection>,
+    splits: JoinSet<()>,
+    ready: bool,
+    /// What was asked of it.
+    ending: Option<Ending>,
+    /// When to kill it.
+    kill_at: Option<Instant>,
+}
+
+/// Why a task host is to end; the first reason is the one that is told.
+enum Ending {
+    /// The JobManager, or the end of the TaskManager.
+    Ordered,
+    /// The task host told why it can't go on, or it misbehaved.
+    Cause(FailureCause),
+}
+
+impl Host {
+    /// A task host that is not yet begun.
+    pub(crate) fn new(
+        context: Arc<HostContext>,
+        attempt: AttemptNumber,
+        spec: TaskHostSpec,
+        orders: mpsc::Receiver<HostOrder>,
+    ) -> Self {
+        Self {
+            context,
+            attempt,
+            spec,
+            orders,
+            connection: None,
+            splits: JoinSet::new(),
+            ready: false,
+            ending: None,
+            kill_at: None,
+        }
+    }
+
+    /// Runs the task host to its end and reports that.
+    pub(crate) async fn run(mut self) {
+        let cause = self.live().await;
+        let job_id = self.spec.job_id;
+        tracing::info!(%job_id, host_attempt = %self.attempt, reason = %cause, "task host ended");
+        self.tell(Event::HostExited { job_id, attempt: self.attempt, cause }).await;
+    }
+
+    async fn live(&mut self) -> FailureCause {
+        let (expected, mut introduction) = self.context.introductions.expect();
+        let launch = self.context.launcher.launch(LaunchRequest {
+            spec: self.spec.clone(),
+            attempt: self.attempt,
+            socket: self.context.socket.clone(),
+            token: expected.token.clone(),
+        });
+        let mut host = tokio::select! {
+            launched = launch => match launched {
+                Ok(host) => host,
+                Err(cause) => return cause,
+            },
+            () = ended_early(&mut self.orders) => {
+                return FailureCause::new(FailureKind::TaskHostExit, "the task host was ended before it had started");
+            }
+        };
+        let (job_id, attempt, pid) = (self.spec.job_id, self.attempt, host.pid());
+        tracing::info!(%job_id, host_attempt = %attempt, pid, "started task host");
+        self.send(Input::HostStarted { job_id, attempt, pid, }).await;
+
+        let start_deadline = now() + START_TIMEOUT;
+        let mut introduced = false;
+        let exit = loop {
+            tokio::select! {
+                exit = host.exited() => break exit,
+                introduction = &mut introduction, if !introduced => {
+                    introduced = true;
+                    self.introduced(introduction);
+                }
+                message = next_message(&mut self.connection) => {
+                    match message {
+                        Some(message) => self.receive(message, &*host).await,
+                        None => self.disconnected(),
+                    }
+                }
+                order = self.orders.recv() => {
+                    self.obey(order.unwrap_or(HostOrder::End { grace: Duration::ZERO }));
+                }
+                Some(_) = self.splits.join_next() => {}
+                () = sleep_until_deadline(Some(start_deadline)), if !self.ready && self.ending.is_none() => {
+                    self.end_with(start_timed_out(), Duration::ZERO);
+                }
+                () = sleep_until_deadline(self.kill_at) => {
+                    host.kill();
+                    self.kill_at = None;
+                }
+            }
+        };
+        self.drain(&*host).await;
+        self.cause_of(exit)
+    }
+
+    /// Reads what was sent before the end.
+    async fn drain(&mut self, host: &dyn LaunchedTaskHost) {
+        let rest = async {
+            while self.connection.is_some() {
+                match next_message(&mut self.connection).await {
+                    Some(message) => self.receive(message, host).await,
+                    None => return,
+                }
+            }
+        };
+        // What does not come in time was never sent.
+        let _ = timeout(DRAIN_TIMEOUT, rest).await;
+    }
+
+    fn cause_of(&mut self, exit: FailureCause) -> FailureCause {
+        let stderr_tail = exit.stderr_tail.clone();
+        let mut cause = match self.ending.take() {
+            Some(Ending::Cause(cause)) => cause,
+            Some(Ending::Ordered) => {
+                FailureCause::new(FailureKind::TaskHostExit, "the task host was ended on the JobManager's order")
+            }
+            None => exit,
+        };
+        cause.stderr_tail = cause.stderr_tail.or(stderr_tail);
+        cause
+    }
+
+    fn introduced(&mut self, introduction: Result<Introduction, oneshot::error::RecvError>) {
+        match introduction {
+            Ok(Ok(connection)) => {
+                self.connection = Some(connection);
+                let setup = TaskHostSetup {
+                    spec: self.spec.clone(),
+                    bind_host: self.context.bind_host.clone(),
+                    bind_port: self.context.data_port,
+                };
+                self.command(TaskHostCommand::Setup(Box::new(setup)));
+                if self.ending.is_some() {
+                    self.command(TaskHostCommand::Shutdown);
+                }
+            }
+            Ok(Err(cause)) => self.end_with(cause, LAST_WORDS_TIMEOUT),
+            // The server is going down, and we are with it.
+            Err(_) => self.end_with(lost_connection(), Duration::ZERO),
+        }
+    }
+
+    fn disconnected(&mut self) {
+        self.connection = None;
+        // The end of the process explains it better, and comes within moments.
+        if self.kill_at.is_none() {
+            self.kill_at = Some(now() + LAST_WORDS_TIMEOUT);
+        }
+    }
+
+    async fn receive(&mut self, message: pb::TaskHostMessage, host: &dyn LaunchedTaskHost) {
+        let message = match TaskHostMessage::try_from(message) {
+            Ok(message) => message,
+            Err(error) => {
+                let cause = FailureCause::new(FailureKind::Internal, format!("the task host sent an {error}"));
+                return self.end_with(cause, Duration::ZERO);
+            }
+        };
+        let (job_id, attempt) = (self.spec.job_id, self.attempt);
+        match message {
+            TaskHostMessage::Hello(_) => {
+                let cause = FailureCause::new(FailureKind::Internal, "the task host introduced itself twice");
+                self.end_with(cause, Duration::ZERO);
+            }
+            TaskHostMessage::Listening { data_port } => {
+                self.ready = true;
+                let data_address = host_port(&self.context.data_host, data_port);
+                self.tell(Event::HostReady { job_id, attempt, data_address }).await;
+            }
+            TaskHostMessage::Refused(cause) => self.end_with(cause, LAST_WORDS_TIMEOUT),
+            TaskHostMessage::TaskState(report) => {
+                let report = with_stderr(report, host).await;
+                self.tell(Event::HostReportedTask { job_id, attempt, report }).await;
+            }
+            TaskHostMessage::SplitRequest(request) => self.forward_split_request(request),
+            TaskHostMessage::SplitsReport(report) => {
+                self.splits.spawn(self.split_client().report(report));
+            }
+            TaskHostMessage::Metrics(subtasks) => {
+                self.send(Input::HostMetrics { job_id, attempt, subtasks }).await;
+            }
+        }
+    }
+
+    fn forward_split_request(&mut self, request: SplitRequest) {
+        let Some(connection) = &self.connection else { return };
+        let commands = connection.commands.clone();
+        let client = self.split_client();
+        self.splits.spawn(async move {
+            if let Some(answer) = client.request(request).await {
+                let command = TaskHostCommand::SplitResponse { request, answer };
+                // If it is gone it needs no answer.
+                let _ = commands.send(Ok(command.into())).await;
+            }
+        });
+    }
+
+    fn split_client(&self) -> SplitClient {
+        SplitClient {
+            task_manager_id: self.context.task_manager_id.clone(),
+            job_id: self.spec.job_id,
+            uplinks: self.context.uplinks.clone(),
+        }
+    }
+
+    fn obey(&mut self, order: HostOrder) {
+        match order {
+            HostOrder::Send(HostCommand::Cancel { tasks }) => self.command(TaskHostCommand::Cancel { tasks }),
+            HostOrder::Send(HostCommand::Deploy { placement, tasks }) => {
+                let own = &self.context.task_manager_id;
+                let position = placement.hosts.iter().position(|host| host.task_manager_id == *own);
+                match position.and_then(|position| u32::try_from(position).ok()) {
+                    Some(own_host) => self.command(TaskHostCommand::Deploy { placement, tasks, own_host }),
+                    None => self.end_with(
+                        FailureCause::new(
+                            FailureKind::Internal,
+                            format!("the placement of the job's tasks does not name TaskManager {own}"),
+                        ),
+                        Duration::ZERO,
+                    ),
+                }
+            }
+            HostOrder::End { grace } => {
+                if self.ending.is_none() {
+                    self.ending = Some(Ending::Ordered);
+                    if !grace.is_zero() {
+                        self.command(TaskHostCommand::Shutdown);
+                    }
+                }
+                self.kill_within(grace);
+            }
+        }
+    }
+
+    fn command(&mut self, command: TaskHostCommand) {
+        let Some(connection) = &self.connection else { return };
+        if let Err(mpsc::error::TrySendError::Full(_)) = connection.commands.try_send(Ok(command.into())) {
+            let cause = FailureCause::new(FailureKind::Internal, "the task host does not read its commands");
+            self.end_with(cause, Duration::ZERO);
+        }
+    }
+
+    fn end_with(&mut self, cause: FailureCause, grace: Duration) {
+        self.ending.get_or_insert(Ending::Cause(cause));
+        self.kill_within(grace);
+    }
+
+    /// Of several times at which to kill it the earliest counts.
+    fn kill_within(&mut self, grace: Duration) {
+        let deadline = now() + grace;
+        self.kill_at = Some(self.kill_at.map_or(deadline, |earlier| earlier.min(deadline)));
+    }
+
+    async fn tell(&self, event: Event) {
+        self.send(Input::Event(event)).await;
+    }
+
+    async fn send(&self, input: Input) {
+        // Without its event loop the TaskManager is going down, and this task with it.
+        let _ = self.context.inputs.send(input).await;
+    }
+}
+
+/// Waits until the task host is to end. What else is ordered can't be done before it has started.
+async fn ended_early(orders: &mut mpsc::Receiver<HostOrder>) {
+    loop {
+        match orders.recv().await {
+            Some(HostOrder::End { .. }) | None => return,
+            Some(HostOrder::Send(command)) => {
+                tracing::error!(?command, "a command for a task host that has not started");
+            }
+        }
+    }
+}
+
+/// The next message; never if there is no connection, `None` at its end.
+async fn next_message(connection: &mut Option<Connection>) -> Option<pb::TaskHostMessage> {
+    match connection {
+        Some(connection) => connection.messages.message().await.ok().flatten(),
+        None => std::future::pending().await,
+    }
+}
+
+/// Adds what the task host has printed to a failure that it reports.
+async fn with_stderr(mut report: TaskReport, host: &dyn LaunchedTaskHost) -> TaskReport {
+    if let TaskState::Failed(cause) = &mut report.state
+        && cause.stderr_tail.is_none()
+    {
+        cause.stderr_tail = host.stderr_tail().await.filter(|tail| !tail.trim().is_empty());
+    }
+    report
+}
+
+fn start_timed_out() -> FailureCause {
+    let message = format!("the program did not come up as task host within {} s", START_TIMEOUT.as_secs());
+    FailureCause::new(FailureKind::TaskHostStart, message)
+}
+
+fn lost_connection() -> FailureCause {
+    FailureCause::new(FailureKind::ConnectionLost, "the task host lost its TaskManager")
+}
