@@ -7,7 +7,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::failure::Failure;
+use crate::{console, failure::Failure};
 
 /// What the person at the terminal wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,10 @@ impl Signals {
             drop(stderr);
             let line = tokio::select! {
                 line = read_line() => line,
-                () = self.received() => return Answer::Detach,
+                () = self.received() => {
+                    console::error_line(""); // the line of the question is not ended yet
+                    return Answer::Detach;
+                }
             };
             if let Some(answer) = parse(line.as_deref()) {
                 return answer;

@@ -85,7 +85,7 @@ impl JobProgress {
         }
     }
 
-    /// Takes the bars away while `ask` has the terminal to itself.
+    /// Takes the bars away, for a question to be asked in their place.
     pub(super) fn clear(&self) {
         if let View::Terminal(bars) = &self.view {
             let _ = bars.all.clear();
@@ -103,7 +103,7 @@ struct Bars {
 impl Bars {
     fn new() -> Self {
         let all = MultiProgress::new();
-        let job = all.add(ProgressBar::new_spinner().with_style(style("{spinner} {msg}")));
+        let job = all.add(ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}")));
         Self { all, job, vertices: BTreeMap::new() }
     }
 
@@ -113,7 +113,7 @@ impl Bars {
         self.job.tick();
         for vertex in job.vertices.iter().take(MAX_ROWS) {
             let row = self.vertices.entry(vertex.id).or_insert_with(|| {
-                let style = style("  {bar:12} {pos}/{len} {msg}");
+                let style = style("  {bar:12} {pos}/{len} {wide_msg}");
                 self.all.add(ProgressBar::new(vertex.parallelism.into()).with_style(style))
             });
             row.set_position(count(vertex, ExecutionState::Finished).into());
@@ -124,6 +124,9 @@ impl Bars {
 
 impl Drop for Bars {
     fn drop(&mut self) {
+        for row in self.vertices.values().chain([&self.job]) {
+            row.finish_and_clear();
+        }
         let _ = self.all.clear();
     }
 }

@@ -8,6 +8,9 @@ use flott_core::VertexId;
 /// Rates over shorter times than this jump about.
 const SHORTEST: Duration = Duration::from_millis(400);
 
+/// Records read and written so far, by vertex.
+type Totals = BTreeMap<VertexId, (u64, u64)>;
+
 /// Records per second that go into and come out of a vertex.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Rate {
@@ -19,7 +22,7 @@ pub(super) struct Rate {
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     /// The server's clock, in milliseconds, and the totals at that time.
-    earlier: Option<(i64, BTreeMap<VertexId, (u64, u64)>)>,
+    earlier: Option<(i64, Totals)>,
     rates: BTreeMap<VertexId, Rate>,
 }
 
@@ -59,7 +62,7 @@ impl Rates {
     }
 }
 
-fn totals_of(job: &JobDetail) -> BTreeMap<VertexId, (u64, u64)> {
+fn totals_of(job: &JobDetail) -> Totals {
     let totals =
         |vertex: &VertexDetail| (vertex.id, (vertex.metrics.read_records, vertex.metrics.write_records));
     job.vertices.iter().map(totals).collect()
