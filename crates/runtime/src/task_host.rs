@@ -88,12 +88,9 @@ pub fn run_process(program: JobProgram) -> i32 {
 /// # Errors
 /// If the job can't be run here, or the TaskManager is gone.
 pub async fn serve(program: Arc<JobProgram>, address: TaskManagerAddress) -> Result<(), Error> {
-    let mut connection = Connection::open(&address.socket).await?;
-    connection.send(TaskHostMessage::Hello(TaskHostHello {
-        protocol: sdk::PROTOCOL_VERSION,
-        token: address.token,
-        pid: std::process::id(),
-    }));
+    let hello =
+        TaskHostHello { protocol: sdk::PROTOCOL_VERSION, token: address.token, pid: std::process::id() };
+    let mut connection = Connection::open(&address.socket, hello).await?;
     let setup = loop {
         match connection.receive().await? {
             TaskHostCommand::Setup(setup) => break setup,

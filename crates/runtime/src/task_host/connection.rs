@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use flott_rpc::{TaskHostCommand, TaskHostMessage, pb, task_host_client, unix_channel};
+use flott_rpc::{TaskHostCommand, TaskHostHello, TaskHostMessage, pb, task_host_client, unix_channel};
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt, wrappers::UnboundedReceiverStream};
 use tonic::Streaming;
@@ -18,12 +18,15 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn open(socket: &Path) -> Result<Self, Error> {
+    /// Connects and introduces this task host. The hello is queued first, since the TaskManager answers nothing before
+    /// it has read it.
+    pub(super) async fn open(socket: &Path, hello: TaskHostHello) -> Result<Self, Error> {
         let orphaned = |reason: String| Error::Orphaned(reason);
         let channel = unix_channel(socket)
             .await
             .map_err(|error| orphaned(format!("cannot connect to {}: {error}", socket.display())))?;
         let (messages, outgoing) = message_queue();
+        let _ = messages.send(TaskHostMessage::Hello(hello));
         let outgoing = UnboundedReceiverStream::new(outgoing).map(pb::TaskHostMessage::from);
         let commands = task_host_client(channel)
             .connect(outgoing)

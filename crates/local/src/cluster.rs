@@ -1,0 +1,67 @@
+use std::{sync::Arc, time::Duration};
+
+use flott_core::{JobStatus, config::Configuration};
+use flott_jobmanager::{JobManager, JobManagerOptions, view::JobView};
+use flott_runtime::JobProgram;
+use flott_taskmanager::{TaskManager, TaskManagerConfig};
+
+use crate::{Error, Outcome, launcher::InProcessLauncher};
+
+pub(crate) async fn run(program: JobProgram) -> Result<Outcome, Error> {
+    let program = Arc::new(program);
+    let options = JobManagerOptions { rest: false, ..JobManagerOptions::default() };
+    let job_manager = JobManager::start(configuration(0, 1)?, options).await?;
+    let slots = program.graph.required_slots();
+    let config = TaskManagerConfig::new(&configuration(job_manager.rpc_addr.port(), slots)?);
+    let launcher = Arc::new(InProcessLauncher::new(program.clone()));
+    let mut task_manager = TaskManager::start(config, launcher).await?;
+
+    let cluster = &job_manager.handle;
+    let job_id = cluster.submit_graph(program.graph.clone(), program.config.clone(), None).await?;
+    let job = cluster.wait_for_end(job_id).await?;
+    let outcome = outcome(&job);
+    task_manager.stop();
+    let _ = task_manager.ended().await;
+    job_manager.stop().await;
+    Ok(outcome)
+}
+
+fn configuration(rpc_port: u16, slots: u32) -> Result<Configuration, Error> {
+    let text = format!(
+        "jobmanager.rpc.address: 127.0.0.1\njobmanager.rpc.port: {rpc_port}\n\
+         jobmanager.bind-host: 127.0.0.1\ntaskmanager.bind-host: 127.0.0.1\n\
+         taskmanager.numberOfTaskSlots: {slots}\n"
+    );
+    let parsed = Configuration::parse(&text, "local mode");
+    let failed = |errors: Vec<_>| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Error::Configuration(lines.join("; "))
+    };
+    parsed.map(|(configuration, _)| configuration).map_err(failed)
+}
+
+fn outcome(job: &JobView) -> Outcome {
+    match job.status {
+        JobStatus::Finished => {
+            let ended = job.ended_unix_ms.unwrap_or(job.started_unix_ms);
+            let millis = u64::try_from(ended - job.started_unix_ms).unwrap_or(0);
+            Outcome::Finished { job_id: job.job_id, net_runtime: Duration::from_millis(millis) }
+        }
+        JobStatus::Canceled => Outcome::Canceled,
+        _ => Outcome::Failed { job_id: job.job_id, cause: describe(job) },
+    }
+}
+
+/// The root cause with what is known of it, a line each.
+fn describe(job: &JobView) -> String {
+    let Some(exception) = job.exceptions.first() else { return "the job failed without a cause".to_owned() };
+    let cause = &exception.cause;
+    let mut lines = vec![cause.message.clone()];
+    let detail =
+        |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("  {name}: {value}"));
+    lines.extend(detail("operator", &cause.operator));
+    lines.extend(detail("subtask", &exception.task_name));
+    lines.extend(detail("at", &cause.location));
+    lines.extend(cause.context.iter().map(|line| format!("  {line}")));
+    lines.join("\n")
+}
