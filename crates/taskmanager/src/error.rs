@@ -30,7 +30,9 @@ pub enum Error {
         source: io::Error,
     },
     /// The JobManager's address makes no sense.
-    #[error("cannot use {address} as the JobManager's address (jobmanager.rpc.address, jobmanager.rpc.port): {source}")]
+    #[error(
+        "cannot use {address} as the JobManager's address (jobmanager.rpc.address, jobmanager.rpc.port): {source}"
+    )]
     JobManagerAddress {
         /// `host:port` as configured.
         address: String,

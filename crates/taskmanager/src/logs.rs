@@ -157,7 +157,8 @@ mod tests {
     #[tokio::test]
     async fn own_files_are_listed_and_no_others() {
         let (_dir, logs) = logs();
-        let names: Vec<_> = logs.list().await.unwrap().into_iter().map(|file| (file.name, file.size)).collect();
+        let names: Vec<_> =
+            logs.list().await.unwrap().into_iter().map(|file| (file.name, file.size)).collect();
         let expected = [("tm-0.log", 10), ("tm-0.log.1", 5), ("tm-0.out", 7)];
         assert_eq!(names, expected.map(|(name, size)| (name.to_owned(), size)));
     }

@@ -9,7 +9,8 @@ use nix::unistd::{SysconfVar, sysconf};
 pub(crate) fn read(pid: u32) -> Option<ProcessMetrics> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let ticks_per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
+    let ticks_per_second =
+        sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
     parse(&status, &stat, ticks_per_second.unwrap_or(100))
 }
 

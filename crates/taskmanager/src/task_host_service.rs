@@ -9,9 +9,7 @@ use std::{
 };
 
 use flott_core::{FailureCause, FailureKind, sdk};
-use flott_rpc::{
-    TaskHostMessage, pb, pb::task_host_server::TaskHost, server_builder, task_host_server,
-};
+use flott_rpc::{TaskHostMessage, pb, pb::task_host_server::TaskHost, server_builder, task_host_server};
 use tokio::{
     net::UnixListener,
     sync::{mpsc, oneshot},
@@ -102,7 +100,27 @@ impl TaskHost for Service {
         &self,
         request: Request<Streaming<pb::TaskHostMessage>>,
     ) -> Result<Response<Self::ConnectStream>, Status> {
-        let mut messages = request.into_inner();
+        let (commands, outbox) = mpsc::channel(COMMANDS);
+        let introductions = self.introductions.clone();
+        // The answer must not wait for the hello: a client may not send before it has the answer's beginning. Ends
+        // within the time for the hello.
+        tokio::spawn(async move {
+            if let Err(status) = introductions.introduce(request.into_inner(), commands.clone()).await {
+                tracing::warn!(error = status.message(), "refused a task host");
+                let _ = commands.send(Err(status)).await; // it may be gone
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(outbox)))
+    }
+}
+
+impl Introductions {
+    /// Reads the hello and hands the connection to whoever expects it.
+    async fn introduce(
+        &self,
+        mut messages: Streaming<pb::TaskHostMessage>,
+        commands: mpsc::Sender<Result<pb::TaskHostCommand, Status>>,
+    ) -> Result<(), Status> {
         let first = timeout(HELLO_TIMEOUT, messages.message())
             .await
             .map_err(|_| Status::deadline_exceeded("no hello in time"))??
@@ -110,7 +128,7 @@ impl TaskHost for Service {
         let TaskHostMessage::Hello(hello) = TaskHostMessage::try_from(first)? else {
             return Err(Status::invalid_argument("the first message must be the hello"));
         };
-        let Some(expected) = self.introductions.lock().remove(&hello.token) else {
+        let Some(expected) = self.lock().remove(&hello.token) else {
             return Err(Status::unauthenticated("no task host with this token is expected"));
         };
         if hello.protocol != sdk::PROTOCOL_VERSION {
@@ -124,11 +142,9 @@ impl TaskHost for Service {
             let _ = expected.send(Err(cause)); // its supervisor may have given up
             return Err(Status::failed_precondition(message));
         }
-        let (commands, outbox) = mpsc::channel(COMMANDS);
         expected
             .send(Ok(Connection { messages, commands }))
-            .map_err(|_| Status::unavailable("the task host is not wanted any more"))?;
-        Ok(Response::new(ReceiverStream::new(outbox)))
+            .map_err(|_| Status::unavailable("the task host is not wanted any more"))
     }
 }
 
@@ -153,13 +169,24 @@ mod tests {
         Served { introductions, socket, _dir: dir }
     }
 
+    type Messages = mpsc::Sender<pb::TaskHostMessage>;
+
+    /// Connects, and says something only when the call is under way, as task hosts do.
     async fn connect(
         served: &Served,
         message: TaskHostMessage,
-    ) -> Result<Streaming<pb::TaskHostCommand>, Status> {
+    ) -> (Messages, Streaming<pb::TaskHostCommand>) {
         let mut client = task_host_client(unix_channel(&served.socket).await.unwrap());
-        let messages = tokio_stream::iter([pb::TaskHostMessage::from(message)]);
-        client.connect(messages).await.map(Response::into_inner)
+        let (sender, messages) = mpsc::channel(1);
+        let commands = client.connect(ReceiverStream::new(messages)).await.unwrap().into_inner();
+        sender.send(pb::TaskHostMessage::from(message)).await.unwrap();
+        (sender, commands)
+    }
+
+    /// With which code the caller is refused.
+    async fn refusal(served: &Served, message: TaskHostMessage) -> Code {
+        let (_messages, mut commands) = connect(served, message).await;
+        commands.message().await.unwrap_err().code()
     }
 
     fn hello(token: &str, protocol: u32) -> TaskHostMessage {
@@ -170,11 +197,10 @@ mod tests {
     async fn an_expected_task_host_is_let_in_once() {
         let served = served();
         let (expected, introduction) = served.introductions.expect();
-        let stream = connect(&served, hello(&expected.token, sdk::PROTOCOL_VERSION)).await;
-        assert!(stream.is_ok());
+        let _first = connect(&served, hello(&expected.token, sdk::PROTOCOL_VERSION)).await;
         assert!(introduction.await.unwrap().is_ok());
-        let again = connect(&served, hello(&expected.token, sdk::PROTOCOL_VERSION)).await;
-        assert_eq!(again.unwrap_err().code(), Code::Unauthenticated);
+        let again = refusal(&served, hello(&expected.token, sdk::PROTOCOL_VERSION)).await;
+        assert_eq!(again, Code::Unauthenticated);
     }
 
     #[tokio::test]
@@ -183,22 +209,22 @@ mod tests {
         let (expected, _introduction) = served.introductions.expect();
         let token = expected.token.clone();
         for wrong in ["", "guess", &token[1..]] {
-            let refused = connect(&served, hello(wrong, sdk::PROTOCOL_VERSION)).await;
-            assert_eq!(refused.unwrap_err().code(), Code::Unauthenticated);
+            let refused = refusal(&served, hello(wrong, sdk::PROTOCOL_VERSION)).await;
+            assert_eq!(refused, Code::Unauthenticated);
         }
         drop(expected);
-        let late = connect(&served, hello(&token, sdk::PROTOCOL_VERSION)).await;
-        assert_eq!(late.unwrap_err().code(), Code::Unauthenticated);
-        let rude = connect(&served, TaskHostMessage::Listening { data_port: 5 }).await;
-        assert_eq!(rude.unwrap_err().code(), Code::InvalidArgument);
+        let late = refusal(&served, hello(&token, sdk::PROTOCOL_VERSION)).await;
+        assert_eq!(late, Code::Unauthenticated);
+        let rude = refusal(&served, TaskHostMessage::Listening { data_port: 5 }).await;
+        assert_eq!(rude, Code::InvalidArgument);
     }
 
     #[tokio::test]
     async fn another_protocol_is_refused_with_both_versions() {
         let served = served();
         let (expected, introduction) = served.introductions.expect();
-        let refused = connect(&served, hello(&expected.token, 99)).await;
-        assert_eq!(refused.unwrap_err().code(), Code::FailedPrecondition);
+        let refused = refusal(&served, hello(&expected.token, 99)).await;
+        assert_eq!(refused, Code::FailedPrecondition);
         let cause = introduction.await.unwrap().err().unwrap();
         assert_eq!(cause.kind, FailureKind::TaskHostStart);
         assert!(cause.message.contains("version 99") && cause.message.contains("version 1"), "{cause}");

@@ -72,7 +72,8 @@ impl TaskManager {
     ) -> Result<RunningTaskManager, Error> {
         let address = &config.job_manager_address;
         // Found now rather than with the first call.
-        tcp_channel(address).map_err(|source| Error::JobManagerAddress { address: address.clone(), source })?;
+        tcp_channel(address)
+            .map_err(|source| Error::JobManagerAddress { address: address.clone(), source })?;
         let (listener, rpc_address) = listen(&config).await?;
         let work_dir = WorkDir::create(&config.tmp_dir)?;
         let stopping = CancellationToken::new();
@@ -81,7 +82,8 @@ impl TaskManager {
         let host_server =
             task_host_service::serve(&work_dir.socket(), introductions.clone(), stopped.clone())?;
 
-        let task_manager_id = TaskManagerId::new(format!("{rpc_address}-{}", hex::encode(rand::random::<[u8; 3]>())));
+        let task_manager_id =
+            TaskManagerId::new(format!("{rpc_address}-{}", hex::encode(rand::random::<[u8; 3]>())));
         let (inputs, inbox) = mpsc::channel(INPUTS);
         let (uplink, uplinks) = watch::channel(None);
         let context = HostContext {
@@ -103,11 +105,14 @@ impl TaskManager {
 
         tracing::info!(%task_manager_id, rpc_address, slots = config.slots, "TaskManager is up");
         let actor = Actor::new(machine, config, context, inputs, inbox, uplink, stopping.clone());
-        let servers = [tokio::spawn(host_server), tokio::spawn(async move {
-            if let Err(error) = rpc_server.await {
-                tracing::error!(%error, "the RPC server has ended");
-            }
-        })];
+        let servers = [
+            tokio::spawn(host_server),
+            tokio::spawn(async move {
+                if let Err(error) = rpc_server.await {
+                    tracing::error!(%error, "the RPC server has ended");
+                }
+            }),
+        ];
         let work = tokio::spawn(async move {
             let ended = actor.run().await;
             stopped.cancel();

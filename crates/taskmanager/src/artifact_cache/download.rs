@@ -174,7 +174,9 @@ async fn stream(
 async fn verify(part: &Path, digest: ArtifactDigest) -> Result<ArtifactDigest, FetchError> {
     let path = part.to_owned();
     let computed = tokio::task::spawn_blocking(move || ArtifactDigest::of_file(&path)).await;
-    computed
-        .unwrap_or_else(|error| Err(io::Error::other(error)))
-        .map_err(|source| FetchError::Write { digest, path: part.to_owned(), source })
+    computed.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|source| FetchError::Write {
+        digest,
+        path: part.to_owned(),
+        source,
+    })
 }

@@ -64,7 +64,9 @@ pub fn exit_cause(status: ExitStatus, out_of_memory: bool, stderr_tail: Option<S
                 format!("the task host was killed by signal {signal} ({name})"),
             )
         }
-        (None, None) => FailureCause::new(FailureKind::TaskHostExit, format!("the task host ended: {status}")),
+        (None, None) => {
+            FailureCause::new(FailureKind::TaskHostExit, format!("the task host ended: {status}"))
+        }
     };
     cause.stderr_tail = stderr_tail.filter(|tail| !tail.trim().is_empty());
     cause

@@ -131,7 +131,7 @@ impl Host {
         };
         let (job_id, attempt, pid) = (self.spec.job_id, self.attempt, host.pid());
         tracing::info!(%job_id, host_attempt = %attempt, pid, "started task host");
-        self.send(Input::HostStarted { job_id, attempt, pid, }).await;
+        self.send(Input::HostStarted { job_id, attempt, pid }).await;
 
         let start_deadline = now() + START_TIMEOUT;
         let mut introduced = false;
@@ -183,9 +183,10 @@ impl Host {
         let stderr_tail = exit.stderr_tail.clone();
         let mut cause = match self.ending.take() {
             Some(Ending::Cause(cause)) => cause,
-            Some(Ending::Ordered) => {
-                FailureCause::new(FailureKind::TaskHostExit, "the task host was ended on the JobManager's order")
-            }
+            Some(Ending::Ordered) => FailureCause::new(
+                FailureKind::TaskHostExit,
+                "the task host was ended on the JobManager's order",
+            ),
             None => exit,
         };
         cause.stderr_tail = cause.stderr_tail.or(stderr_tail);
@@ -224,7 +225,8 @@ impl Host {
         let message = match TaskHostMessage::try_from(message) {
             Ok(message) => message,
             Err(error) => {
-                let cause = FailureCause::new(FailureKind::Internal, format!("the task host sent an {error}"));
+                let cause =
+                    FailureCause::new(FailureKind::Internal, format!("the task host sent an {error}"));
                 return self.end_with(cause, Duration::ZERO);
             }
         };

@@ -105,7 +105,10 @@ impl TaskHostLauncher for ProcessLauncher {
                 .map_err(|error| FailureCause::new(FailureKind::TaskHostStart, error.to_string()))?;
             let program = artifact.path().to_owned();
             let host = launcher.0.spawn(&program, &request, Some(artifact)).await.map_err(|error| {
-                FailureCause::new(FailureKind::TaskHostStart, format!("cannot start artifact {digest}: {error}"))
+                FailureCause::new(
+                    FailureKind::TaskHostStart,
+                    format!("cannot start artifact {digest}: {error}"),
+                )
             })?;
             Ok(Box::new(host) as Box<dyn LaunchedTaskHost>)
         }
@@ -292,8 +295,9 @@ fn offspring(token: &str) -> Vec<Pid> {
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let is_offspring = |pid: &i32| {
-        fs::read(format!("/proc/{pid}/environ"))
-            .is_ok_and(|environment| environment.split(|&byte| byte == 0).any(|item| item == variable.as_bytes()))
+        fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
+            environment.split(|&byte| byte == 0).any(|item| item == variable.as_bytes())
+        })
     };
     pids.filter(is_offspring).map(Pid::from_raw).collect()
 }

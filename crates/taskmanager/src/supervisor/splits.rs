@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use flott_core::{JobId, TaskManagerId, deployment::SplitAnswer};
-use flott_rpc::{Precondition, SplitRequest, SplitsReport, is_retriable, job_master_client, pb, precondition_of};
+use flott_rpc::{
+    Precondition, SplitRequest, SplitsReport, is_retriable, job_master_client, pb, precondition_of,
+};
 use tokio::time::sleep;
 use tonic::{Request, Status};
 
@@ -48,17 +50,18 @@ impl SplitClient {
     /// Delivers splits, until that is acknowledged or nobody wants them any more.
     pub(super) async fn report(self, report: SplitsReport) {
         let splits: pb::EnumeratedSplits = report.result.into();
-        let delivered = self.call(|uplink| {
-            let message = pb::ReportSplitsRequest {
-                sender: Some(uplink.sender(&self.task_manager_id).into()),
-                job_id: self.job_id.as_bytes().to_vec(),
-                subtask: Some((report.subtask, report.attempt).into()),
-                splits: Some(splits.clone()),
-            };
-            async move {
-                job_master_client(uplink.channel).report_splits(with_timeout(message)).await.map(drop)
-            }
-        });
+        let delivered =
+            self.call(|uplink| {
+                let message = pb::ReportSplitsRequest {
+                    sender: Some(uplink.sender(&self.task_manager_id).into()),
+                    job_id: self.job_id.as_bytes().to_vec(),
+                    subtask: Some((report.subtask, report.attempt).into()),
+                    splits: Some(splits.clone()),
+                };
+                async move {
+                    job_master_client(uplink.channel).report_splits(with_timeout(message)).await.map(drop)
+                }
+            });
         delivered.await;
     }
 

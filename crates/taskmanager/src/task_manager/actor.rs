@@ -179,13 +179,20 @@ impl Actor {
     /// the machine takes the registration.
     fn registration_answered(&mut self, generation: u64, answer: RegistrationAnswer, channel: Channel) {
         if let RegistrationAnswer::Refused { reason } = &answer {
-            tracing::warn!(address = self.config.job_manager_address, reason, "the JobManager refuses registration");
+            tracing::warn!(
+                address = self.config.job_manager_address,
+                reason,
+                "the JobManager refuses registration"
+            );
         }
         let effects =
             self.machine.handle(Event::RegistrationAnswered { generation, answer }, self.clock.now());
         if let Registration::Registered { fence, .. } = self.machine.registration() {
             let fence = *fence;
-            let is_new = self.heartbeats.as_ref().is_none_or(|stream| stream.registration_id() != fence.registration_id);
+            let is_new = self
+                .heartbeats
+                .as_ref()
+                .is_none_or(|stream| stream.registration_id() != fence.registration_id);
             if is_new {
                 tracing::info!(
                     address = self.config.job_manager_address,
