@@ -35,21 +35,22 @@ pub(crate) async fn upload(State(api): State<Api>, request: Request) -> Result<J
     // Anything but a form is a request without a file, as Flink has it.
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| wrong_count(0))?;
 
-    let mut stored: Option<ArtifactView> = None;
-    let result = read_form(&api, &mut form, &mut stored).await;
-    match (result, stored) {
-        (Ok(1), Some(artifact)) => Ok(Json(UploadAnswer {
-            filename: format!("/flott-web-upload/{}", artifact.id),
-            status: "success",
-        })),
-        (result, stored) => {
-            // What was stored belongs to a request that failed: nobody will learn its id.
-            if let Some(artifact) = stored {
-                api.backend.delete_artifact(&artifact.id).await?;
-            }
-            Err(result.map_or_else(|error| error, wrong_count))
+    let mut stored = None;
+    let read = read_form(&api, &mut form, &mut stored).await;
+    let refusal = match (read, &stored) {
+        (Ok(1), Some(Ok(artifact))) => {
+            let filename = format!("/flott-web-upload/{}", artifact.id);
+            return Ok(Json(UploadAnswer { filename, status: "success" }));
         }
+        (Ok(1), Some(Err(refusal))) => refusal.clone(),
+        (Ok(files), _) => wrong_count(files),
+        (Err(error), _) => error,
+    };
+    // What was stored belongs to a request that failed: nobody will learn its id.
+    if let Some(Ok(artifact)) = stored {
+        api.backend.delete_artifact(&artifact.id).await?;
     }
+    Err(refusal)
 }
 
 /// More than a form can add to its file.
@@ -67,21 +68,25 @@ fn refuse_announced_excess(headers: &HeaderMap, limit: u64) -> Result<(), ApiErr
     }
 }
 
-/// Stores the first file of the form, skips all others and returns their number. Fields that are no files don't
-/// count.
+/// Stores the first file of the form, reads past all others and returns their number. Fields that are no files don't
+/// count. If the file is no artifact, the rest of the form still decides whether it was one file.
 async fn read_form(
     api: &Api,
     form: &mut Multipart,
-    stored: &mut Option<ArtifactView>,
+    stored: &mut Option<Result<ArtifactView, ApiError>>,
 ) -> Result<usize, ApiError> {
     let mut files = 0;
     while let Some(mut field) = form.next_field().await.map_err(|error| broken(&error))? {
         let Some(name) = field.file_name().map(str::to_owned) else { continue };
         files += 1;
-        if files == 1 {
-            *stored = Some(store(api, &name, field).await?);
-        } else {
+        if files > 1 {
             while field.chunk().await.map_err(|error| broken(&error))?.is_some() {}
+            continue;
+        }
+        let result = store(api, &name, field).await;
+        match result {
+            Err(error) if error.status() != StatusCode::UNPROCESSABLE_ENTITY => return Err(error),
+            result => *stored = Some(result),
         }
     }
     Ok(files)

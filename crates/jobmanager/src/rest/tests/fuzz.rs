@@ -6,9 +6,12 @@ use axum::body::Body;
 use proptest::prelude::*;
 
 use super::support::*;
+use crate::rest::routes::RestService;
 
 static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+
+static SERVICE: LazyLock<RestService> = LazyLock::new(service);
 
 /// The statuses 500 of the contract: lookups of what does not exist, at three places.
 fn is_in_contract(text: &str) -> bool {
@@ -96,7 +99,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_request_gets_an_answer(
@@ -117,7 +120,7 @@ proptest! {
         request.headers_mut().insert("range", range.parse().unwrap());
         let (status, text) = RUNTIME.block_on(async {
             let answer = async {
-                let response = send(&service(), request).await;
+                let response = send(&SERVICE, request).await;
                 (response.status(), text(response).await)
             };
             tokio::time::timeout(Duration::from_secs(10), answer).await.expect("no request hangs")

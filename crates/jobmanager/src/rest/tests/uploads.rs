@@ -88,6 +88,18 @@ async fn refused_artifacts_are_422_with_the_reason() {
 }
 
 #[tokio::test]
+async fn two_files_are_refused_for_their_number_even_if_they_are_no_artifacts() {
+    let cluster: Arc<FakeCluster> = Arc::default();
+    *cluster.failure.lock().unwrap() = Some(Error::Artifact(flott_artifact::Error::Empty));
+    let file = part("name=\"f\"; filename=\"a\"", "");
+    let (status, json) = upload(&cluster, form(format!("{file}{file}--{BOUNDARY}--\r\n"))).await;
+    assert_eq!(
+        (status.as_u16(), &json["errors"][0]),
+        (400, &"Exactly 1 file must be sent, received 2.".into())
+    );
+}
+
+#[tokio::test]
 async fn announced_excess_is_refused_unread() {
     let cluster: Arc<FakeCluster> = Arc::default();
     let mut request = form(Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>()));
