@@ -1,5 +1,7 @@
 //! Which path leads where, and what happens to every request on its way.
 
+use std::panic::AssertUnwindSafe;
+
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Extension, Request, State},
@@ -8,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{delete, get, patch, post},
 };
+use futures::FutureExt;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use super::{
@@ -166,12 +169,15 @@ const SECURITY_HEADERS: [(HeaderName, &str); 4] = [
     (header::REFERRER_POLICY, "no-referrer"),
 ];
 
-/// Answers HEAD, which Flink does not know, and completes the headers of every answer.
+/// Answers HEAD, which Flink does not know, and requests whose handler panics; and completes the headers of every answer.
 async fn finish(request: Request, next: Next) -> Response {
     let mut response = if request.method() == Method::HEAD {
         StatusCode::NOT_FOUND.into_response()
     } else {
-        next.run(request).await
+        // A panic is our own bug and concerns this request alone; its message is in the log by the panic hook.
+        AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
+            ApiError::internal("The JobManager failed to answer. Its log says why.").into_response()
+        })
     };
     let headers = response.headers_mut();
     headers.remove(header::ALLOW); // belongs to 405

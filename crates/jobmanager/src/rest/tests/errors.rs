@@ -8,7 +8,10 @@ use std::{
 use flott_core::TaskManagerId;
 
 use super::support::*;
-use crate::{Error, rest::RestOptions};
+use crate::{
+    Error,
+    rest::{Api, MAX_REQUESTS, RestOptions, routes},
+};
 
 async fn refused(method: &str, uri: &str) -> (u16, String) {
     let (status, json) = ask(&service(), method, uri).await;
@@ -203,4 +206,27 @@ async fn the_cluster_is_stopped_on_request() {
     );
     assert_eq!(cluster.shut_down.load(Ordering::Relaxed), 1);
     assert_eq!(ask(&service, "GET", "/cluster").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_bug_costs_one_request() {
+    let cluster: Arc<FakeCluster> = Arc::default();
+    cluster.panics.store(true, Ordering::Relaxed);
+    let service = service_with(&cluster, RestOptions::default());
+    let (status, json) = ask(&service, "GET", "/overview").await;
+    assert_eq!((status.as_u16(), &json["errors"][0]), (500, &"Internal server error.".into()));
+    assert!(!json.to_string().contains("a bug of ours"));
+    assert_eq!(ask(&service, "GET", "/jobs").await.0, 200);
+}
+
+#[tokio::test]
+async fn too_many_requests_are_refused_but_for_health() {
+    let api = Api::new(Arc::<FakeCluster>::default(), RestOptions::default());
+    let service = routes::service(api.clone());
+    let all = api.requests.acquire_many(MAX_REQUESTS as u32).await.unwrap();
+    let refused = send(&service, request("GET", "/overview", "")).await;
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (429, &"1".parse().unwrap()));
+    assert_eq!(ask(&service, "GET", "/health").await.0, 200);
+    drop(all);
+    assert_eq!(ask(&service, "GET", "/overview").await.0, 200);
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -62,6 +62,8 @@ pub(super) struct FakeCluster {
     pub(super) uploaded_bytes: AtomicU64,
     pub(super) largest_chunk: AtomicU64,
     pub(super) shut_down: AtomicU64,
+    /// Makes the overview panic.
+    pub(super) panics: AtomicBool,
     /// Makes the next upload or run fail.
     pub(super) failure: Mutex<Option<Error>>,
 }
@@ -268,6 +270,7 @@ fn ready<T: Send + 'static>(value: Result<T, Error>) -> Answer<'static, T> {
 
 impl Backend for Arc<FakeCluster> {
     fn overview(&self) -> Answer<'_, ClusterOverview> {
+        assert!(!self.panics.load(Ordering::Relaxed), "a bug of ours");
         ready(Ok(ClusterOverview {
             task_managers: 1,
             slots_total: 2,
