@@ -103,14 +103,14 @@ pub enum Error {
         source: io::Error,
     },
     /// A port can't be opened.
-    #[error("cannot listen on {address} ({key}): {source}{}", port_hint(.source, .key))]
+    #[error("cannot listen on {address} ({key}): {reason}{}", port_hint(.reason, .key))]
     Bind {
         /// `host:port`.
         address: String,
         /// The configuration key of the port.
         key: &'static str,
         /// Why it failed.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The configuration can't be used. Each line is one mistake.
     #[error("{}", .0.join("\n"))]

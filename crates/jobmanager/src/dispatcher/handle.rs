@@ -97,8 +97,12 @@ impl DispatcherHandle {
     }
 }
 
-/// Whether two submissions ask for the same.
-pub(super) fn is_alike(one: &SubmissionView, other: &SubmissionView) -> bool {
-    // Not the artifact's id, which differs between two uploads of one program, nor what is known after planning only.
-    one.artifact == other.artifact && one.arguments == other.arguments && one.config == other.config
+/// Whether a submission asks for what a known job does.
+pub(super) fn is_alike(known: &SubmissionView, wanted: &SubmissionView) -> bool {
+    // Not the artifact's id, which differs between two uploads of one program. Without an entry the program has chosen
+    // its own, in the same way for both.
+    known.artifact == wanted.artifact
+        && known.arguments == wanted.arguments
+        && known.config == wanted.config
+        && (wanted.entry.is_none() || wanted.entry == known.entry)
 }

@@ -66,7 +66,7 @@ pub(crate) struct OwnLogs {
 }
 
 impl OwnLogs {
-    /// Those files of our log directory whose names start as our own do: the directory may be shared with others.
+    /// Our own files in our log directory, with the older ones that were set aside: others may use the directory too.
     pub(crate) async fn list(&self) -> Result<Vec<LogFileView>, Error> {
         let Some((directory, prefix)) = self.directory_and_prefix() else {
             return Ok(Vec::new());
@@ -76,7 +76,8 @@ impl OwnLogs {
         let mut files = Vec::new();
         while let Some(entry) = entries.next_entry().await.map_err(failed)? {
             let Ok(name) = entry.file_name().into_string() else { continue };
-            if !name.starts_with(prefix) {
+            let ending = name.strip_prefix(prefix).unwrap_or_default();
+            if ![".log", ".out"].iter().any(|own| ending.starts_with(own)) {
                 continue;
             }
             // A file may be rotated away between its listing and this.
@@ -146,6 +147,7 @@ mod tests {
         std::fs::write(&log, "one two three").unwrap();
         std::fs::write(dir.path().join("flott-me-standalonesession-0-host.log.1"), "old").unwrap();
         std::fs::write(dir.path().join("secret"), "x").unwrap();
+        std::fs::write(dir.path().join("flott-me-standalonesession-0-host.ready"), "x").unwrap();
         let logs = OwnLogs { log: Some(log), stdout: None };
 
         let names: Vec<String> = logs.list().await.unwrap().into_iter().map(|file| file.name).collect();

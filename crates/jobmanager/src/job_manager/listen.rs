@@ -14,10 +14,10 @@ use crate::Error;
 pub(super) async fn for_task_managers(config: &Configuration) -> Result<TcpListener, Error> {
     let (host, port) = (config.get(&jobmanager::BIND_HOST), config.get(&jobmanager::RPC_PORT));
     let listener = TcpListener::bind((host.as_str(), port.0)).await;
-    listener.map_err(|source| Error::Bind {
+    listener.map_err(|reason| Error::Bind {
         address: host.with_port(port.0),
         key: jobmanager::RPC_PORT.key(),
-        source,
+        reason,
     })
 }
 
@@ -33,7 +33,7 @@ pub(super) async fn for_rest(config: &Configuration) -> Result<TcpListener, Erro
     for port in ports.ports() {
         match TcpListener::bind((host.as_str(), port)).await {
             Ok(listener) => return Ok(listener),
-            Err(source) => refused = Some(Error::Bind { address: host.with_port(port), key, source }),
+            Err(reason) => refused = Some(Error::Bind { address: host.with_port(port), key, reason }),
         }
     }
     Err(refused.expect("a range of ports is never empty"))
@@ -41,9 +41,9 @@ pub(super) async fn for_rest(config: &Configuration) -> Result<TcpListener, Erro
 
 /// Where a listener listens.
 pub(super) fn address(listener: &TcpListener) -> Result<SocketAddr, Error> {
-    listener.local_addr().map_err(|source| Error::Bind {
+    listener.local_addr().map_err(|reason| Error::Bind {
         address: "an open port".to_owned(),
         key: jobmanager::RPC_PORT.key(),
-        source,
+        reason,
     })
 }

@@ -11,7 +11,7 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
 };
-use tracing::{Instrument, info_span, warn};
+use tracing::{Instrument, debug, info_span, warn};
 
 use super::{
     CallError, FromResourceManager, JobMasterHandle, JobMasterPeer, SplitCaller, TaskManagerReports,
@@ -187,6 +187,7 @@ impl JobMaster {
             return Err(CallError::UnknownRegistration);
         }
         for (sequence, report) in reports {
+            debug!(%task_manager_id, sequence, ?report, "reported");
             self.handle(Event::Reported {
                 task_manager_id: task_manager_id.clone(),
                 registration_id,

@@ -110,6 +110,7 @@ impl Viewer {
             modified_unix_ms: self.clock.to_unix_ms(modified),
             vertices: vertices.into_iter().map(Arc::new).collect(),
             exceptions: Arc::new(self.exceptions(machine.failures())),
+            // The machine keeps more of them than it ever has to: a job without restarts fails once.
             exceptions_dropped: 0,
         }
     }

@@ -88,11 +88,12 @@ impl ResourceManager {
             let message = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
+                // Before the inbox, lest many TaskManagers keep a dead one alive.
+                () = self.clock.sleep_until(wake_at) => None,
                 message = self.inbox.recv() => match message {
                     Some(message) => Some(message),
                     None => break,
                 },
-                () = self.clock.sleep_until(wake_at) => None,
                 () = retry(self.jobs.values().all(Outbox::is_empty)) => {
                     self.jobs.values_mut().for_each(Outbox::flush);
                     continue;

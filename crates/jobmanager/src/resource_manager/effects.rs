@@ -5,7 +5,7 @@ use flott_control::{
     resource_manager::Effect,
 };
 use flott_core::{JobId, RegistrationId, TaskManagerId};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{
     actor::{PendingCall, ResourceManager},
@@ -141,7 +141,7 @@ impl ResourceManager {
         match self.jobs.get_mut(&job_id) {
             Some(job) => job.push(message),
             // The job has ended and its `RequireSlots(0)` is on its way or already here.
-            None => info!(%job_id, "a message for an ended job was dropped"),
+            None => debug!(%job_id, "a message for an ended job was dropped"),
         }
     }
 }

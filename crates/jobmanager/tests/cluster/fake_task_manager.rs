@@ -26,6 +26,7 @@ use crate::support::PATIENCE;
 pub(crate) struct FakeTaskManager {
     pub(crate) id: TaskManagerId,
     pub(crate) fence: Fence,
+    rpc_address: String,
     channel: Channel,
     slots: Arc<Mutex<SlotReport>>,
     orders: mpsc::Receiver<FencedOrder>,
@@ -49,13 +50,14 @@ impl FakeTaskManager {
         let channel = flott_rpc::tcp_channel(&job_manager.to_string()).unwrap();
         let id = TaskManagerId::new(name);
         let report = slots.lock().unwrap().clone();
-        let answer = register(&channel, registration(&id, &rpc_address, report)).await;
+        let answer = register(&channel, registration(&id, 1, &rpc_address, report)).await;
         let RegistrationAnswer::Registered { fence, .. } = answer else { panic!("refused: {answer:?}") };
         let (heartbeats, stream) = mpsc::channel(16);
         let mut this = Self {
             answers: open_heartbeats(&channel, stream, heartbeat(&id, fence, &slots, Vec::new())).await,
             id,
             fence,
+            rpc_address,
             channel,
             slots,
             orders,
@@ -64,6 +66,22 @@ impl FakeTaskManager {
         };
         assert!(this.heartbeat_answer().await.expect("the stream is open"));
         this
+    }
+
+    /// Registers again, as after a broken connection that the JobManager has not noticed.
+    pub(crate) async fn register_again(&mut self) {
+        let report = self.slots.lock().unwrap().clone();
+        let request = registration(&self.id, 2, &self.rpc_address, report);
+        let answer = register(&self.channel, request).await;
+        let RegistrationAnswer::Registered { fence, .. } = answer else { panic!("refused: {answer:?}") };
+        assert_ne!(fence, self.fence);
+        self.fence = fence;
+        let (heartbeats, stream) = mpsc::channel(16);
+        let first = heartbeat(&self.id, fence, &self.slots, Vec::new());
+        let old = std::mem::replace(&mut self.answers, open_heartbeats(&self.channel, stream, first).await);
+        self.heartbeats = heartbeats;
+        assert_eq!(self.heartbeat_answer().await, Some(true));
+        drop(old);
     }
 
     /// The next order of the leader.
@@ -209,10 +227,15 @@ impl FakeTaskManager {
 }
 
 /// A wish to join.
-pub(crate) fn registration(id: &TaskManagerId, rpc_address: &str, slots: SlotReport) -> RegistrationRequest {
+pub(crate) fn registration(
+    id: &TaskManagerId,
+    generation: u64,
+    rpc_address: &str,
+    slots: SlotReport,
+) -> RegistrationRequest {
     RegistrationRequest {
         task_manager_id: id.clone(),
-        generation: 1,
+        generation,
         info: TaskManagerInfo {
             rpc_address: rpc_address.to_owned(),
             data_host: "127.0.0.1".to_owned(),

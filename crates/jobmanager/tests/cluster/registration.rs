@@ -1,6 +1,6 @@
 //! TaskManagers come and go.
 
-use flott_control::protocol::{RegistrationAnswer, Report, ReportAnswer, SlotReport, TaskState};
+use flott_control::protocol::{Order, RegistrationAnswer, Report, ReportAnswer, SlotReport, TaskState};
 use flott_core::{FailureCause, FailureKind, JobStatus, TaskManagerId, job_config::JobConfig};
 use flott_jobmanager::{Error, LogFile};
 use flott_rpc::pb;
@@ -40,7 +40,7 @@ async fn a_task_manager_with_a_senseless_address_is_refused() {
     let cluster = TestCluster::start(&[]).await;
     let channel = flott_rpc::tcp_channel(&cluster.job_manager.rpc_addr.to_string()).unwrap();
     let slots = SlotReport { version: 1, slots: vec![None] };
-    let request = registration(&TaskManagerId::new("tm-odd"), "nowhere", slots);
+    let request = registration(&TaskManagerId::new("tm-odd"), 1, "nowhere", slots);
     let answer = register(&channel, request).await;
     assert!(
         matches!(&answer, RegistrationAnswer::Refused { reason } if reason.contains("nowhere")),
@@ -80,4 +80,31 @@ async fn artifacts_are_downloaded_from_an_offset() {
     assert_eq!(client.download(unknown).await.unwrap_err().code(), tonic::Code::NotFound);
     let malformed = pb::DownloadRequest { digest: "../x".to_owned(), offset: 0 };
     assert_eq!(client.download(malformed).await.unwrap_err().code(), tonic::Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_job_survives_a_new_registration_of_its_task_manager() {
+    let cluster = TestCluster::start(&[]).await;
+    let mut tm = FakeTaskManager::start(cluster.job_manager.rpc_addr, "tm-1", 1).await;
+    let job_id = cluster.handle().submit_graph(graph(1), JobConfig::default(), None).await.unwrap();
+    let tasks = tm.run_tasks(job_id).await;
+    tm.register_again().await;
+    // Orders come by the new registration, and reports by it are taken.
+    cluster.handle().cancel(job_id).await.unwrap();
+    assert!(matches!(tm.next_job_order().await, Order::CancelTasks { .. }));
+    tm.report_tasks(job_id, &tasks, &TaskState::Canceled).await;
+    assert_eq!(cluster.end_of(job_id).await.status, JobStatus::Canceled);
+    let overview = cluster.handle().overview().await.unwrap();
+    assert_eq!(overview.task_managers, 1);
+}
+
+#[tokio::test]
+async fn a_silent_task_manager_is_dead_after_the_heartbeat_timeout() {
+    let cluster = TestCluster::start(&["heartbeat.interval=20 ms", "heartbeat.timeout=500 ms"]).await;
+    let mut tm = FakeTaskManager::start(cluster.job_manager.rpc_addr, "tm-silent", 1).await;
+    // Its stream is closed, so that it knows.
+    while tm.heartbeat_answer().await.is_some() {}
+    cluster
+        .eventually(async || cluster.handle().task_managers().await.unwrap().is_empty().then_some(()))
+        .await;
 }
