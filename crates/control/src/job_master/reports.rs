@@ -4,11 +4,7 @@ use flott_core::{
     AttemptNumber, ExecutionState, FailureCause, FailureKind, MonoTime, RegistrationId, TaskManagerId,
 };
 
-use super::{
-    Effect, FailureRecord, JobMaster, JobState,
-    lifecycle::HOST_ATTEMPT,
-    slot_pool::{HostPhase, at_task_manager},
-};
+use super::{Effect, FailureRecord, JobMaster, JobState, lifecycle::HOST_ATTEMPT, slot_pool::HostPhase};
 use crate::protocol::{Refusal, Report, TaskReport, TaskState};
 
 impl JobMaster {
@@ -98,7 +94,7 @@ impl JobMaster {
         }
         let killed = std::mem::replace(&mut held.host, HostPhase::Ended) == HostPhase::Killed;
         let address = held.rpc_address.clone();
-        let cause = at_task_manager(cause, id, &address);
+        let cause = cause.context(format!("in the task host on TaskManager {id} ({address})"));
         let failure = FailureRecord::of_task_manager(cause, now, id, &address);
         let starting = matches!(self.state, JobState::StartingTaskHosts { .. });
         if killed {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flott_core::{AllocationId, FailureCause, RegistrationId, SlotIndex, TaskManagerId};
+use flott_core::{AllocationId, RegistrationId, SlotIndex, TaskManagerId};
 
 use super::{GrantedSlot, Location};
 use crate::protocol::Fence;
@@ -76,15 +76,5 @@ impl SlotPool {
             held.slots.values().map(location).collect::<Vec<_>>()
         };
         self.task_managers.iter().flat_map(of).collect()
-    }
-}
-
-/// The cause, with the place in which it happened if the cause does not tell.
-pub(super) fn at_task_manager(cause: FailureCause, id: &TaskManagerId, rpc_address: &str) -> FailureCause {
-    let place = format!("TaskManager {id} ({rpc_address})");
-    if cause.message.contains(id.as_str()) || cause.context.iter().any(|line| line.contains(id.as_str())) {
-        cause
-    } else {
-        cause.context(format!("on {place}"))
     }
 }

@@ -71,7 +71,10 @@ impl World {
                     for place in 0..self.places.len() {
                         if let Some(registration_id) = self.places[place].registration_id() {
                             let process = Process { place, incarnation: self.places[place].incarnation };
-                            self.to_task_manager(ToTaskManager::StreamClosed { process, registration_id });
+                            self.send_to_task_manager(ToTaskManager::StreamClosed {
+                                process,
+                                registration_id,
+                            });
                         }
                     }
                     self.at_between(50 * MILLI, 4 * SECOND, Action::Fault(Fault::StartJobManager));
@@ -83,11 +86,11 @@ impl World {
                 let process = Process { place, incarnation: self.places[place].incarnation };
                 let ends = self.random.between(1, 3);
                 if ends & 1 != 0 {
-                    self.to_task_manager(ToTaskManager::StreamClosed { process, registration_id });
+                    self.send_to_task_manager(ToTaskManager::StreamClosed { process, registration_id });
                 }
                 if ends & 2 != 0 {
                     let id = self.places[place].id();
-                    self.to_job_manager(place, ToJobManager::StreamClosed { id, registration_id });
+                    self.send_to_job_manager(place, ToJobManager::StreamClosed { id, registration_id });
                 }
             }
             Fault::Partition(place, duration) => {

@@ -305,7 +305,7 @@ impl World {
                 let Some(result) = task.enumerated.clone() else { return };
                 if let Some(from) = self.sender(process) {
                     let splits = ToJobManager::Splits { from, job_id, subtask, attempt, result };
-                    self.to_job_manager(process.place, splits);
+                    self.send_to_job_manager(process.place, splits);
                 }
                 again(self, 500 * MILLI, Step::ReportSplits);
             }
@@ -338,7 +338,7 @@ impl World {
     ) {
         if let Some(from) = self.sender(process) {
             let ask = ToJobManager::SplitRequest { from, job_id, subtask, attempt, request_id };
-            self.to_job_manager(process.place, ask);
+            self.send_to_job_manager(process.place, ask);
         }
         self.step(process, job_id, host, subtask, (SECOND, SECOND), Step::AskAgain { request_id });
     }

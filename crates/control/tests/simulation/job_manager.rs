@@ -111,7 +111,8 @@ impl World {
         let epoch = old.epoch;
         for (number, Call { to, fence, order, .. }) in old.calls {
             if let Some(place) = old.addresses.get(&to).copied() {
-                let order = ToTaskManager::Order { place, epoch, call: number, fence, order };
+                let order =
+                    ToTaskManager::Order { place, epoch, call: number, fence, order: Box::new(order) };
                 self.at_between(0, 6 * SECOND, Action::ArriveAtTaskManager(Box::new(order)));
             }
         }
@@ -267,7 +268,13 @@ impl World {
         let Some(call) = job_manager.calls.get(&number) else { return };
         let Some(place) = job_manager.addresses.get(&call.to) else { return };
         let (epoch, fence, order) = (job_manager.epoch, call.fence, call.order.clone());
-        self.to_task_manager(ToTaskManager::Order { place: *place, epoch, call: number, fence, order });
+        self.send_to_task_manager(ToTaskManager::Order {
+            place: *place,
+            epoch,
+            call: number,
+            fence,
+            order: Box::new(order),
+        });
         self.at_between(300 * MILLI, 800 * MILLI, Action::RetryCall { epoch, call: number });
     }
 
@@ -314,30 +321,24 @@ impl World {
                     None => {}
                     Some(JobMail::Event(event)) => self.job_event(job_id, event),
                     Some(JobMail::Reports { from, reports }) => self.take_reports(job_id, from, reports),
-                    Some(JobMail::Split { from, subtask, attempt, request_id }) => {
-                        if job.machine.admits(&from.id, from.registration_id) {
-                            job.asking.insert((subtask, attempt, request_id), from.process);
-                            self.job_event(
-                                job_id,
-                                job_master::Event::SplitRequested { subtask, attempt, request_id },
-                            );
-                        }
+                    Some(JobMail::Split { from, subtask, attempt, request_id })
+                        if job.machine.admits(&from.id, from.registration_id) =>
+                    {
+                        job.asking.insert((subtask, attempt, request_id), from.process);
+                        let event = job_master::Event::SplitRequested { subtask, attempt, request_id };
+                        self.job_event(job_id, event);
                     }
-                    Some(JobMail::Splits { from, subtask, attempt, result }) => {
-                        if job.machine.admits(&from.id, from.registration_id) {
-                            self.job_event(
-                                job_id,
-                                job_master::Event::SplitsEnumerated { subtask, attempt, result },
-                            );
-                            let process = from.process;
-                            self.to_task_manager(ToTaskManager::SplitsTaken {
-                                process,
-                                job_id,
-                                subtask,
-                                attempt,
-                            });
-                        }
+                    Some(JobMail::Splits { from, subtask, attempt, result })
+                        if job.machine.admits(&from.id, from.registration_id) =>
+                    {
+                        let event = job_master::Event::SplitsEnumerated { subtask, attempt, result };
+                        self.job_event(job_id, event);
+                        let taken =
+                            ToTaskManager::SplitsTaken { process: from.process, job_id, subtask, attempt };
+                        self.send_to_task_manager(taken);
                     }
+                    // Of a registration that counts no more.
+                    Some(JobMail::Split { .. } | JobMail::Splits { .. }) => {}
                 }
             }
         }
@@ -373,7 +374,7 @@ impl World {
     ) {
         let up_to = reports.last().expect("there is at least one").0;
         let (process, registration_id) = (from.process, from.registration_id);
-        self.to_task_manager(ToTaskManager::ReportsAnswer {
+        self.send_to_task_manager(ToTaskManager::ReportsAnswer {
             process,
             job_id,
             up_to,
@@ -429,7 +430,7 @@ impl World {
                 if matches!(answer, flott_control::protocol::RegistrationAnswer::Refused { .. }) {
                     self.count("registration refused");
                 }
-                self.to_task_manager(ToTaskManager::RegisterAnswer { process, generation, answer });
+                self.send_to_task_manager(ToTaskManager::RegisterAnswer { process, generation, answer });
             }
             E::AnswerHeartbeat { task_manager_id, registration_id, known } => {
                 let Some(place) = job_manager.addresses.get(&task_manager_id).copied() else { return };
@@ -437,7 +438,7 @@ impl World {
                 if !known {
                     self.count("heartbeat of unknown registration");
                 }
-                self.to_task_manager(ToTaskManager::HeartbeatAnswer { process, registration_id, known });
+                self.send_to_task_manager(ToTaskManager::HeartbeatAnswer { process, registration_id, known });
             }
             E::SendOrder { to, fence, order } => self.send_order(Actor::ResourceManager, to, fence, order),
             E::Disconnect { registration_id, reason, .. } => {
@@ -484,7 +485,7 @@ impl World {
         for place in 0..self.places.len() {
             if self.places[place].registration_id() == Some(registration_id) {
                 let process = Process { place, incarnation: self.places[place].incarnation };
-                self.to_task_manager(ToTaskManager::StreamClosed { process, registration_id });
+                self.send_to_task_manager(ToTaskManager::StreamClosed { process, registration_id });
             }
         }
     }
@@ -536,7 +537,7 @@ impl World {
                 let process = job.asking.remove(&(subtask, attempt, request_id));
                 self.check_hand_out(job_id, (subtask, attempt, request_id), &answer);
                 if let Some(process) = process {
-                    self.to_task_manager(ToTaskManager::SplitAnswer {
+                    self.send_to_task_manager(ToTaskManager::SplitAnswer {
                         process,
                         job_id,
                         subtask,

@@ -87,7 +87,7 @@ pub(crate) enum ToTaskManager {
         epoch: u64,
         call: u64,
         fence: Fence,
-        order: Order,
+        order: Box<Order>,
     },
     ReportsAnswer {
         process: Process,
@@ -136,13 +136,13 @@ pub(crate) struct Weather {
 }
 
 impl World {
-    pub(crate) fn to_job_manager(&mut self, place: usize, message: ToJobManager) {
+    pub(crate) fn send_to_job_manager(&mut self, place: usize, message: ToJobManager) {
         for at in self.arrivals(place) {
             self.at(at, Action::ArriveAtJobManager(place, Box::new(message.clone())));
         }
     }
 
-    pub(crate) fn to_task_manager(&mut self, message: ToTaskManager) {
+    pub(crate) fn send_to_task_manager(&mut self, message: ToTaskManager) {
         let place = message.place();
         for at in self.arrivals(place) {
             self.at(at, Action::ArriveAtTaskManager(Box::new(message.clone())));

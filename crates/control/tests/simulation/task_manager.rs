@@ -116,7 +116,7 @@ impl World {
             && self.random.percent(70)
         {
             let id = self.places[place].id();
-            self.to_job_manager(place, ToJobManager::StreamClosed { id, registration_id });
+            self.send_to_job_manager(place, ToJobManager::StreamClosed { id, registration_id });
         }
         true
     }
@@ -144,7 +144,7 @@ impl World {
                 task_manager.next_call += 1;
                 let call = CallId(task_manager.next_call);
                 task_manager.calls.insert(call, (epoch, number));
-                self.task_manager_event(process, Event::OrderReceived { call, fence, order });
+                self.task_manager_event(process, Event::OrderReceived { call, fence, order: *order });
             }
             ToTaskManager::ReportsAnswer { process, job_id, up_to, registration_id, answer } => {
                 let event = match answer {
@@ -207,11 +207,11 @@ impl World {
         let place = process.place;
         match effect {
             Effect::Register { request } => {
-                self.to_job_manager(place, ToJobManager::Register { process, request });
+                self.send_to_job_manager(place, ToJobManager::Register { process, request });
             }
             Effect::SendHeartbeat { slots, .. } => {
                 if let Some(from) = self.sender(process) {
-                    self.to_job_manager(place, ToJobManager::Heartbeat { from, slots });
+                    self.send_to_job_manager(place, ToJobManager::Heartbeat { from, slots });
                 }
             }
             Effect::AnswerOrder { call, answer } => {
@@ -220,7 +220,7 @@ impl World {
                 if matches!(answer, OrderAnswer::StaleLeader { .. }) {
                     self.count("order of a stale leader refused");
                 }
-                self.to_job_manager(place, ToJobManager::OrderAnswer { epoch, call: number, answer });
+                self.send_to_job_manager(place, ToJobManager::OrderAnswer { epoch, call: number, answer });
             }
             Effect::SpawnTaskHost { attempt, spec } => self.spawn_host(process, attempt, &spec),
             Effect::KillTaskHost { job_id, attempt, grace } => {
@@ -238,7 +238,7 @@ impl World {
                 let registration_id = fence.registration_id;
                 let id = self.places[place].id();
                 let from = Sender { process, id, registration_id };
-                self.to_job_manager(place, ToJobManager::Reports { from, job_id, reports });
+                self.send_to_job_manager(place, ToJobManager::Reports { from, job_id, reports });
                 let event = Box::new(Event::ReportsFailed { job_id, up_to, registration_id });
                 self.at(600 * MILLI, Action::TaskManagerEvent { process, event });
             }
