@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use flott_core::{JobId, JobStatus};
+use flott_core::{FailureKind, JobId, JobStatus};
 use serde::Serialize;
 
 use super::{exceptions::stacktrace, overview::duration};
@@ -48,9 +48,6 @@ struct JobResult {
     failure_cause: Option<SerializedThrowable>,
 }
 
-/// Name of the class that Java clients see for our failures.
-const FAILURE_CLASS: &str = "org.apache.flink.runtime.client.JobExecutionException";
-
 impl JobResult {
     fn new(job: &JobView, now: i64) -> Self {
         Self {
@@ -72,15 +69,18 @@ impl JobResult {
     }
 }
 
+/// Where Flink names a Java class there stands the kind of the failure.
 fn failure_cause(job: &JobView) -> SerializedThrowable {
     match job.exceptions.first() {
-        Some(exception) => {
-            SerializedThrowable::new(FAILURE_CLASS, &exception.cause.message, stacktrace(exception))
-        }
+        Some(exception) => SerializedThrowable::new(
+            exception.cause.kind.as_str(),
+            &exception.cause.message,
+            stacktrace(exception),
+        ),
         None => SerializedThrowable::new(
-            FAILURE_CLASS,
-            "Job execution failed.",
-            "Job execution failed.".to_owned(),
+            FailureKind::Internal.as_str(),
+            "the job failed without a cause",
+            "the job failed without a cause".to_owned(),
         ),
     }
 }
