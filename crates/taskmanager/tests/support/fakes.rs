@@ -1,0 +1,382 @@
+//! A pretended JobManager and pretended task hosts.
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use flott_control::protocol::{
+    Fence, Order, OrderAnswer, RegistrationAnswer, RegistrationRequest, Report, SlotHolder,
+};
+use flott_core::{
+    AllocationId, AttemptNumber, FailureCause, FailureKind, JobGraph, JobId, JobType, LeaderEpoch,
+    RegistrationId, SlotIndex,
+    config::Configuration,
+    deployment::{SplitAnswer, TaskHostSpec},
+    job_config::{JobConfig, RuntimeMode},
+};
+use flott_rpc::{
+    Heartbeat, JobReports, TaskHostCommand, TaskHostHello, TaskHostMessage, job_master_server, pb,
+    pb::{job_master_server::JobMaster, resource_manager_server::ResourceManager},
+    resource_manager_server, send_order, server_builder, task_host_client, tcp_channel, unix_channel,
+};
+use flott_taskmanager::{
+    LaunchRequest, LaunchedTaskHost, RunningTaskManager, TaskHostLauncher, TaskManager, TaskManagerConfig,
+};
+use futures::{FutureExt, future::BoxFuture};
+use tokio::{
+    net::TcpListener,
+    runtime::Runtime,
+    sync::{mpsc, watch},
+    time::timeout,
+};
+use tokio_stream::{StreamExt, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status, Streaming, transport::server::TcpIncoming};
+
+/// How long anything may take here.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a JobManager hears.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Registration(RegistrationRequest),
+    Heartbeat(Heartbeat),
+    Reports(JobReports),
+    Splits(pb::ReportSplitsRequest),
+}
+
+/// A JobManager that lets everybody in and agrees with everything.
+pub(crate) struct FakeJobManager {
+    pub(crate) address: SocketAddr,
+    pub(crate) fence: Fence,
+    heard: mpsc::Receiver<Heard>,
+    /// Its own, so that its end breaks all connections at once, as that of a process does.
+    runtime: Option<Runtime>,
+}
+
+#[derive(Clone)]
+struct Service {
+    fence: Fence,
+    heard: mpsc::Sender<Heard>,
+}
+
+impl FakeJobManager {
+    /// Listens on `address`; port 0 = any.
+    pub(crate) async fn start(address: &str, epoch: u64) -> Self {
+        let registration_id = RegistrationId::from_bytes(u128::from(epoch).to_be_bytes());
+        let fence = Fence { epoch: LeaderEpoch(epoch), registration_id };
+        let (sender, heard) = mpsc::channel(1000);
+        let service = Service { fence, heard: sender };
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let address = address.to_owned();
+        let listening = runtime.spawn(async move { TcpListener::bind(address).await.unwrap() });
+        let listener = listening.await.unwrap();
+        let address = listener.local_addr().unwrap();
+        runtime.spawn(
+            server_builder()
+                .add_service(resource_manager_server(service.clone()))
+                .add_service(job_master_server(service))
+                .serve_with_incoming(TcpIncoming::from(listener)),
+        );
+        Self { address, fence, heard, runtime: Some(runtime) }
+    }
+
+    /// The first thing heard from now on of which `wanted` makes something.
+    pub(crate) async fn hear<T>(&mut self, mut wanted: impl FnMut(Heard) -> Option<T>) -> T {
+        let wait = async {
+            loop {
+                if let Some(found) = wanted(self.heard.recv().await.unwrap()) {
+                    return found;
+                }
+            }
+        };
+        timeout(PATIENCE, wait).await.expect("the TaskManager is silent")
+    }
+
+    pub(crate) async fn registration(&mut self) -> RegistrationRequest {
+        self.hear(|heard| if let Heard::Registration(request) = heard { Some(request) } else { None }).await
+    }
+
+    pub(crate) async fn heartbeat(&mut self, mut is_wanted: impl FnMut(&Heartbeat) -> bool) -> Heartbeat {
+        self.hear(|heard| match heard {
+            Heard::Heartbeat(heartbeat) if is_wanted(&heartbeat) => Some(heartbeat),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The next report.
+    pub(crate) async fn report(&mut self) -> Report {
+        let mut reports = self
+            .hear(|heard| if let Heard::Reports(message) = heard { Some(message.reports) } else { None })
+            .await;
+        assert_eq!(reports.len(), 1);
+        reports.remove(0).1
+    }
+
+    /// Gives an order and returns the answer.
+    pub(crate) async fn order(&self, task_manager: &RunningTaskManager, order: Order) -> OrderAnswer {
+        order_by(self.fence, task_manager, order).await
+    }
+
+    /// Gives the job a slot and starts its task host there.
+    pub(crate) async fn start_task_host(&self, task_manager: &RunningTaskManager) {
+        let answer =
+            self.order(task_manager, Order::RequestSlot { slot: SlotIndex(0), holder: HOLDER }).await;
+        assert!(matches!(answer, OrderAnswer::Accepted { .. }), "{answer:?}");
+        let start = Order::StartTaskHost {
+            attempt: AttemptNumber(0),
+            allocations: vec![HOLDER.allocation_id],
+            spec: spec(),
+        };
+        let answer = self.order(task_manager, start).await;
+        assert!(matches!(answer, OrderAnswer::Accepted { .. }), "{answer:?}");
+    }
+
+    /// Ends it as a killed process ends.
+    pub(crate) fn crash(mut self) -> SocketAddr {
+        self.end();
+        self.address
+    }
+
+    fn end(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for FakeJobManager {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+pub(crate) async fn order_by(fence: Fence, task_manager: &RunningTaskManager, order: Order) -> OrderAnswer {
+    let channel = tcp_channel(task_manager.rpc_address()).unwrap();
+    send_order(channel, fence, order, PATIENCE).await.unwrap()
+}
+
+#[tonic::async_trait]
+impl ResourceManager for Service {
+    type HeartbeatStream = ReceiverStream<Result<pb::HeartbeatResponse, Status>>;
+
+    async fn register(
+        &self,
+        request: Request<pb::RegisterRequest>,
+    ) -> Result<Response<pb::RegisterResponse>, Status> {
+        let request = RegistrationRequest::try_from(request.into_inner())?;
+        self.heard.send(Heard::Registration(request)).await.unwrap();
+        let answer = RegistrationAnswer::Registered { fence: self.fence, heartbeat_interval_ms: 20 };
+        Ok(Response::new(answer.into()))
+    }
+
+    async fn heartbeat(
+        &self,
+        request: Request<Streaming<pb::HeartbeatRequest>>,
+    ) -> Result<Response<Self::HeartbeatStream>, Status> {
+        let mut heartbeats = request.into_inner();
+        let (answers, responses) = mpsc::channel(1);
+        let service = self.clone();
+        tokio::spawn(async move {
+            while let Some(Ok(heartbeat)) = heartbeats.next().await {
+                let heartbeat = Heartbeat::try_from(heartbeat).unwrap();
+                let known = heartbeat.sender.fence == service.fence;
+                let _ = service.heard.send(Heard::Heartbeat(heartbeat)).await;
+                let _ = answers.send(Ok(pb::HeartbeatResponse { known })).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(responses)))
+    }
+}
+
+#[tonic::async_trait]
+impl JobMaster for Service {
+    async fn report(
+        &self,
+        request: Request<pb::ReportRequest>,
+    ) -> Result<Response<pb::ReportResponse>, Status> {
+        let reports = JobReports::try_from(request.into_inner())?;
+        self.heard.send(Heard::Reports(reports)).await.unwrap();
+        Ok(Response::new(pb::ReportResponse {}))
+    }
+
+    async fn request_split(
+        &self,
+        request: Request<pb::RequestSplitRequest>,
+    ) -> Result<Response<pb::RequestSplitResponse>, Status> {
+        let split = SplitAnswer::Split(vec![u8::try_from(request.into_inner().request_id).unwrap()]);
+        Ok(Response::new(pb::RequestSplitResponse { answer: Some(split.into()) }))
+    }
+
+    async fn report_splits(
+        &self,
+        request: Request<pb::ReportSplitsRequest>,
+    ) -> Result<Response<pb::ReportSplitsResponse>, Status> {
+        self.heard.send(Heard::Splits(request.into_inner())).await.unwrap();
+        Ok(Response::new(pb::ReportSplitsResponse {}))
+    }
+}
+
+/// A task host that the test plays.
+pub(crate) struct FakeTaskHost {
+    messages: mpsc::Sender<pb::TaskHostMessage>,
+    commands: Streaming<pb::TaskHostCommand>,
+    end: watch::Sender<Option<FailureCause>>,
+}
+
+impl FakeTaskHost {
+    pub(crate) async fn tell(&self, message: TaskHostMessage) {
+        self.messages.send(message.into()).await.unwrap();
+    }
+
+    pub(crate) async fn command(&mut self) -> TaskHostCommand {
+        let command = timeout(PATIENCE, self.commands.message()).await.expect("no command comes");
+        command.unwrap().expect("the TaskManager hung up").try_into().unwrap()
+    }
+
+    /// Ends it, as a process ends: what it has sent can be read still.
+    pub(crate) fn end(self, cause: FailureCause) {
+        let Self { messages, mut commands, end } = self;
+        end.send_replace(Some(cause));
+        drop(messages);
+        tokio::spawn(async move { while let Ok(Some(_)) = commands.message().await {} });
+    }
+
+    pub(crate) async fn is_killed(&self) {
+        let mut end = self.end.subscribe();
+        timeout(PATIENCE, end.wait_for(Option::is_some)).await.expect("it is not killed").unwrap();
+    }
+}
+
+/// Hands its task hosts to the test, or fails.
+pub(crate) struct FakeLauncher {
+    pub(crate) launched: mpsc::Sender<FakeTaskHost>,
+    pub(crate) failure: Option<FailureCause>,
+}
+
+impl TaskHostLauncher for FakeLauncher {
+    fn launch(
+        &self,
+        request: LaunchRequest,
+    ) -> BoxFuture<'static, Result<Box<dyn LaunchedTaskHost>, FailureCause>> {
+        let (launched, failure) = (self.launched.clone(), self.failure.clone());
+        async move {
+            if let Some(failure) = failure {
+                return Err(failure);
+            }
+            let end = watch::Sender::new(None);
+            let host = Launched { end: end.clone() };
+            let (messages, outgoing) = mpsc::channel(100);
+            let channel = unix_channel(&request.socket).await.unwrap();
+            let commands = task_host_client(channel).connect(ReceiverStream::new(outgoing)).await.unwrap();
+            let fake = FakeTaskHost { messages, commands: commands.into_inner(), end };
+            fake.tell(TaskHostMessage::Hello(TaskHostHello {
+                protocol: flott_core::sdk::PROTOCOL_VERSION,
+                token: request.token,
+                pid: 1,
+            }))
+            .await;
+            launched.send(fake).await.unwrap();
+            Ok(Box::new(host) as Box<dyn LaunchedTaskHost>)
+        }
+        .boxed()
+    }
+}
+
+struct Launched {
+    end: watch::Sender<Option<FailureCause>>,
+}
+
+impl LaunchedTaskHost for Launched {
+    fn pid(&self) -> u32 {
+        0
+    }
+
+    fn exited(&mut self) -> BoxFuture<'_, FailureCause> {
+        let mut end = self.end.subscribe();
+        async move { end.wait_for(Option::is_some).await.unwrap().clone().unwrap() }.boxed()
+    }
+
+    fn kill(&mut self) {
+        self.end.send_replace(Some(FailureCause::new(FailureKind::TaskHostSignal, "killed")));
+    }
+
+    fn stderr_tail(&self) -> BoxFuture<'_, Option<String>> {
+        async { Some("last words\n".to_owned()) }.boxed()
+    }
+}
+
+pub(crate) const JOB: JobId = JobId::from_bytes([7; 16]);
+pub(crate) const HOLDER: SlotHolder =
+    SlotHolder { allocation_id: AllocationId::from_bytes([9; 16]), job_id: JOB };
+
+pub(crate) fn spec() -> TaskHostSpec {
+    TaskHostSpec {
+        job_id: JOB,
+        job_name: "job".to_owned(),
+        artifact: "ab".repeat(32),
+        arguments: Vec::new(),
+        entry: None,
+        config: JobConfig::default(),
+        graph: Arc::new(JobGraph {
+            name: "job".to_owned(),
+            job_type: JobType::Streaming,
+            runtime_mode: RuntimeMode::Streaming,
+            parallelism: 1,
+            vertices: Vec::new(),
+            edges: Vec::new(),
+        }),
+        secret: [3; 32],
+        slots: 1,
+    }
+}
+
+pub(crate) fn config(job_manager: SocketAddr, tmp_dir: &Path) -> TaskManagerConfig {
+    let defaults = TaskManagerConfig::new(&Configuration::parse("", "config.yaml").unwrap().0);
+    TaskManagerConfig {
+        job_manager_address: job_manager.to_string(),
+        slots: 2,
+        tmp_dir: tmp_dir.to_owned(),
+        ..defaults
+    }
+}
+
+/// A TaskManager that is registered at a JobManager.
+pub(crate) struct Cluster {
+    pub(crate) job_manager: FakeJobManager,
+    pub(crate) task_manager: RunningTaskManager,
+    pub(crate) launched: mpsc::Receiver<FakeTaskHost>,
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl Cluster {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// With a launcher that fails so.
+    pub(crate) async fn start_with(failure: Option<FailureCause>) -> Self {
+        let mut job_manager = FakeJobManager::start("127.0.0.1:0", 1).await;
+        let dir = tempfile::tempdir().unwrap();
+        let (sender, launched) = mpsc::channel(10);
+        let launcher = Arc::new(FakeLauncher { launched: sender, failure });
+        let task_manager =
+            TaskManager::start(config(job_manager.address, dir.path()), launcher).await.unwrap();
+        let fence = job_manager.fence;
+        job_manager.heartbeat(|heartbeat| heartbeat.sender.fence == fence).await;
+        Self { job_manager, task_manager, launched, dir }
+    }
+
+    /// Starts the job's task host, and brings it up.
+    pub(crate) async fn task_host(&mut self) -> FakeTaskHost {
+        self.job_manager.start_task_host(&self.task_manager).await;
+        let mut host = timeout(PATIENCE, self.launched.recv()).await.unwrap().unwrap();
+        let TaskHostCommand::Setup(setup) = host.command().await else { panic!("no setup") };
+        assert_eq!(setup.spec, spec());
+        host.tell(TaskHostMessage::Listening { data_port: 4321 }).await;
+        let report = self.job_manager.report().await;
+        let expected =
+            Report::HostReady { attempt: AttemptNumber(0), data_address: "127.0.0.1:4321".to_owned() };
+        assert_eq!(report, expected);
+        host
+    }
+}

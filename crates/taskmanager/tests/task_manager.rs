@@ -1,0 +1,244 @@
+//! A whole TaskManager between a pretended JobManager and pretended task hosts.
+
+#[path = "support/fakes.rs"]
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use flott_control::protocol::{Fence, Order, OrderAnswer, Refusal, Report, TaskReport, TaskState};
+use flott_core::{
+    AllocationId, AttemptNumber, FailureCause, FailureKind, LeaderEpoch, SlotIndex, SubtaskId,
+    deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostAddress},
+    metrics::TaskMetrics,
+};
+use flott_rpc::{
+    SplitRequest, SplitsReport, SubtaskMetrics, TaskHostCommand, TaskHostMessage, protocol::SlotHolder,
+};
+use flott_taskmanager::{Ended, Error, RunningTaskManager, TaskManager};
+use support::{Cluster, FakeJobManager, FakeLauncher, HOLDER, Heard, JOB, config, order_by};
+use tokio::sync::mpsc;
+
+const SUBTASK: SubtaskId = SubtaskId::new(0, 0);
+const FIRST: AttemptNumber = AttemptNumber(0);
+
+fn task_report(state: TaskState) -> TaskReport {
+    let metrics = TaskMetrics { records_in: 5, ..TaskMetrics::default() };
+    TaskReport { subtask: SUBTASK, attempt: FIRST, state, metrics }
+}
+
+async fn deploy(cluster: &Cluster) {
+    let order = deployment(&cluster.task_manager);
+    let answer = cluster.job_manager.order(&cluster.task_manager, order).await;
+    assert!(matches!(answer, OrderAnswer::Accepted { .. }), "{answer:?}");
+}
+
+fn deployment(task_manager: &RunningTaskManager) -> Order {
+    let own = TaskHostAddress {
+        task_manager_id: task_manager.id().clone(),
+        data_address: "127.0.0.1:4321".to_owned(),
+    };
+    let other = TaskHostAddress {
+        task_manager_id: flott_core::TaskManagerId::new("other"),
+        data_address: "127.0.0.1:4322".to_owned(),
+    };
+    Order::DeployTasks {
+        job_id: JOB,
+        placement: Placement { hosts: vec![other, own], vertices: vec![vec![1]] },
+        tasks: vec![TaskDescriptor { subtask: SUBTASK, attempt: FIRST, allocation_id: HOLDER.allocation_id }],
+    }
+}
+
+#[tokio::test]
+async fn it_registers_with_its_slots() {
+    let mut job_manager = FakeJobManager::start("127.0.0.1:0", 1).await;
+    let dir = tempfile::tempdir().unwrap();
+    let (launched, _) = mpsc::channel(1);
+    let launcher = Arc::new(FakeLauncher { launched, failure: None });
+    let task_manager = TaskManager::start(config(job_manager.address, dir.path()), launcher).await.unwrap();
+    let request = job_manager.registration().await;
+    assert_eq!(request.task_manager_id, *task_manager.id());
+    assert_eq!(request.info.rpc_address, task_manager.rpc_address());
+    assert_eq!(request.slots.slots, [None, None]);
+    let (address, suffix) = task_manager.id().as_str().rsplit_once('-').unwrap();
+    assert_eq!(address, task_manager.rpc_address());
+    assert!(suffix.len() == 6 && suffix.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let heartbeat = job_manager.heartbeat(|_| true).await;
+    assert!(heartbeat.process.resident_bytes > 0);
+}
+
+#[tokio::test]
+async fn a_job_runs_from_its_slot_to_its_end() {
+    let mut cluster = Cluster::start().await;
+    let mut host = cluster.task_host().await;
+
+    deploy(&cluster).await;
+    let TaskHostCommand::Deploy { tasks, own_host, .. } = host.command().await else { panic!("no deploy") };
+    assert_eq!((tasks.len(), own_host), (1, 1));
+
+    host.tell(TaskHostMessage::TaskState(task_report(TaskState::Running))).await;
+    assert_eq!(cluster.job_manager.report().await, Report::Task(task_report(TaskState::Running)));
+
+    let metrics = TaskMetrics { records_out: 77, ..TaskMetrics::default() };
+    let subtasks = vec![SubtaskMetrics { subtask: SUBTASK, attempt: FIRST, metrics }];
+    host.tell(TaskHostMessage::Metrics(subtasks.clone())).await;
+    let heartbeat = cluster
+        .job_manager
+        .heartbeat(|heartbeat| heartbeat.task_hosts.iter().any(|host| !host.subtasks.is_empty()))
+        .await;
+    assert_eq!((heartbeat.task_hosts[0].job_id, &heartbeat.task_hosts[0].subtasks), (JOB, &subtasks));
+
+    host.tell(TaskHostMessage::TaskState(task_report(TaskState::Finished))).await;
+    assert_eq!(cluster.job_manager.report().await, Report::Task(task_report(TaskState::Finished)));
+
+    let release = Order::ReleaseTaskHost { job_id: JOB, attempt: FIRST };
+    cluster.job_manager.order(&cluster.task_manager, release).await;
+    assert_eq!(host.command().await, TaskHostCommand::Shutdown);
+    cluster.job_manager.order(&cluster.task_manager, Order::FreeSlot { holder: HOLDER }).await;
+    // Not free before the process is gone.
+    let held = cluster.job_manager.heartbeat(|_| true).await;
+    assert_eq!(held.slots.slots, [Some(HOLDER), None]);
+    host.end(FailureCause::new(FailureKind::TaskHostExit, "exit code 0"));
+    cluster.job_manager.heartbeat(|heartbeat| heartbeat.slots.slots == [None, None]).await;
+}
+
+#[tokio::test]
+async fn splits_are_carried_both_ways() {
+    let mut cluster = Cluster::start().await;
+    let mut host = cluster.task_host().await;
+    let request = SplitRequest { subtask: SUBTASK, attempt: FIRST, request_id: 42 };
+    host.tell(TaskHostMessage::SplitRequest(request)).await;
+    let expected = TaskHostCommand::SplitResponse { request, answer: SplitAnswer::Split(vec![42]) };
+    assert_eq!(host.command().await, expected);
+
+    let report = SplitsReport { subtask: SUBTASK, attempt: FIRST, result: Ok(vec![vec![1], vec![2]]) };
+    host.tell(TaskHostMessage::SplitsReport(report)).await;
+    let heard =
+        cluster.job_manager.hear(|heard| if let Heard::Splits(splits) = heard { Some(splits) } else { None });
+    assert_eq!(heard.await.splits.unwrap().splits, [vec![1], vec![2]]);
+}
+
+#[tokio::test]
+async fn a_failure_is_reported_with_what_was_printed() {
+    let mut cluster = Cluster::start().await;
+    let host = cluster.task_host().await;
+    deploy(&cluster).await;
+    let cause = FailureCause::new(FailureKind::Panic, "boom");
+    host.tell(TaskHostMessage::TaskState(task_report(TaskState::Failed(cause)))).await;
+    let Report::Task(report) = cluster.job_manager.report().await else { panic!("no task report") };
+    let TaskState::Failed(cause) = report.state else { panic!("not failed") };
+    assert_eq!(cause.message, "boom");
+    assert_eq!(cause.stderr_tail.as_deref(), Some("last words\n"));
+}
+
+#[tokio::test]
+async fn the_end_of_a_task_host_is_reported_after_all_that_it_said() {
+    let mut cluster = Cluster::start().await;
+    let host = cluster.task_host().await;
+    deploy(&cluster).await;
+    host.tell(TaskHostMessage::TaskState(task_report(TaskState::Running))).await;
+    host.end(FailureCause::new(FailureKind::TaskHostSignal, "killed by signal 11 (SIGSEGV)"));
+    assert_eq!(cluster.job_manager.report().await, Report::Task(task_report(TaskState::Running)));
+    let Report::HostEnded { attempt, cause } = cluster.job_manager.report().await else { panic!("no end") };
+    assert_eq!((attempt, cause.message.as_str()), (FIRST, "killed by signal 11 (SIGSEGV)"));
+    // The job still holds its slot, as it may start its task host again.
+    let heartbeat = cluster.job_manager.heartbeat(|_| true).await;
+    assert_eq!(heartbeat.slots.slots, [Some(HOLDER), None]);
+}
+
+#[tokio::test]
+async fn a_task_host_that_refuses_tells_why() {
+    let mut cluster = Cluster::start().await;
+    let host = cluster.task_host().await;
+    host.tell(TaskHostMessage::Refused(FailureCause::new(FailureKind::GraphMismatch, "another graph"))).await;
+    host.end(FailureCause::new(FailureKind::TaskHostExit, "exit code 72"));
+    let Report::HostEnded { cause, .. } = cluster.job_manager.report().await else { panic!("no end") };
+    assert_eq!((cause.kind, cause.message.as_str()), (FailureKind::GraphMismatch, "another graph"));
+}
+
+#[tokio::test]
+async fn a_task_host_that_cannot_be_started_is_reported() {
+    let failure = FailureCause::new(FailureKind::TaskHostStart, "cannot start artifact");
+    let mut cluster = Cluster::start_with(Some(failure.clone())).await;
+    cluster.job_manager.start_task_host(&cluster.task_manager).await;
+    assert_eq!(cluster.job_manager.report().await, Report::HostEnded { attempt: FIRST, cause: failure });
+}
+
+#[tokio::test]
+async fn only_the_leader_is_obeyed() {
+    let cluster = Cluster::start().await;
+    let order = || Order::RequestSlot { slot: SlotIndex(0), holder: HOLDER };
+    let stale = Fence { epoch: LeaderEpoch(0), ..cluster.job_manager.fence };
+    let answer = order_by(stale, &cluster.task_manager, order()).await;
+    assert_eq!(answer, OrderAnswer::StaleLeader { highest: LeaderEpoch(1) });
+
+    let mut other = cluster.job_manager.fence;
+    other.registration_id = flott_core::RegistrationId::from_bytes([8; 16]);
+    let answer = order_by(other, &cluster.task_manager, order()).await;
+    assert_eq!(answer, OrderAnswer::UnknownRegistration);
+}
+
+#[tokio::test]
+async fn a_held_slot_is_not_given_twice() {
+    let cluster = Cluster::start().await;
+    let order = |holder| Order::RequestSlot { slot: SlotIndex(0), holder };
+    cluster.job_manager.order(&cluster.task_manager, order(HOLDER)).await;
+    let other = SlotHolder { allocation_id: AllocationId::from_bytes([1; 16]), job_id: JOB };
+    let answer = cluster.job_manager.order(&cluster.task_manager, order(other)).await;
+    assert!(matches!(answer, OrderAnswer::Refused { reason: Refusal::SlotOccupied, .. }), "{answer:?}");
+    // The same order again is no other order.
+    let answer = cluster.job_manager.order(&cluster.task_manager, order(HOLDER)).await;
+    assert!(matches!(answer, OrderAnswer::Accepted { .. }), "{answer:?}");
+}
+
+#[tokio::test]
+async fn after_a_crash_of_the_job_manager_it_registers_again_with_what_it_runs() {
+    let mut cluster = Cluster::start().await;
+    let host = cluster.task_host().await;
+    deploy(&cluster).await;
+    let address = cluster.job_manager.crash();
+    let mut next = FakeJobManager::start(&address.to_string(), 2).await;
+    let request = next.registration().await;
+    assert_eq!(request.task_manager_id, *cluster.task_manager.id());
+    assert_eq!(request.slots.slots, [Some(HOLDER), None]);
+    let fence = next.fence;
+    next.heartbeat(|heartbeat| heartbeat.sender.fence == fence).await;
+    // Its task host goes on, and is heard by the new leader.
+    host.tell(TaskHostMessage::TaskState(task_report(TaskState::Running))).await;
+    assert_eq!(next.report().await, Report::Task(task_report(TaskState::Running)));
+}
+
+#[tokio::test]
+async fn without_a_job_manager_it_gives_up_in_time() {
+    let unused = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (launched, _) = mpsc::channel(1);
+    let mut config = config(unused, dir.path());
+    config.registration_timeout = Duration::from_millis(50);
+    let launcher = Arc::new(FakeLauncher { launched, failure: None });
+    let mut task_manager = TaskManager::start(config, launcher).await.unwrap();
+    let Ended::Failed(error) = task_manager.ended().await else { panic!("it was not told to stop") };
+    assert!(matches!(error, Error::RegistrationTimedOut { .. }), "{error}");
+    assert!(error.to_string().contains(&unused.to_string()));
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let cluster = Cluster::start().await;
+    let mut config = config(cluster.job_manager.address, cluster.dir.path());
+    config.rpc_port = cluster.job_manager.address.port();
+    let (launched, _) = mpsc::channel(1);
+    let launcher = Arc::new(FakeLauncher { launched, failure: None });
+    let error = TaskManager::start(config, launcher).await.unwrap_err().to_string();
+    let address = cluster.job_manager.address;
+    assert!(error.starts_with(&format!("cannot listen on {address} (taskmanager.bind-host")), "{error}");
+}
+
+#[tokio::test]
+async fn stopping_ends_its_task_hosts_first() {
+    let mut cluster = Cluster::start().await;
+    let host = cluster.task_host().await;
+    cluster.task_manager.stop();
+    host.is_killed().await;
+    assert!(matches!(cluster.task_manager.ended().await, Ended::Stopped));
+    assert_eq!(std::fs::read_dir(cluster.dir.path()).unwrap().count(), 0, "no files are left");
+}
