@@ -1,5 +1,7 @@
 //! Which job gets which slot.
 
+use std::collections::BTreeMap;
+
 use flott_core::{AllocationId, JobId, SlotIndex, TaskManagerId};
 
 use super::{Effect, ResourceManager, SlotState};
@@ -19,14 +21,13 @@ impl ResourceManager {
     /// Gives each job that lacks slots all of them, if there are enough.
     pub(super) fn allocate(&mut self, out: &mut Vec<Effect>) {
         let mut free = self.free_slots();
-        for index in 0..self.demands.len() {
+        for (job_id, missing) in self.missing() {
             if free == 0 {
                 return;
             }
-            let missing = self.missing(&self.demands[index]);
-            if missing > 0 && missing <= free {
+            if missing <= free {
                 free -= missing;
-                self.allocate_to(self.demands[index].job_id, missing, out);
+                self.allocate_to(job_id, missing, out);
             }
         }
     }
@@ -55,23 +56,37 @@ impl ResourceManager {
 
     /// Tells jobs that wait for slots what there is, if that has changed.
     pub(super) fn report_slots(&mut self, out: &mut Vec<Effect>) {
+        let missing = self.missing();
         let (total, free) = (self.total_slots(), self.free_slots());
-        let task_managers = self.task_managers.len() as u32;
-        for index in 0..self.demands.len() {
-            if self.missing(&self.demands[index]) == 0 {
-                self.demands[index].reported = None;
-                continue;
-            }
-            let demand = &mut self.demands[index];
-            if demand.reported.replace((total, free, task_managers)) != Some((total, free, task_managers)) {
-                out.push(Effect::ReportSlots { job_id: demand.job_id, total, free, task_managers });
+        let now = Some((total, free, self.task_managers.len() as u32));
+        for demand in &mut self.demands {
+            let job_id = demand.job_id;
+            if !missing.iter().any(|(waiting, _)| *waiting == job_id) {
+                demand.reported = None;
+            } else if demand.reported != now {
+                demand.reported = now;
+                let task_managers = self.task_managers.len() as u32;
+                out.push(Effect::ReportSlots { job_id, total, free, task_managers });
             }
         }
     }
 
-    fn missing(&self, demand: &Demand) -> u32 {
-        let held = self.slots().filter(|slot| slot.serves(demand.job_id)).count() as u32;
-        demand.required.saturating_sub(held)
+    /// The jobs that lack slots, and how many, in the order in which they came.
+    fn missing(&self) -> Vec<(JobId, u32)> {
+        if self.demands.is_empty() {
+            return Vec::new();
+        }
+        let mut served = BTreeMap::<JobId, u32>::new();
+        for slot in self.slots() {
+            if let SlotState::Pending(holder) | SlotState::Allocated(holder) = slot {
+                *served.entry(holder.job_id).or_default() += 1;
+            }
+        }
+        let missing = |demand: &Demand| {
+            let served = served.get(&demand.job_id).copied().unwrap_or_default();
+            (demand.job_id, demand.required.saturating_sub(served))
+        };
+        self.demands.iter().map(missing).filter(|(_, missing)| *missing > 0).collect()
     }
 
     fn allocate_to(&mut self, job_id: JobId, count: u32, out: &mut Vec<Effect>) {

@@ -39,11 +39,6 @@ impl SlotState {
         }
     }
 
-    /// Whether it counts for what a job requires.
-    pub(super) fn serves(&self, job: flott_core::JobId) -> bool {
-        matches!(self, Self::Pending(holder) | Self::Allocated(holder) if holder.job_id == job)
-    }
-
     pub(super) fn is_of(&self, allocation: AllocationId) -> bool {
         self.holder().is_some_and(|holder| holder.allocation_id == allocation)
     }

@@ -1,7 +1,7 @@
 //! What must be true whenever something has happened, and when all is at rest.
 
 use flott_control::{job_master::Outcome, protocol::SlotHolder, resource_manager::SlotState};
-use flott_core::{AttemptNumber, ExecutionState, FailureKind, JobId, SubtaskId, deployment::SplitAnswer};
+use flott_core::{AttemptNumber, FailureKind, JobId, SubtaskId, deployment::SplitAnswer};
 
 use super::{truth, world::World};
 
@@ -84,14 +84,13 @@ impl World {
             assert!(read_once, "FINISHED, but the splits were read by {:?}", truth.read);
         }
         truth.outcome = Some(outcome.clone());
-        let lives: Vec<_> = truth.live.iter().filter(|(_, live)| **live > 0).map(|(id, _)| *id).collect();
-        let machine = self.job_manager.as_ref().and_then(|it| it.job(job_id));
-        let lost = machine.is_some_and(|machine| {
-            machine.failures().iter().any(|failure| failure.cause.kind == FailureKind::TaskManagerLost)
-                || machine.executions().any(|it| it.state == ExecutionState::Canceled)
-        });
-        // What ran on a TaskManager that was given up may run on until that TaskManager hears of it.
-        assert!(lives.is_empty() || lost, "{job_id} has ended, but {lives:?} run");
+        // What runs on a TaskManager that was given up may run on until that TaskManager hears of it.
+        let lost = truth.lost.clone();
+        for place in &self.places {
+            let host = place.process.as_ref().and_then(|process| process.hosts.get(&job_id));
+            let runs = host.is_some_and(|host| !host.tasks.is_empty());
+            assert!(!runs || lost.contains(&place.id()), "{job_id} has ended, but runs on {}", place.id());
+        }
         match outcome {
             Outcome::Finished => self.count("job finished"),
             Outcome::Canceled => self.count("job canceled"),

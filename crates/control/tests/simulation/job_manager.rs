@@ -459,6 +459,7 @@ impl World {
             ),
             E::TellTaskManagerLost { job_id, task_manager_id, registration_id, cause } => {
                 assert!(cause.message.contains(task_manager_id.as_str()), "{cause:?} names the TaskManager");
+                self.truth(job_id).lost.insert(task_manager_id.clone());
                 self.post(
                     job_id,
                     JobMail::Event(job_master::Event::TaskManagerLost {

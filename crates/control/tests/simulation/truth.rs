@@ -7,7 +7,7 @@ use std::{
 
 use flott_control::job_master::Outcome;
 use flott_core::{
-    AttemptNumber, JobGraph, JobId, SubtaskId, VertexId, VertexIndex,
+    AttemptNumber, JobGraph, JobId, SubtaskId, TaskManagerId, VertexId, VertexIndex,
     job_config::RuntimeMode,
     job_graph::{JobEdge, JobType, JobVertex, OperatorInfo, Partitioner},
 };
@@ -40,6 +40,8 @@ pub(crate) struct Truth {
     pub(crate) read: BTreeMap<u64, Vec<SubtaskId>>,
     /// Subtasks that came to their natural end.
     pub(crate) finished: BTreeSet<SubtaskId>,
+    /// TaskManagers that its JobMaster was told to be lost.
+    pub(crate) lost: BTreeSet<TaskManagerId>,
     /// Task hosts that were started: place, incarnation of the TaskManager, attempt.
     pub(crate) started: BTreeSet<(usize, u64, AttemptNumber)>,
     /// Subtasks that some task host was told to run.
@@ -72,6 +74,7 @@ impl Truth {
             handed: BTreeMap::new(),
             read: BTreeMap::new(),
             finished: BTreeSet::new(),
+            lost: BTreeSet::new(),
             started: BTreeSet::new(),
             deployed: BTreeSet::new(),
             live: BTreeMap::new(),

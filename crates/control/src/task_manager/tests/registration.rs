@@ -7,7 +7,7 @@ fn it_registers_and_sends_heartbeats() {
     assert_eq!(registrations(&effects)[0].generation, 100);
     let effects = drive(&mut task_manager, [(5, registered_as(100, fence(1, 1)))]);
     let heartbeat = Effect::SendHeartbeat { fence: fence(1, 1), slots: task_manager.slot_report() };
-    assert_eq!(effects, [heartbeat.clone()]);
+    assert_eq!(effects, std::slice::from_ref(&heartbeat));
     assert_eq!(task_manager.next_wakeup(), Some(MonoTime::from_millis(1_005)));
     assert_eq!(drive(&mut task_manager, [(1_005, Event::TimerFired)]), [heartbeat]);
 }
