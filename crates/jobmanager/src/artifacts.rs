@@ -13,6 +13,7 @@
 mod id;
 mod index;
 mod lease;
+mod temporary;
 mod upload;
 
 use std::{
@@ -25,7 +26,6 @@ use bytes::Bytes;
 use flott_artifact::ArtifactDigest;
 use flott_core::sdk::EntryInfo;
 use futures::Stream;
-use tempfile::TempDir;
 use tracing::{info, warn};
 
 pub use id::ArtifactId;
@@ -33,6 +33,7 @@ pub(crate) use lease::ArtifactLease;
 
 use crate::{Error, view::ArtifactView};
 use index::Index;
+use temporary::TemporaryDirectory;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -48,7 +49,7 @@ struct Inner {
     /// arrival of its second upload and the deletion of its first. Never held while content is copied.
     index: Mutex<Index>,
     /// Set if the store is to vanish with the process.
-    _temporary: Option<TempDir>,
+    _temporary: Option<TemporaryDirectory>,
 }
 
 impl ArtifactStore {
@@ -65,14 +66,15 @@ impl ArtifactStore {
     /// # Errors
     /// [`Error::File`].
     pub(crate) fn temporary(root: &Path, limit: u64) -> Result<Self, Error> {
-        let temporary = tempfile::Builder::new()
-            .prefix("flott-web-")
-            .tempdir_in(root)
-            .map_err(|source| Error::File { action: "make a directory in", path: root.to_owned(), source })?;
+        let temporary = TemporaryDirectory::new(root).map_err(|source| Error::File {
+            action: "make a directory in",
+            path: root.to_owned(),
+            source,
+        })?;
         Self::new(temporary.path().to_owned(), limit, Some(temporary))
     }
 
-    fn new(directory: PathBuf, limit: u64, temporary: Option<TempDir>) -> Result<Self, Error> {
+    fn new(directory: PathBuf, limit: u64, temporary: Option<TemporaryDirectory>) -> Result<Self, Error> {
         let blobs = directory.join(index::BLOBS);
         fs::create_dir_all(&blobs).map_err(|source| Error::File { action: "make", path: blobs, source })?;
         let index = Index::load(&directory).map_err(|source| Error::File {

@@ -112,9 +112,6 @@ pub enum Error {
         /// Why it failed.
         reason: io::Error,
     },
-    /// The configuration can't be used. Each line is one mistake.
-    #[error("{}", .0.join("\n"))]
-    Configuration(Vec<String>),
 }
 
 impl Error {
@@ -127,7 +124,7 @@ impl Error {
             | Self::DigestNotFound(_)
             | Self::TaskManagerNotFound(_)
             | Self::LogNotFound(_) => ErrorKind::NotFound,
-            Self::NamelessArtifact | Self::UploadBroken(_) | Self::Setting(_) | Self::Configuration(_) => {
+            Self::NamelessArtifact | Self::UploadBroken(_) | Self::Setting(_) => {
                 ErrorKind::Rejected(R::Invalid)
             }
             Self::ArtifactTooLarge { .. } => ErrorKind::Rejected(R::TooLarge),

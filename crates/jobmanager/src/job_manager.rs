@@ -74,7 +74,7 @@ impl JobManager {
     /// Starts a JobManager inside the present tokio runtime. When this returns, both ports accept connections.
     ///
     /// # Errors
-    /// [`Error::Configuration`], [`Error::Bind`] if a port is taken, [`Error::File`] if a directory can't be used.
+    /// [`Error::Bind`] if a port is taken, [`Error::File`] if a directory can't be used.
     pub async fn start(
         config: Configuration,
         options: JobManagerOptions,
