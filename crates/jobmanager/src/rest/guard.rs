@@ -54,7 +54,8 @@ pub(crate) async fn guard(State(api): State<Api>, request: Request, next: Next) 
     }
 }
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// By which browsers tell where the page stands that sends a request.
+pub(crate) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 fn check<B>(hosts: &HostPolicy, request: &axum::http::Request<B>) -> Result<(), ApiError> {
     let own = check_host(hosts, request.uri(), request.headers(), request.version())?;

@@ -16,7 +16,7 @@ pub struct RestOptions {
     pub(crate) refresh_interval: Duration,
     /// Whether artifacts can be uploaded and run.
     pub(crate) submit_enabled: bool,
-    /// Whether jobs can be canceled.
+    /// Whether jobs can be canceled from the dashboard.
     pub(crate) cancel_enabled: bool,
     /// Largest artifact, in bytes.
     pub(crate) upload_limit: u64,

@@ -1,12 +1,17 @@
 //! `PATCH /jobs/:jobid?mode=cancel`, and the same as `GET /jobs/:jobid/yarn-cancel` and as an application.
 
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+};
+use flott_core::JobId;
 
 use crate::{
     Error,
     rest::{
         Api,
         error::ApiError,
+        guard::SEC_FETCH_SITE,
         json::{Empty, Json},
         params::{PathParams, Query},
     },
@@ -17,6 +22,7 @@ pub(crate) async fn cancel(
     State(api): State<Api>,
     params: PathParams,
     query: Query,
+    headers: HeaderMap,
 ) -> Result<(StatusCode, Json<Empty>), ApiError> {
     match query.one("mode") {
         None | Some("cancel") => {}
@@ -29,31 +35,46 @@ pub(crate) async fn cancel(
         }
         Some(other) => return Err(ApiError::query_parameter("mode", other)),
     }
-    cancel_job(&api, params.job_id()?).await
+    let id = params.job_id()?;
+    check_enabled(&api, is_from_page(&headers))?;
+    cancel_job(&api, id).await
 }
 
-/// The same as a GET, which clients use that cannot send PATCH.
+/// The same as a GET, which web pages use that cannot send PATCH.
 pub(crate) async fn yarn_cancel(
     State(api): State<Api>,
     params: PathParams,
 ) -> Result<(StatusCode, Json<Empty>), ApiError> {
-    cancel_job(&api, params.job_id()?).await
+    let id = params.job_id()?;
+    check_enabled(&api, true)?;
+    cancel_job(&api, id).await
 }
 
 /// The same for the application that a job is.
 pub(crate) async fn cancel_application(
     State(api): State<Api>,
     params: PathParams,
+    headers: HeaderMap,
 ) -> Result<(StatusCode, Json<Empty>), ApiError> {
-    cancel_job(&api, params.parse("applicationid")?).await
+    let id = params.parse("applicationid")?;
+    check_enabled(&api, is_from_page(&headers))?;
+    cancel_job(&api, id).await
 }
 
-async fn cancel_job(api: &Api, id: flott_core::JobId) -> Result<(StatusCode, Json<Empty>), ApiError> {
-    if !api.options.cancel_enabled {
-        return Err(ApiError::forbidden(
-            "Canceling jobs over REST is switched off (web.cancel.enable: false).",
-        ));
+/// Whether a browser sent the request for a page. Browsers say so with every request that is more than a plain read.
+fn is_from_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) || headers.contains_key(SEC_FETCH_SITE)
+}
+
+/// `web.cancel.enable` is about the dashboard alone, as in Flink: the command line and other tools may always cancel.
+fn check_enabled(api: &Api, from_page: bool) -> Result<(), ApiError> {
+    if api.options.cancel_enabled || !from_page {
+        return Ok(());
     }
+    Err(ApiError::forbidden("Canceling jobs from the dashboard is switched off (web.cancel.enable: false)."))
+}
+
+async fn cancel_job(api: &Api, id: JobId) -> Result<(StatusCode, Json<Empty>), ApiError> {
     match api.backend.cancel(id).await {
         Ok(()) => Ok((StatusCode::ACCEPTED, Json(Empty {}))),
         Err(Error::JobNotFound(_)) => Err(ApiError::not_found("Job could not be found.")),

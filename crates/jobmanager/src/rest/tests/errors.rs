@@ -126,7 +126,9 @@ async fn what_is_switched_off_is_refused() {
     let cluster = Arc::default();
     let options = RestOptions { submit_enabled: false, cancel_enabled: false, ..RestOptions::default() };
     let service = service_with(&cluster, options);
-    assert_eq!(ask(&service, "PATCH", &format!("/jobs/{RUNNING}")).await.0, 403);
+    let mut from_page = request("PATCH", &format!("/jobs/{RUNNING}"), "{}");
+    from_page.headers_mut().insert("sec-fetch-site", "same-origin".parse().unwrap());
+    assert_eq!(send(&service, from_page).await.status(), 403);
     assert_eq!(ask(&service, "GET", &format!("/jobs/{RUNNING}/yarn-cancel")).await.0, 403);
     for (method, uri) in
         [("GET", "/jars"), ("POST", "/jars/x/run"), ("DELETE", "/jars/x"), ("POST", "/jars/upload")]
@@ -134,6 +136,7 @@ async fn what_is_switched_off_is_refused() {
         assert_eq!(ask(&service, method, uri).await.0, 404, "{method} {uri}");
     }
     assert!(cluster.canceled.lock().unwrap().is_empty() && cluster.runs.lock().unwrap().is_empty());
+    assert_eq!(ask(&service, "PATCH", &format!("/jobs/{RUNNING}")).await.0, 202, "from a tool");
     let features = get(&service, "/config").await["features"].clone();
     assert_eq!((&features["web-submit"], &features["web-cancel"]), (&false.into(), &false.into()));
 }
