@@ -1,1 +1,22 @@
-//! End-to-end tests with real processes.
+//! What the end-to-end tests stand on: clusters of real processes, started by the scripts that users start them with,
+//! each with a directory, ports and names of its own.
+//!
+//! The tests run the release binaries of this checkout and never build them: `tests/run.sh` does that first.
+
+mod binaries;
+mod clock;
+mod cluster;
+mod command;
+mod ports;
+pub mod processes;
+mod rest;
+pub mod text;
+mod wait;
+
+pub use binaries::{Binaries, workspace};
+pub use clock::now;
+pub use cluster::{Cluster, ClusterBuilder};
+pub use command::{Ended, run};
+pub use ports::free_port;
+pub use rest::{Answer, Rest};
+pub use wait::{PATIENCE, PROMPT, eventually, eventually_within};

@@ -1,0 +1,127 @@
+//! Jobs that do nothing wrong.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Parser;
+use flott::{BoxError, connectors::GeneratorSource, prelude::*};
+
+use crate::sinks::{Discard, Pausing};
+
+#[derive(Parser)]
+struct Endless {
+    /// Records a second, all subtasks together.
+    #[arg(long, default_value_t = 1000.0)]
+    rate: f64,
+    /// How many different keys.
+    #[arg(long, default_value_t = 64)]
+    keys: u64,
+}
+
+pub(crate) fn endless() -> Result<(), BoxError> {
+    let Endless { rate, keys } = Endless::parse();
+    let env = StreamExecutionEnvironment::new();
+    env.from_source(GeneratorSource::new(None, |index| index).rate(rate), "numbers")
+        .key_by(move |number| number % keys)
+        .count()
+        .name("count")
+        .sink_to(Discard, "nowhere");
+    env.execute("endless")?;
+    Ok(())
+}
+
+#[derive(Parser)]
+struct KeyedSum {
+    #[arg(long, default_value_t = 100_000)]
+    records: u64,
+    #[arg(long, default_value_t = 1000)]
+    keys: u64,
+    #[arg(long)]
+    output: String,
+}
+
+/// Writes `KEY SUM` for each key: the sum of all numbers below `records` that leave the rest `KEY` when divided by `keys`.
+pub(crate) fn keyed_sum() -> Result<(), BoxError> {
+    let KeyedSum { records, keys, output } = KeyedSum::parse();
+    let env = StreamExecutionEnvironment::new();
+    env.set_runtime_mode(RuntimeMode::Batch);
+    env.generate(Some(records), move |index| (index % keys, index))
+        .key_by_ref(|(key, _)| key)
+        .sum(|(_, value)| value)
+        .map(|(key, sum)| format!("{key} {sum}"))
+        .write_text(output);
+    env.execute("keyed-sum")?;
+    Ok(())
+}
+
+#[derive(Parser)]
+struct Output {
+    #[arg(long)]
+    output: String,
+}
+
+/// Writes lines `KIND …` into one directory for each kind. What they must be stands in the test.
+pub(crate) fn all_operators() -> Result<(), BoxError> {
+    let Output { output } = Output::parse();
+    let env = StreamExecutionEnvironment::new();
+    env.set_runtime_mode(RuntimeMode::Batch);
+    let low = env.from_sequence(1, 500);
+    let high = env.from_collection(501..=1000u64);
+    let all = low.union(&high).filter(|number| number % 2 == 0);
+
+    let keyed = all.map(|number| (number % 10, number)).key_by_ref(|(key, _)| key);
+    let write = |kind: &str, stream: &DataStream<(u64, u64)>| {
+        stream.map(|(key, value)| format!("{key} {value}")).write_text(format!("{output}/{kind}"));
+    };
+    write("min", &keyed.min(|(_, value)| value));
+    write("max", &keyed.max(|(_, value)| value));
+    write("sum", &keyed.sum(|(_, value)| value));
+    write("count", &keyed.count());
+    write("reduce", &keyed.reduce(|longest, (_, value)| longest.1 = longest.1.max(value)));
+
+    all.rebalance().flat_map(|number, out| out.extend([number, number])).write_text(format!("{output}/twice"));
+    all.broadcast().map(|number| number + 1).write_text(format!("{output}/broadcast"));
+    env.execute("all-operators")?;
+    Ok(())
+}
+
+#[derive(Parser)]
+struct SlowSink {
+    #[arg(long, default_value_t = 10_000_000)]
+    records: u64,
+    /// Length of each record.
+    #[arg(long, default_value_t = 100)]
+    bytes: usize,
+    /// The sink pauses after so many records.
+    #[arg(long, default_value_t = 1000)]
+    every: u64,
+    #[arg(long, default_value_t = 1000)]
+    pause_micros: u64,
+    #[arg(long)]
+    output: PathBuf,
+}
+
+pub(crate) fn slow_sink() -> Result<(), BoxError> {
+    let SlowSink { records, bytes, every, pause_micros, output } = SlowSink::parse();
+    let env = StreamExecutionEnvironment::new();
+    env.generate(Some(records), move |index| format!("{index:0bytes$}"))
+        .rebalance()
+        .sink_to(Pausing { output, every, pause: Duration::from_micros(pause_micros) }, "slow");
+    env.execute("slow-sink")?;
+    Ok(())
+}
+
+#[derive(Parser)]
+struct Print {
+    /// Lines a second, all subtasks together.
+    #[arg(long, default_value_t = 20.0)]
+    rate: f64,
+}
+
+pub(crate) fn print() -> Result<(), BoxError> {
+    let Print { rate } = Print::parse();
+    let env = StreamExecutionEnvironment::new();
+    env.from_source(GeneratorSource::new(None, |index| format!("printed line {index}")).rate(rate), "lines")
+        .print();
+    env.execute("print")?;
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! What users rely on, tried with real processes: scripts, daemons, jobs, command line, failures.
+//!
+//! One program, so that the number of clusters that run at the same time has one bound (`--test-threads`).
+
+mod artifacts;
+mod backpressure;
+mod cli;
+mod configuration;
+mod failures;
+mod files;
+mod jobs;
+mod lost_processes;
+mod registration;
+mod requests;
+mod scripts;
+mod slots;
+mod task_hosts;
+mod word_count;
