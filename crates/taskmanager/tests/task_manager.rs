@@ -239,6 +239,12 @@ async fn stopping_ends_its_task_hosts_first() {
     let host = cluster.task_host().await;
     cluster.task_manager.stop();
     host.is_killed().await;
+    // Until it is reaped it is waited for, idly.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(host.waits() < 10, "{}", host.waits());
+    host.end(FailureCause::new(FailureKind::TaskHostSignal, "killed by signal 9 (SIGKILL)"));
     assert!(matches!(cluster.task_manager.ended().await, Ended::Stopped));
     assert_eq!(std::fs::read_dir(cluster.dir.path()).unwrap().count(), 0, "no files are left");
 }

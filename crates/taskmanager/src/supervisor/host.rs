@@ -135,6 +135,8 @@ impl Host {
 
         let start_deadline = now() + START_TIMEOUT;
         let mut introduced = false;
+        // Whether there is nobody to give orders any more.
+        let mut abandoned = false;
         let exit = loop {
             tokio::select! {
                 exit = host.exited() => break exit,
@@ -148,7 +150,8 @@ impl Host {
                         None => self.disconnected(),
                     }
                 }
-                order = self.orders.recv() => {
+                order = self.orders.recv(), if !abandoned => {
+                    abandoned = order.is_none();
                     self.obey(order.unwrap_or(HostOrder::End { grace: Duration::ZERO }));
                 }
                 Some(_) = self.splits.join_next() => {}

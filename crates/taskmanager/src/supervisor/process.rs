@@ -140,6 +140,7 @@ impl Inner {
             child,
             pid,
             reaped: false,
+            sweep: None,
             outputs: Some(Outputs { stdout: tokio::spawn(copy_out), stderr: tokio::spawn(copy_err) }),
             final_tail: None,
             tail,
@@ -180,6 +181,8 @@ struct HostProcess {
     pid: u32,
     /// Whether `pid` may be another's by now.
     reaped: bool,
+    /// Kills what it has started and what left its process group, once it is reaped.
+    sweep: Option<JoinHandle<()>>,
     /// Its output, until it has ended.
     outputs: Option<Outputs>,
     /// The end of stderr once its output has ended.
@@ -208,10 +211,13 @@ impl HostProcess {
             // What else is in the group keeps its number from being given away; if nothing is, nothing happens.
             self.kill_group();
             self.reaped = true;
+            let token = self.token.clone();
+            self.sweep = Some(tokio::task::spawn_blocking(move || kill_offspring(&token)));
         }
-        let token = self.token.clone();
-        // A failure here means that the runtime is going down.
-        let _ = tokio::task::spawn_blocking(move || kill_offspring(&token)).await;
+        if let Some(sweep) = &mut self.sweep {
+            let _ = sweep.await; // fails only if the runtime is going down
+            self.sweep = None;
+        }
         if let Some(outputs) = &mut self.outputs {
             let tail = match timeout(OUTPUT_TIMEOUT, outputs.finish()).await {
                 Ok(tail) => tail,

@@ -1,13 +1,23 @@
 //! A pretended JobManager and pretended task hosts.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+#![allow(clippy::unwrap_used, reason = "a fake that fails is a failed test")]
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use flott_control::protocol::{
     Fence, Order, OrderAnswer, RegistrationAnswer, RegistrationRequest, Report, SlotHolder,
 };
 use flott_core::{
-    AllocationId, AttemptNumber, FailureCause, FailureKind, JobGraph, JobId, JobType, LeaderEpoch,
-    RegistrationId, SlotIndex,
+    AllocationId, AttemptNumber, FailureCause, JobGraph, JobId, JobType, LeaderEpoch, RegistrationId,
+    SlotIndex,
     config::Configuration,
     deployment::{SplitAnswer, TaskHostSpec},
     job_config::{JobConfig, RuntimeMode},
@@ -221,6 +231,8 @@ pub(crate) struct FakeTaskHost {
     messages: mpsc::Sender<pb::TaskHostMessage>,
     commands: Streaming<pb::TaskHostCommand>,
     end: watch::Sender<Option<FailureCause>>,
+    killed: watch::Sender<bool>,
+    waits: Arc<AtomicUsize>,
 }
 
 impl FakeTaskHost {
@@ -235,15 +247,21 @@ impl FakeTaskHost {
 
     /// Ends it, as a process ends: what it has sent can be read still.
     pub(crate) fn end(self, cause: FailureCause) {
-        let Self { messages, mut commands, end } = self;
+        let Self { messages, mut commands, end, .. } = self;
         end.send_replace(Some(cause));
         drop(messages);
         tokio::spawn(async move { while let Ok(Some(_)) = commands.message().await {} });
     }
 
+    /// Waits until it is killed. It has not ended by that alone.
     pub(crate) async fn is_killed(&self) {
-        let mut end = self.end.subscribe();
-        timeout(PATIENCE, end.wait_for(Option::is_some)).await.expect("it is not killed").unwrap();
+        let mut killed = self.killed.subscribe();
+        timeout(PATIENCE, killed.wait_for(|&killed| killed)).await.expect("it is not killed").unwrap();
+    }
+
+    /// How often somebody began to wait for its end.
+    pub(crate) fn waits(&self) -> usize {
+        self.waits.load(Ordering::Relaxed)
     }
 }
 
@@ -263,12 +281,16 @@ impl TaskHostLauncher for FakeLauncher {
             if let Some(failure) = failure {
                 return Err(failure);
             }
-            let end = watch::Sender::new(None);
-            let host = Launched { end: end.clone() };
+            let host = Launched {
+                end: watch::Sender::new(None),
+                killed: watch::Sender::new(false),
+                waits: Arc::default(),
+            };
+            let Launched { end, killed, waits } = host.clone();
             let (messages, outgoing) = mpsc::channel(100);
             let channel = unix_channel(&request.socket).await.unwrap();
             let commands = task_host_client(channel).connect(ReceiverStream::new(outgoing)).await.unwrap();
-            let fake = FakeTaskHost { messages, commands: commands.into_inner(), end };
+            let fake = FakeTaskHost { messages, commands: commands.into_inner(), end, killed, waits };
             fake.tell(TaskHostMessage::Hello(TaskHostHello {
                 protocol: flott_core::sdk::PROTOCOL_VERSION,
                 token: request.token,
@@ -282,8 +304,11 @@ impl TaskHostLauncher for FakeLauncher {
     }
 }
 
+#[derive(Clone)]
 struct Launched {
     end: watch::Sender<Option<FailureCause>>,
+    killed: watch::Sender<bool>,
+    waits: Arc<AtomicUsize>,
 }
 
 impl LaunchedTaskHost for Launched {
@@ -292,12 +317,13 @@ impl LaunchedTaskHost for Launched {
     }
 
     fn exited(&mut self) -> BoxFuture<'_, FailureCause> {
+        self.waits.fetch_add(1, Ordering::Relaxed);
         let mut end = self.end.subscribe();
         async move { end.wait_for(Option::is_some).await.unwrap().clone().unwrap() }.boxed()
     }
 
     fn kill(&mut self) {
-        self.end.send_replace(Some(FailureCause::new(FailureKind::TaskHostSignal, "killed")));
+        self.killed.send_replace(true);
     }
 
     fn stderr_tail(&self) -> BoxFuture<'_, Option<String>> {
