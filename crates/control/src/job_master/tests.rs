@@ -45,6 +45,7 @@ pub(super) fn graph(sources: u32, sinks: u32) -> JobGraph {
 }
 
 pub(super) fn job(graph: JobGraph) -> JobMaster {
+    let graph = Arc::new(graph);
     let spec = TaskHostSpec {
         job_id: JOB,
         job_name: "test".to_owned(),
@@ -52,7 +53,7 @@ pub(super) fn job(graph: JobGraph) -> JobMaster {
         arguments: Vec::new(),
         entry: None,
         config: JobConfig::default(),
-        fingerprint: "ff".to_owned(),
+        graph: graph.clone(),
         secret: [0; 32],
         slots: 0,
     };
@@ -62,7 +63,7 @@ pub(super) fn job(graph: JobGraph) -> JobMaster {
         deployment_timeout: Duration::from_secs(5),
         cancellation_timeout: Duration::from_secs(3),
     };
-    JobMaster::new(Arc::new(graph), spec, config, MonoTime::ZERO)
+    JobMaster::new(graph, spec, config, MonoTime::ZERO)
 }
 
 /// Feeds the script and returns all effects.

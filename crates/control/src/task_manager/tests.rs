@@ -6,10 +6,12 @@ mod random;
 mod registration;
 mod reports;
 
+use std::sync::Arc;
+
 use flott_core::{
-    AllocationId, FailureKind, SlotIndex, SubtaskId,
+    AllocationId, FailureKind, JobGraph, JobType, SlotIndex, SubtaskId,
     deployment::{Placement, TaskDescriptor, TaskHostSpec},
-    job_config::JobConfig,
+    job_config::{JobConfig, RuntimeMode},
     metrics::TaskMetrics,
 };
 
@@ -77,6 +79,15 @@ pub(super) fn free(holder: SlotHolder) -> Event {
 }
 
 pub(super) fn start(job_id: JobId, attempt: u32, allocations: &[u8]) -> Event {
+    // The machine hands it on and does not look into it.
+    let graph = JobGraph {
+        name: "test".to_owned(),
+        job_type: JobType::Batch,
+        runtime_mode: RuntimeMode::Batch,
+        parallelism: 1,
+        vertices: Vec::new(),
+        edges: Vec::new(),
+    };
     let spec = TaskHostSpec {
         job_id,
         job_name: "test".to_owned(),
@@ -84,7 +95,7 @@ pub(super) fn start(job_id: JobId, attempt: u32, allocations: &[u8]) -> Event {
         arguments: Vec::new(),
         entry: None,
         config: JobConfig::default(),
-        fingerprint: "ff".to_owned(),
+        graph: Arc::new(graph),
         secret: [0; 32],
         slots: allocations.len() as u32,
     };

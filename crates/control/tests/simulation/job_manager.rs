@@ -131,7 +131,7 @@ impl World {
             arguments: Vec::new(),
             entry: None,
             config: JobConfig::default(),
-            fingerprint: String::new(),
+            graph: truth.graph.clone(),
             secret: [0; 32],
             slots: 0,
         };

@@ -1,7 +1,7 @@
 //! Events in any order, also those that can't come.
 
 use flott_core::ExecutionState;
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::RngSeed};
 
 use super::*;
 use crate::protocol::Refusal;
@@ -81,7 +81,13 @@ fn track(held: &mut std::collections::BTreeSet<AllocationId>, event: &Event, eff
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        // The same cases in each run; another seed here tries others.
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_job_keeps_its_promises(
@@ -94,7 +100,6 @@ proptest! {
         let beginning = beginning.into_iter().filter(|_| skip).map(|event| (0, event));
         let mut now = 0;
         let mut held = std::collections::BTreeSet::new();
-        let mut deployments = 0;
         let mut ended = 0;
         for (wait, event) in beginning.chain(script) {
             // Mostly close together, so that not every job dies of old age.
@@ -103,7 +108,6 @@ proptest! {
             let states_before: Vec<_> = job.executions().map(|it| it.state).collect();
             let effects = drive(&mut job, [(now, event.clone())]);
             track(&mut held, &event, &effects);
-            deployments += count(&effects, "deploy tasks");
             ended += terminations(&effects);
 
             if let Some(outcome) = outcome_before {
@@ -129,7 +133,10 @@ proptest! {
             let shown = job.status_times().iter().filter(|(status, _)| status.is_terminal()).count();
             prop_assert_eq!(shown, usize::from(job.outcome().is_some()));
         }
-        prop_assert!(deployments <= 4, "each subtask is deployed once");
+        for execution in job.executions() {
+            let deployed = execution.state_times.iter().filter(|(state, _)| *state == ExecutionState::Deploying);
+            prop_assert!(deployed.count() <= 1, "an attempt is deployed once");
+        }
         prop_assert_eq!(ended, usize::from(job.outcome().is_some()));
     }
 }

@@ -1,6 +1,6 @@
 //! Events in any order, also those that can't come.
 
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::RngSeed};
 
 use super::*;
 
@@ -33,7 +33,13 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        // The same cases in each run; another seed here tries others.
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_slot_is_free_only_when_nothing_runs_in_it(script in prop::collection::vec((0..300_u64, event()), 0..80)) {
