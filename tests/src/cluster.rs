@@ -199,7 +199,8 @@ impl Cluster {
     pub fn wait_until_idle(&self, task_managers: u32) {
         eventually_within(crate::PATIENCE, "all TaskManagers are registered and idle", || {
             let overview = self.rest.try_overview()?;
-            let idle = overview.taskmanagers == task_managers && overview.slots_available == overview.slots_total;
+            let idle =
+                overview.taskmanagers == task_managers && overview.slots_available == overview.slots_total;
             idle.then_some(())
         });
     }

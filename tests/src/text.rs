@@ -9,8 +9,20 @@ pub type Counts = BTreeMap<String, u64>;
 /// umlauts, bytes that are no UTF-8, and no end of the last line. The same for the same `seed`.
 pub fn wild_text(bytes: usize, seed: u64) -> Vec<u8> {
     const PIECES: [&[u8]; 14] = [
-        b"the", b"of", b"to", b"and", b"Flott", b"stream", b"word-count", "Übermut".as_bytes(),
-        "日本".as_bytes(), b"caf\xe9", b"\xff\xfe", b"half\xe2\x82", b"don't", b"x=1;",
+        b"the",
+        b"of",
+        b"to",
+        b"and",
+        b"Flott",
+        b"stream",
+        b"word-count",
+        "Übermut".as_bytes(),
+        "日本".as_bytes(),
+        b"caf\xe9",
+        b"\xff\xfe",
+        b"half\xe2\x82",
+        b"don't",
+        b"x=1;",
     ];
     let mut random = Random(seed);
     let mut text = Vec::with_capacity(bytes + 16);

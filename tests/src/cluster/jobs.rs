@@ -97,8 +97,9 @@ impl Cluster {
     /// The root cause as text, as far as there is one.
     pub fn failure_text(&self, job: JobId) -> String {
         let history = self.rest().exceptions(job);
-        history.map_or_else(|error| error.to_string(), |history| {
-            history.entries.first().map_or_else(String::new, |entry| entry.stacktrace.clone())
-        })
+        history.map_or_else(
+            |error| error.to_string(),
+            |history| history.entries.first().map_or_else(String::new, |entry| entry.stacktrace.clone()),
+        )
     }
 }

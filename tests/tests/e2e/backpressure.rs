@@ -40,7 +40,11 @@ fn a_slow_sink_keeps_memory_flat_and_every_record_arrives() {
     // Early: when a tenth has arrived, every buffer on the way has long been full.
     let arrived = || {
         let detail = cluster.rest().job(job).unwrap();
-        assert!(!detail.state.is_terminal() || detail.state == JobStatus::Finished, "{}", cluster.failure_text(job));
+        assert!(
+            !detail.state.is_terminal() || detail.state == JobStatus::Finished,
+            "{}",
+            cluster.failure_text(job)
+        );
         (detail.vertices.last().unwrap().metrics.read_records, detail.vertices[0].metrics.write_records)
     };
     eventually("a tenth has arrived", || (arrived().0 >= records / 10).then_some(()));

@@ -20,7 +20,8 @@ fn detached_runs_are_listed_and_canceled() {
     let artifact = cluster.binaries().test_jobs().display().to_string();
     cluster.flott(&["list"]).expect_code(0).expect_output(&["No running jobs.", "No scheduled jobs."]);
 
-    let ended = cluster.flott(&["run", "-d", "-p", "4", "-c", "endless", &artifact, "--rate", "100"]).expect_code(0);
+    let ended =
+        cluster.flott(&["run", "-d", "-p", "4", "-c", "endless", &artifact, "--rate", "100"]).expect_code(0);
     let job = job_id(&ended);
     cluster.wait_for_records(job);
     let line = format!("{job} : endless (RUNNING)");
@@ -33,10 +34,10 @@ fn detached_runs_are_listed_and_canceled() {
         .expect_output(&[&format!("Cancelling job {job}."), &format!("Cancelled job {job}.")]);
     cluster.wait_for(job, JobStatus::Canceled);
     cluster.flott(&["list", "-r"]).expect_code(0).expect_output(&["No running jobs."]);
-    cluster.flott(&["list", "-a"]).expect_code(0).expect_output(&[
-        "Terminated Jobs",
-        &format!("{job} : endless (CANCELED)"),
-    ]);
+    cluster
+        .flott(&["list", "-a"])
+        .expect_code(0)
+        .expect_output(&["Terminated Jobs", &format!("{job} : endless (CANCELED)")]);
 }
 
 #[test]
@@ -52,7 +53,8 @@ fn an_attached_run_of_a_canceled_job_fails() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let job = flott_tests::eventually("the job is there", || cluster.rest().jobs().first().map(|job| job.jid));
+    let job =
+        flott_tests::eventually("the job is there", || cluster.rest().jobs().first().map(|job| job.jid));
     cluster.wait_for_records(job);
     cluster.rest().cancel(job).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -73,7 +75,8 @@ fn an_interrupted_run_detaches_where_nobody_can_be_asked() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let job = flott_tests::eventually("the job is there", || cluster.rest().jobs().first().map(|job| job.jid));
+    let job =
+        flott_tests::eventually("the job is there", || cluster.rest().jobs().first().map(|job| job.jid));
     cluster.wait_for_records(job);
     kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -135,7 +138,8 @@ fn a_run_waits_for_a_jobmanager_that_is_away_and_then_says_so() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let job = flott_tests::eventually("the job is there", || cluster.rest().jobs().first().map(|job| job.jid));
+    let job =
+        flott_tests::eventually("the job is there", || cluster.rest().jobs().first().map(|job| job.jid));
     cluster.wait_for_records(job);
     cluster.job_manager().signal(Signal::SIGKILL);
     let output = child.wait_with_output().unwrap();

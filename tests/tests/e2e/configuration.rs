@@ -51,7 +51,8 @@ fn an_unknown_key_is_a_warning_that_names_the_nearest() {
 
 #[test]
 fn listening_everywhere_needs_consent() {
-    let (_cluster, started) = Cluster::builder().set("rest.bind-address", "0.0.0.0").task_managers(1).try_start();
+    let (_cluster, started) =
+        Cluster::builder().set("rest.bind-address", "0.0.0.0").task_managers(1).try_start();
     assert_ne!(started.code, Some(0));
     started.expect_output(&["security.allow-unauthenticated"]);
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use flott_client::ApplicationStatus;
 use flott_core::JobStatus;
-use flott_tests::{Cluster, text::{read_counts, read_lines}};
+use flott_tests::{
+    Cluster,
+    text::{read_counts, read_lines},
+};
 use reqwest::Method;
 
 #[test]

@@ -17,7 +17,8 @@ fn a_killed_taskmanager_fails_its_job_by_name_and_takes_its_task_hosts_with_it()
     let victim = cluster.task_managers().remove(0);
     let orphans = cluster.task_hosts_of(&victim);
     assert_eq!(orphans.len(), 1);
-    let known: Vec<_> = cluster.rest().task_managers().into_iter().map(|task_manager| task_manager.id).collect();
+    let known: Vec<_> =
+        cluster.rest().task_managers().into_iter().map(|task_manager| task_manager.id).collect();
 
     let killed = now();
     victim.signal(Signal::SIGKILL);
@@ -27,7 +28,8 @@ fn a_killed_taskmanager_fails_its_job_by_name_and_takes_its_task_hosts_with_it()
 
     let cause = &failure["rootCause"];
     assert_eq!(cause["kind"], "TASK_MANAGER_LOST", "{failure}");
-    let left: Vec<_> = cluster.rest().task_managers().into_iter().map(|task_manager| task_manager.id).collect();
+    let left: Vec<_> =
+        cluster.rest().task_managers().into_iter().map(|task_manager| task_manager.id).collect();
     let lost = known.iter().find(|id| !left.contains(id)).expect("one is lost");
     let text = failure["stacktrace"].as_str().unwrap();
     assert!(text.contains(lost.as_str()), "{lost} is not named in {text}");

@@ -2,6 +2,8 @@
 //!
 //! One program, so that the number of clusters that run at the same time has one bound (`--test-threads`).
 
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
 mod artifacts;
 mod backpressure;
 mod cli;

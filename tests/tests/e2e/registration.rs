@@ -33,10 +33,8 @@ fn taskmanagers_register_again_when_the_jobmanager_comes_back() {
 
 #[test]
 fn a_frozen_taskmanager_is_given_up_and_comes_back() {
-    let cluster = Cluster::builder()
-        .set("heartbeat.interval", "200 ms")
-        .set("heartbeat.timeout", "2 s")
-        .start();
+    let cluster =
+        Cluster::builder().set("heartbeat.interval", "200 ms").set("heartbeat.timeout", "2 s").start();
     let job = cluster.submit("endless", &[], 4);
     cluster.wait_for_records(job);
     let frozen = cluster.task_managers().remove(0);

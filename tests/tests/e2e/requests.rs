@@ -34,7 +34,13 @@ fn wrong_requests_get_a_status_and_a_reason() {
         (&Method::POST, &run, r#"{"parallelism": -1}"#, 400, "parallelism"),
         (&Method::POST, &run, r#"{"parallelism": 0}"#, 400, "at least 1"),
         (&Method::POST, &run, r#"{"programArgsList": 7}"#, 400, "programArgsList"),
-        (&Method::POST, &run, r#"{"flinkConfiguration": {"execution.runtime-mode": "x"}, "entryClass": "endless"}"#, 400, "execution.runtime-mode"),
+        (
+            &Method::POST,
+            &run,
+            r#"{"flinkConfiguration": {"execution.runtime-mode": "x"}, "entryClass": "endless"}"#,
+            400,
+            "execution.runtime-mode",
+        ),
         (&Method::POST, "/jars/nosuch/run", "{}", 500, "nosuch"),
         (&Method::POST, "/jars/upload", "no form", 400, "Exactly 1 file"),
         (&Method::POST, "/jobs", "{}", 400, ""),
@@ -55,12 +61,13 @@ fn wrong_requests_get_a_status_and_a_reason() {
 #[test]
 fn other_web_sites_are_kept_out() {
     let cluster = Cluster::builder().task_managers(1).start();
-    let foreign = cluster.rest().send(Method::GET, "/overview", |request| request.header("host", "evil.example"));
+    let foreign =
+        cluster.rest().send(Method::GET, "/overview", |request| request.header("host", "evil.example"));
     assert_eq!(foreign.status, 403);
     let path = format!("/jars/{}/run", cluster.test_jobs());
-    let foreign = cluster.rest().send(Method::POST, &path, |request| {
-        request.header("origin", "http://evil.example").body("{}")
-    });
+    let foreign = cluster
+        .rest()
+        .send(Method::POST, &path, |request| request.header("origin", "http://evil.example").body("{}"));
     assert_eq!(foreign.status, 403);
     assert_eq!(cluster.rest().jobs(), []);
 }

@@ -25,7 +25,10 @@ fn a_started_cluster_is_complete_and_a_stopped_one_is_gone() {
     assert_eq!(cluster.rest().task_managers().len(), 2);
     assert!(started.took < Duration::from_secs(10), "it took {} s", started.took.as_secs_f64());
 
-    cluster.stop().expect_code(0).expect_output(&["Stopping taskexecutor daemon", "Stopping standalonesession daemon"]);
+    cluster
+        .stop()
+        .expect_code(0)
+        .expect_output(&["Stopping taskexecutor daemon", "Stopping standalonesession daemon"]);
     assert_eq!(cluster.processes(), []);
     assert!(cluster.rest().try_overview().is_none(), "the port still answers");
 }
@@ -60,7 +63,14 @@ fn clusters_side_by_side_do_not_touch_each_other() {
 fn a_release_runs_in_a_directory_with_spaces() {
     let cluster = Cluster::builder().release_in("my own $HOME; 'quoted'").task_managers(1).start();
     let words = cluster.arg("the words");
-    let result = cluster.flott(&["run", "-p", "2", &cluster.binaries().word_count().display().to_string(), "--output", &words]);
+    let result = cluster.flott(&[
+        "run",
+        "-p",
+        "2",
+        &cluster.binaries().word_count().display().to_string(),
+        "--output",
+        &words,
+    ]);
     result.expect_code(0);
     assert!(cluster.path("the words").is_dir());
     cluster.stop().expect_code(0);

@@ -27,7 +27,11 @@ fn a_waiting_job_runs_when_slots_come() {
     let cluster = Cluster::builder().task_managers(1).start();
     let job = cluster.submit("endless", &[], 4);
     cluster.wait_for(job, JobStatus::Created);
-    cluster.flott(&["list", "-s"]).expect_code(0).expect_output(&["Scheduled Jobs", &job.to_string(), "(CREATED)"]);
+    cluster.flott(&["list", "-s"]).expect_code(0).expect_output(&[
+        "Scheduled Jobs",
+        &job.to_string(),
+        "(CREATED)",
+    ]);
     cluster.run_script("taskmanager.sh", &["start"]).expect_code(0);
     cluster.wait_for_records(job);
     assert_eq!(cluster.rest().overview().slots_available, 0);

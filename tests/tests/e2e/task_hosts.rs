@@ -8,8 +8,11 @@ fn each_job_has_one_task_host_on_each_taskmanager() {
     let cluster = Cluster::builder().slots(Some(4)).start();
     let first = cluster.submit("endless", &["--keys", "8"], 4);
     cluster.wait_for_records(first);
-    let spread: Vec<_> =
-        cluster.task_managers().iter().map(|task_manager| cluster.task_hosts_of(task_manager).len()).collect();
+    let spread: Vec<_> = cluster
+        .task_managers()
+        .iter()
+        .map(|task_manager| cluster.task_hosts_of(task_manager).len())
+        .collect();
     let hosts = cluster.task_hosts().len();
     // Four subtasks fit on one TaskManager or are spread over two, but never take more than one process on each.
     assert!(spread.iter().all(|&count| count <= 1) && hosts >= 1, "{spread:?}");
@@ -25,7 +28,11 @@ fn each_job_has_one_task_host_on_each_taskmanager() {
     cluster.rest().cancel(first).unwrap();
     cluster.wait_for(first, JobStatus::Canceled);
     eventually("the other job's task hosts are left", || {
-        cluster.task_managers().iter().all(|task_manager| cluster.task_hosts_of(task_manager).len() <= 1).then_some(())
+        cluster
+            .task_managers()
+            .iter()
+            .all(|task_manager| cluster.task_hosts_of(task_manager).len() <= 1)
+            .then_some(())
     });
     assert_eq!(cluster.rest().status(second).unwrap(), JobStatus::Running);
     cluster.rest().cancel(second).unwrap();
@@ -45,8 +52,11 @@ fn a_job_that_needs_all_slots_has_a_task_host_on_each_taskmanager() {
     // Keyed records cross from one to the other.
     let crossed = eventually("bytes cross TCP", || {
         let detail = cluster.rest().job(job).unwrap();
-        let bytes: Vec<_> =
-            detail.vertices.iter().map(|vertex| (vertex.metrics.write_bytes, vertex.metrics.read_bytes)).collect();
+        let bytes: Vec<_> = detail
+            .vertices
+            .iter()
+            .map(|vertex| (vertex.metrics.write_bytes, vertex.metrics.read_bytes))
+            .collect();
         (bytes[0].0 > 0 && bytes[1].1 > 0).then_some(bytes)
     });
     assert_eq!(detail.vertices.len(), crossed.len());
@@ -60,7 +70,8 @@ fn a_finished_job_leaves_no_process_and_no_file() {
     eventually("its task hosts are gone", || cluster.artifact_processes().is_empty().then_some(()));
     cluster.wait_until_idle(2);
     cluster.stop().expect_code(0);
-    let left: Vec<_> = std::fs::read_dir(cluster.path("tmp")).unwrap().flatten().map(|entry| entry.path()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(cluster.path("tmp")).unwrap().flatten().map(|entry| entry.path()).collect();
     assert!(left.is_empty(), "temporary files are left: {left:?}");
 }
 

@@ -30,7 +30,8 @@ fn directory(dir: &Path) -> (PathBuf, Counts) {
     fs::create_dir_all(root.join("older")).unwrap();
     let mut truth = Counts::new();
     for (number, name) in ["a.txt", "b.txt", "older/c.txt", "empty.txt"].into_iter().enumerate() {
-        let bytes = if name == "empty.txt" { Vec::new() } else { wild_text(700_000 + number, number as u64 + 5) };
+        let bytes =
+            if name == "empty.txt" { Vec::new() } else { wild_text(700_000 + number, number as u64 + 5) };
         for (word, count) in count_words(&bytes) {
             *truth.entry(word).or_default() += count;
         }
@@ -44,7 +45,8 @@ fn directory(dir: &Path) -> (PathBuf, Counts) {
 #[track_caller]
 fn assert_counts(dir: &Path, truth: &Counts) {
     let counts = read_counts(dir);
-    let wrong: Vec<_> = truth.iter().filter(|(word, count)| counts.get(*word) != Some(*count)).take(5).collect();
+    let wrong: Vec<_> =
+        truth.iter().filter(|(word, count)| counts.get(*word) != Some(*count)).take(5).collect();
     assert!(wrong.is_empty(), "these are missing or miscounted: {wrong:?}");
     assert_eq!(counts.len(), truth.len(), "there are words that are not in the text");
 }
@@ -88,7 +90,15 @@ fn by_the_command_line_attached() {
     let artifact = cluster.binaries().word_count().display().to_string();
     let address = format!("localhost:{}", cluster.rest_port());
     let ended = cluster.flott(&[
-        "run", "-m", &address, "-p", "4", &artifact, "--input", &input.display().to_string(), "--output",
+        "run",
+        "-m",
+        &address,
+        "-p",
+        "4",
+        &artifact,
+        "--input",
+        &input.display().to_string(),
+        "--output",
         &cluster.arg("counts"),
     ]);
     ended.expect_code(0).expect_output(&[

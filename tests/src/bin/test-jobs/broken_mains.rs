@@ -1,11 +1,7 @@
 //! Programs whose `main` is wrong.
 
 use std::{
-    collections::hash_map::RandomState,
-    hash::BuildHasher,
-    io::Write,
-    process, thread,
-    time::Duration,
+    collections::hash_map::RandomState, hash::BuildHasher, io::Write, process, thread, time::Duration,
 };
 
 use clap::Parser;

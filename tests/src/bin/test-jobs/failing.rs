@@ -21,10 +21,7 @@ struct Arguments {
 
 /// Runs `misbehave` at record `--at`, behind a keyed exchange so that other subtasks have connections to the one that
 /// fails.
-fn execute(
-    name: &str,
-    misbehave: impl Fn(u64, i32) + Clone + Send + Sync + 'static,
-) -> Result<(), BoxError> {
+fn execute(name: &str, misbehave: impl Fn(u64, i32) + Clone + Send + Sync + 'static) -> Result<(), BoxError> {
     let Arguments { at, rate, code } = Arguments::parse();
     let env = StreamExecutionEnvironment::new();
     env.from_source(GeneratorSource::new(None, |index| index).rate(rate), "numbers")

@@ -25,22 +25,18 @@ const ENTRIES: &[Entry] = &[
         main: steady::slow_sink,
     },
     Entry { name: "print", description: "Prints numbered lines at a limited rate", main: steady::print },
-    Entry {
-        name: "panic-in-map",
-        description: "Panics at a certain record",
-        main: failing::panic_in_map,
-    },
-    Entry {
-        name: "abort-in-map",
-        description: "Aborts at a certain record",
-        main: failing::abort_in_map,
-    },
+    Entry { name: "panic-in-map", description: "Panics at a certain record", main: failing::panic_in_map },
+    Entry { name: "abort-in-map", description: "Aborts at a certain record", main: failing::abort_in_map },
     Entry {
         name: "exit-in-map",
         description: "Ends its process at a certain record",
         main: failing::exit_in_map,
     },
-    Entry { name: "error-in-sink", description: "Has a sink that refuses records", main: failing::error_in_sink },
+    Entry {
+        name: "error-in-sink",
+        description: "Has a sink that refuses records",
+        main: failing::error_in_sink,
+    },
     Entry {
         name: "random-uid",
         description: "Builds another dataflow each time",

@@ -78,7 +78,9 @@ pub(crate) fn all_operators() -> Result<(), BoxError> {
     write("count", &keyed.count());
     write("reduce", &keyed.reduce(|longest, (_, value)| longest.1 = longest.1.max(value)));
 
-    all.rebalance().flat_map(|number, out| out.extend([number, number])).write_text(format!("{output}/twice"));
+    all.rebalance()
+        .flat_map(|number, out| out.extend([number, number]))
+        .write_text(format!("{output}/twice"));
     all.broadcast().map(|number| number + 1).write_text(format!("{output}/broadcast"));
     env.execute("all-operators")?;
     Ok(())

@@ -1,0 +1,33 @@
+// Every page of the dashboard, with what must be read on it when it shows what the cluster does.
+
+/** `world`: the ids of what runs. */
+export function pages(world) {
+  const { running, finished, failed, taskManager, vertex } = world;
+  const tm = encodeURIComponent(taskManager);
+  return [
+    { name: "overview", hash: "#/overview", shows: ["Running jobs", "endless", "Recently finished", "WordCount", "panic-in-map", "records/s"] },
+    { name: "jobs", hash: "#/jobs", shows: ["endless", "WordCount", "panic-in-map", "RUNNING", "FINISHED", "FAILED"] },
+    { name: "jobs-failed", hash: "#/jobs?q=panic", shows: ["panic-in-map"], hides: ["endless"] },
+    { name: "job-running", hash: `#/jobs/${running}`, shows: ["endless", "RUNNING", "Source: numbers", "count", "HASH"] },
+    { name: "job-vertex", hash: `#/jobs/${running}?vertex=${vertex}`, shows: ["Subtasks", "count"] },
+    { name: "job-finished", hash: `#/jobs/${finished}`, shows: ["WordCount", "FINISHED", "Tokenizer", "Counter"] },
+    { name: "job-failed", hash: `#/jobs/${failed}`, shows: ["FAILED", "cannot digest record 10", "explosive"] },
+    { name: "job-timeline", hash: `#/jobs/${finished}/timeline`, shows: ["Tokenizer"] },
+    { name: "job-exceptions", hash: `#/jobs/${failed}/exceptions`, shows: ["cannot digest record 10", "explosive"] },
+    { name: "job-configuration", hash: `#/jobs/${running}/configuration`, shows: ["arallelism"] },
+    { name: "job-unknown", hash: "#/jobs/0123456789abcdef0123456789abcdef", shows: ["This job is not known here"], missing: true },
+    { name: "taskmanagers", hash: "#/taskmanagers", shows: [taskManager] },
+    { name: "taskmanager", hash: `#/taskmanagers/${tm}`, shows: [taskManager, "endless", "Machine memory"] },
+    { name: "taskmanager-log", hash: `#/taskmanagers/${tm}/log`, shows: ["INFO"] },
+    { name: "taskmanager-stdout", hash: `#/taskmanagers/${tm}/stdout`, shows: ["printed line"] },
+    { name: "taskmanager-files", hash: `#/taskmanagers/${tm}/files`, shows: [".log"] },
+    { name: "taskmanager-unknown", hash: "#/taskmanagers/nobody", shows: ["It may have stopped"], missing: true },
+    { name: "jobmanager", hash: "#/jobmanager", shows: ["rest.port", "jobmanager.rpc.port"] },
+    { name: "jobmanager-environment", hash: "#/jobmanager/environment", shows: ["nvironment"] },
+    { name: "jobmanager-log", hash: "#/jobmanager/log", shows: ["INFO"] },
+    { name: "jobmanager-stdout", hash: "#/jobmanager/stdout", shows: ["Stdout"] },
+    { name: "jobmanager-files", hash: "#/jobmanager/files", shows: [".log"] },
+    { name: "submit", hash: "#/submit", shows: ["word-count", "test-jobs"] },
+    { name: "no-page", hash: "#/nosuch", shows: ["There is no such page"] },
+  ];
+}
