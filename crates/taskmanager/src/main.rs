@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Parser;
@@ -23,6 +24,9 @@ const WORKER_THREADS: usize = 2;
 
 /// Threads for what blocks, such as files.
 const MAX_BLOCKING_THREADS: usize = 8;
+
+/// How long threads that block may take to end when all work is done.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The file in the configuration directory.
 const CONFIG_FILE: &str = "config.yaml";
@@ -53,8 +57,8 @@ fn main() -> ExitCode {
     match run(&config, &warnings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
-            eprintln!("taskmanager: {error:#}");
+            tracing::error!(%error, "TaskManager can't go on");
+            eprintln!("taskmanager: {error}");
             ExitCode::FAILURE
         }
     }
@@ -87,12 +91,15 @@ fn run(config: &Configuration, warnings: &[Warning]) -> anyhow::Result<()> {
     }
     let mut settings = TaskManagerConfig::new(config);
     settings.log_file = log.file;
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(MAX_BLOCKING_THREADS)
         .enable_all()
-        .build()?
-        .block_on(serve(settings))
+        .build()?;
+    let served = runtime.block_on(serve(settings));
+    // A thread that hangs on a dead disk or name server must not keep the process.
+    runtime.shutdown_timeout(EXIT_TIMEOUT);
+    served
 }
 
 async fn serve(settings: TaskManagerConfig) -> anyhow::Result<()> {

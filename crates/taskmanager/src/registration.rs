@@ -64,7 +64,7 @@ impl HeartbeatStream {
         let work = async move {
             let outcome = carry(sender, outbox, channel, &inputs).await;
             if let Err(error) = outcome {
-                tracing::warn!(%error, "the connection to the JobManager broke");
+                tracing::warn!(error = error.message(), "the connection to the JobManager broke");
             }
             // Without its event loop the TaskManager is going down.
             let _ = inputs.send(Input::Event(Event::ConnectionLost { registration_id })).await;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use flott_core::{JobId, TaskManagerId, deployment::SplitAnswer};
 use flott_rpc::{
-    Precondition, SplitRequest, SplitsReport, is_retriable, job_master_client, pb, precondition_of,
+    Precondition, RetryPolicy, SplitRequest, SplitsReport, call_with_retry, job_master_client, pb,
+    precondition_of,
 };
-use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
 
 use crate::uplink::{Uplink, Uplinks};
@@ -14,9 +15,11 @@ use crate::uplink::{Uplink, Uplinks};
 /// How long an answer may take: the JobMaster may have to wait for another subtask to enumerate. Then it is asked again.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long to wait after a call that came to nothing; doubled each time.
-const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
-const MAX_BACKOFF: Duration = Duration::from_secs(2);
+const POLICY: RetryPolicy = RetryPolicy {
+    call_timeout: ANSWER_TIMEOUT,
+    initial_backoff: Duration::from_millis(50),
+    max_backoff: Duration::from_secs(2),
+};
 
 /// Talks with the JobMaster of one job, whichever leader it is with.
 #[derive(Clone)]
@@ -70,25 +73,24 @@ impl SplitClient {
     where
         C: Future<Output = Result<T, Status>>,
     {
-        let mut uplinks = self.uplinks.clone();
-        let mut backoff = INITIAL_BACKOFF;
-        loop {
-            let uplink = uplinks.wait_for(Option::is_some).await.ok()?.clone()?;
-            let status = match call(uplink).await {
-                Ok(answer) => return Some(answer),
-                Err(status) => status,
-            };
-            let again = matches!(
-                precondition_of(&status),
-                Some(Precondition::UnknownRegistration | Precondition::StaleLeader { .. })
-            );
-            if !again && !is_retriable(&status) {
-                tracing::debug!(job_id = %self.job_id, error = %status, "the JobMaster refuses a message about splits");
-                return None;
-            }
-            sleep(backoff).await;
-            backoff = (backoff * 2).min(MAX_BACKOFF);
+        // Ends with the task host, whose task owns it.
+        let never = CancellationToken::new();
+        let answered = call_with_retry(POLICY, &never, || async {
+            let mut uplinks = self.uplinks.clone();
+            let uplink = uplinks.wait_for(Option::is_some).await.ok().and_then(|uplink| uplink.clone());
+            let uplink = uplink.ok_or_else(|| Status::aborted("the TaskManager is going down"))?;
+            call(uplink).await.map_err(|status| match precondition_of(&status) {
+                Some(Precondition::UnknownRegistration | Precondition::StaleLeader { .. }) => {
+                    Status::unavailable("there will be another registration")
+                }
+                Some(Precondition::UnknownJob) | None => status,
+            })
+        });
+        let outcome = answered.await;
+        if let Err(error) = &outcome {
+            tracing::debug!(job_id = %self.job_id, %error, "the JobMaster refuses a message about splits");
         }
+        outcome.ok()
     }
 }
 

@@ -56,6 +56,8 @@ pub(super) struct Actor {
     pub(super) replies: HashMap<CallId, oneshot::Sender<OrderAnswer>>,
     pub(super) uplink: watch::Sender<Option<Uplink>>,
     pub(super) heartbeats: Option<HeartbeatStream>,
+    /// When the log may say again that there is no JobManager.
+    pub(super) complain_at: Option<Instant>,
     /// When to give up registering; `None` while registered.
     give_up_at: Option<Instant>,
     /// When to tell what subtasks do.
@@ -96,6 +98,7 @@ impl Actor {
             replies: HashMap::new(),
             uplink,
             heartbeats: None,
+            complain_at: None,
             give_up_at: None,
             metrics_at: None,
         }
@@ -218,7 +221,7 @@ impl Actor {
     /// Closes what belongs to a registration that is over, and counts the time without one.
     fn follow_registration(&mut self) {
         match self.machine.registration() {
-            Registration::Registered { .. } => self.give_up_at = None,
+            Registration::Registered { .. } => (self.give_up_at, self.complain_at) = (None, None),
             Registration::Disconnected { .. } | Registration::Registering { .. } => {
                 if self.heartbeats.take().is_some() {
                     self.uplink.send_replace(None);

@@ -15,12 +15,16 @@ use super::{
     actor::{Actor, HostEntry},
 };
 use crate::{
+    clock::now,
     registration::{Pulse, register},
     supervisor::host::{Host, HostOrder},
 };
 
 /// How long the answer to reports may take.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often the log may say that there is no JobManager.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Most orders that wait for a task host's task, which never waits long itself.
 const HOST_ORDERS: usize = 256;
@@ -53,12 +57,18 @@ impl Actor {
     fn register(&mut self, request: RegistrationRequest) {
         let address = self.config.job_manager_address.clone();
         let inputs = self.inputs.clone();
+        let is_due = self.complain_at.is_none_or(|time| time <= now());
+        if is_due {
+            self.complain_at = Some(now() + COMPLAINT_INTERVAL);
+        }
         self.calls.spawn(async move {
             let generation = request.generation;
             let input = match register(&address, request, REGISTRATION_CALL_TIMEOUT).await {
                 Ok((answer, channel)) => Input::RegistrationAnswered { generation, answer, channel },
                 Err(error) => {
-                    tracing::warn!(address, error = error.message(), "cannot register at the JobManager");
+                    if is_due {
+                        tracing::warn!(address, error = error.message(), "cannot register at the JobManager");
+                    }
                     Input::Event(Event::RegistrationFailed { generation })
                 }
             };
