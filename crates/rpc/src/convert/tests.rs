@@ -5,8 +5,8 @@ use flott_control::protocol::{
     SlotHolder, SlotReport, TaskManagerInfo, TaskReport, TaskState,
 };
 use flott_core::{
-    AllocationId, AttemptNumber, FailureCause, FailureKind, JobGraph, JobId, JobType, LeaderEpoch, RegistrationId, SubtaskId,
-    TaskManagerId,
+    AllocationId, AttemptNumber, FailureCause, FailureKind, JobGraph, JobId, JobType, LeaderEpoch,
+    RegistrationId, SubtaskId, TaskManagerId,
     deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostAddress, TaskHostSpec},
     job_config::{JobConfig, RuntimeMode},
     metrics::TaskMetrics,
@@ -408,7 +408,7 @@ fn fields_that_make_no_sense_are_named_with_what_is_wanted() {
     let spec = pb::TaskHostSpec { artifact: "../../etc/passwd".to_owned(), slots: 1, ..Default::default() };
     assert_eq!(
         message_of(TaskHostSpec::try_from(spec)),
-        "invalid message: field artifact must be 64 lower-case hexadecimal digits"
+        "invalid message: field artifact must be 64 lower-case hexadecimal digits, or empty"
     );
 }
 

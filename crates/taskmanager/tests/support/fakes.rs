@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a fake that fails is a failed test")]
 
 use std::{
+    collections::VecDeque,
     net::SocketAddr,
     path::Path,
     sync::{
@@ -57,6 +58,8 @@ pub(crate) struct FakeJobManager {
     pub(crate) address: SocketAddr,
     pub(crate) fence: Fence,
     heard: mpsc::Receiver<Heard>,
+    /// Heard, and not yet asked for.
+    reports: VecDeque<(u64, Report)>,
     /// Its own, so that its end breaks all connections at once, as that of a process does.
     runtime: Option<Runtime>,
 }
@@ -86,7 +89,7 @@ impl FakeJobManager {
                 .add_service(job_master_server(service))
                 .serve_with_incoming(TcpIncoming::from(listener)),
         );
-        Self { address, fence, heard, runtime: Some(runtime) }
+        Self { address, fence, heard, reports: VecDeque::new(), runtime: Some(runtime) }
     }
 
     /// The first thing heard from now on of which `wanted` makes something.
@@ -115,11 +118,15 @@ impl FakeJobManager {
 
     /// The next report.
     pub(crate) async fn report(&mut self) -> Report {
-        let mut reports = self
-            .hear(|heard| if let Heard::Reports(message) = heard { Some(message.reports) } else { None })
-            .await;
-        assert_eq!(reports.len(), 1);
-        reports.remove(0).1
+        if self.reports.is_empty() {
+            // Several may come in one message.
+            self.reports =
+                self.hear(|heard| {
+                    if let Heard::Reports(message) = heard { Some(message.reports.into()) } else { None }
+                })
+                .await;
+        }
+        self.reports.pop_front().unwrap().1
     }
 
     /// Gives an order and returns the answer.
