@@ -195,7 +195,7 @@ async fn after_a_crash_of_the_job_manager_it_registers_again_with_what_it_runs()
     let mut cluster = Cluster::start().await;
     let host = cluster.task_host().await;
     deploy(&cluster).await;
-    let address = cluster.job_manager.crash();
+    let address = cluster.job_manager.crash().await;
     let mut next = FakeJobManager::start(&address.to_string(), 2).await;
     let request = next.registration().await;
     assert_eq!(request.task_manager_id, *cluster.task_manager.id());

@@ -148,22 +148,19 @@ impl FakeJobManager {
         assert!(matches!(answer, OrderAnswer::Accepted { .. }), "{answer:?}");
     }
 
-    /// Ends it as a killed process ends.
-    pub(crate) fn crash(mut self) -> SocketAddr {
-        self.end();
+    /// Ends it as a killed process ends. Its address is free then.
+    pub(crate) async fn crash(mut self) -> SocketAddr {
+        let runtime = self.runtime.take().unwrap();
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await.unwrap();
         self.address
-    }
-
-    fn end(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 
 impl Drop for FakeJobManager {
     fn drop(&mut self) {
-        self.end();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
