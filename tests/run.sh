@@ -17,7 +17,7 @@ Runs all stages, or only those that are named. A stage that cannot run for want 
   dashboard   type check, unit tests and build of the web dashboard
   clippy      all crates and targets, warnings are errors
   build       release build of daemons, command line, examples and test jobs
-  unit        unit and integration tests of all crates
+  unit        unit and integration tests of all crates, and of who imports whom
   scripts     tests of bin/ with pretended daemons
   e2e         tests with real clusters (needs build)
   browser     walks through the dashboard of a real cluster (needs build)
@@ -101,7 +101,10 @@ stage_build() {
 
 # The end-to-end tests are a stage of their own. Both stages name the whole workspace, so that all crates are compiled
 # once, with the same features.
-stage_unit() { cargo test --workspace --exclude flott-tests; }
+stage_unit() {
+  cargo test --workspace --exclude flott-tests
+  cargo test --workspace --test dependencies
+}
 
 stage_scripts() { tests/scripts/run.sh; }
 
