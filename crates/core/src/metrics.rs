@@ -1,5 +1,7 @@
 //! Metrics of subtasks, with Flink's names.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// What a subtask has done since its start. All values only grow.
@@ -22,6 +24,12 @@ pub struct TaskMetrics {
 }
 
 impl TaskMetrics {
+    /// How long the subtask had run when these were read. A subtask is always in one of three phases, so this is its own
+    /// clock: rates taken by it do not suffer from reports that come late or twice.
+    pub fn running_time(self) -> Duration {
+        Duration::from_millis(self.busy_ms + self.backpressured_ms + self.idle_ms)
+    }
+
     /// The sum over two subtasks.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {

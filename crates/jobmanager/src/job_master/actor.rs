@@ -226,7 +226,7 @@ impl JobMaster {
                 Event::TaskManagerReregistered { task_manager_id, fence }
             }
             FromResourceManager::Metrics(tasks) => {
-                self.viewer.sample(&self.machine, &tasks, self.clock.now());
+                self.viewer.sample(&self.machine, &tasks);
                 Event::MetricsReported { tasks }
             }
         };

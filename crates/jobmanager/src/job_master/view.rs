@@ -15,7 +15,8 @@ use crate::{
     },
 };
 
-/// Reports that follow each other more closely than this say little about rates.
+/// Reports that follow each other more closely than this, by the subtask's own time, say little about rates. One that was
+/// repeated follows at once.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Builds views of one job.
@@ -29,7 +30,6 @@ pub(super) struct Viewer {
 /// The last report on one attempt.
 struct Sample {
     attempt: AttemptNumber,
-    time: MonoTime,
     metrics: TaskMetrics,
     rates: TaskRates,
 }
@@ -44,7 +44,6 @@ impl Viewer {
         &mut self,
         machine: &Machine,
         tasks: &[(SubtaskId, AttemptNumber, TaskMetrics)],
-        now: MonoTime,
     ) {
         let reported: BTreeMap<_, _> =
             tasks.iter().map(|(subtask, attempt, metrics)| (*subtask, (*attempt, *metrics))).collect();
@@ -55,16 +54,13 @@ impl Viewer {
             }
             let earlier = self.samples.get(&execution.subtask).filter(|sample| sample.attempt == attempt);
             // Until there are two reports, the first counts from the start.
-            let (time, before) = match earlier {
-                Some(sample) => (sample.time, sample.metrics),
-                None => (started(execution).unwrap_or(now), TaskMetrics::default()),
-            };
-            let interval = now.since(time);
+            let before = earlier.map_or_else(TaskMetrics::default, |sample| sample.metrics);
+            let interval = metrics.running_time().saturating_sub(before.running_time());
             if interval < SHORTEST_INTERVAL {
                 continue;
             }
             let rates = rates(before, metrics, interval);
-            self.samples.insert(execution.subtask, Sample { attempt, time: now, metrics, rates });
+            self.samples.insert(execution.subtask, Sample { attempt, metrics, rates });
         }
     }
 
@@ -168,25 +164,17 @@ fn location(id: Option<&TaskManagerId>, rpc_address: Option<&str>) -> Option<Tas
     Some(TaskLocation { task_manager_id: id?.clone(), endpoint: rpc_address.unwrap_or_default().to_owned() })
 }
 
-fn started(execution: &Execution) -> Option<MonoTime> {
-    let of = |wanted| execution.state_times.iter().find(|(state, _)| *state == wanted).map(|(_, time)| *time);
-    of(ExecutionState::Running).or_else(|| of(ExecutionState::Initializing))
-}
-
 fn rates(before: TaskMetrics, after: TaskMetrics, interval: Duration) -> TaskRates {
     let seconds = interval.as_secs_f64();
     let rate = |before: u64, after: u64| after.saturating_sub(before) as f64 / seconds;
-    // The TaskManager measured over a slightly different interval than ours; nobody is busy for more than a second a
-    // second.
-    let share = |before: u64, after: u64| rate(before, after).min(1_000.0);
     TaskRates {
         records_in: rate(before.records_in, after.records_in),
         records_out: rate(before.records_out, after.records_out),
         bytes_in: rate(before.bytes_in, after.bytes_in),
         bytes_out: rate(before.bytes_out, after.bytes_out),
-        busy_ms: share(before.busy_ms, after.busy_ms),
-        backpressured_ms: share(before.backpressured_ms, after.backpressured_ms),
-        idle_ms: share(before.idle_ms, after.idle_ms),
+        busy_ms: rate(before.busy_ms, after.busy_ms),
+        backpressured_ms: rate(before.backpressured_ms, after.backpressured_ms),
+        idle_ms: rate(before.idle_ms, after.idle_ms),
     }
 }
 
@@ -197,11 +185,11 @@ mod tests {
     #[test]
     fn rates_are_differences_over_time() {
         let before = TaskMetrics { records_in: 100, busy_ms: 500, ..TaskMetrics::default() };
-        let after = TaskMetrics { records_in: 300, busy_ms: 2_600, idle_ms: 1_000, ..before };
-        let rates = rates(before, after, Duration::from_secs(2));
+        let after = TaskMetrics { records_in: 300, busy_ms: 2_000, idle_ms: 500, ..before };
+        let rates = rates(before, after, after.running_time() - before.running_time());
         assert_eq!(rates.records_in, 100.0);
-        assert_eq!(rates.busy_ms, 1_000.0);
-        assert_eq!(rates.idle_ms, 500.0);
+        assert_eq!(rates.busy_ms, 750.0);
+        assert_eq!(rates.idle_ms, 250.0);
         assert_eq!(rates.records_out, 0.0);
     }
 }
