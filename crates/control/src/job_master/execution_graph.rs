@@ -72,6 +72,11 @@ pub struct FailureRecord {
 }
 
 impl FailureRecord {
+    /// Whether this and `other` are one failure that was reported twice.
+    pub(super) fn repeats(&self, other: &Self) -> bool {
+        (self.subtask, self.attempt) == (other.subtask, other.attempt) && self.cause == other.cause
+    }
+
     /// A failure of the job as a whole.
     pub(super) fn of_job(cause: FailureCause, time: MonoTime) -> Self {
         Self {

@@ -109,6 +109,8 @@ impl JobMaster {
         match &self.state {
             // What fails while a user's cancel is carried out is of no interest any more.
             JobState::Canceling { .. } | JobState::Terminal(_) => {}
+            // A source that can't list its splits says so and then fails by it.
+            JobState::Failing { .. } if self.failures.iter().any(|known| known.repeats(&failure)) => {}
             JobState::Failing { cause, kill_at } => {
                 if failure.cause.kind.rank() > cause.kind.rank() {
                     self.state = JobState::Failing { cause: failure.cause.clone(), kill_at: *kill_at };

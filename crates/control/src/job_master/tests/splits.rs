@@ -44,10 +44,14 @@ fn splits_go_to_those_who_ask() {
 fn splits_that_cannot_be_found_fail_the_job() {
     let mut job = deployed();
     let cause = FailureCause::new(FailureKind::External, "no such file: /data/in");
-    let effects = drive(&mut job, [(50, ask(0, 0)), (60, ask(1, 0)), (70, enumerated(0, Err(cause)))]);
+    let effects =
+        drive(&mut job, [(50, ask(0, 0)), (60, ask(1, 0)), (70, enumerated(0, Err(cause.clone())))]);
     assert_eq!(answers(&effects)[1..], [(1, 0, None)], "who waits is told");
     assert_eq!(job.failures()[0].cause.message, "no such file: /data/in");
     assert_eq!(job.failures()[0].task_name.as_deref(), Some("Source (1/2)"));
+
+    drive(&mut job, [(80, task("a", 1, 0, 0, TaskState::Failed(cause)))]);
+    assert_eq!(job.failures().len(), 1, "the subtask's own failure is the same one");
 }
 
 #[test]
