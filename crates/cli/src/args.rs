@@ -22,8 +22,7 @@ pub(crate) enum Verb {
     List(ListArgs),
     /// Cancels a job; returns when the JobManager has accepted
     Cancel(CancelArgs),
-    /// Reads the configuration, for scripts
-    #[command(hide = true)]
+    /// Checks the configuration and shows what it sets
     Config(ConfigArgs),
     /// Waits until a cluster is complete, for scripts
     #[command(hide = true)]
@@ -131,6 +130,11 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigVerb {
+    /// Checks the configuration and prints the keys that it sets, as YAML; secrets are hidden
+    Show {
+        #[command(flatten)]
+        settings: SettingArgs,
+    },
     /// Prints the value of each key on a line of its own, an empty one if it has none
     Get {
         #[command(flatten)]

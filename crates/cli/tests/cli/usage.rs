@@ -66,6 +66,18 @@ async fn config_get_prints_a_line_for_each_key() {
 }
 
 #[tokio::test]
+async fn config_show_prints_what_is_set_as_yaml_and_hides_secrets() {
+    let conf = conf_dir("rest:\n  port: 9091\nmy.password: geheim\n");
+    let mut command = flott(["config", "show", "-Dparallelism.default=3"]);
+    command.env("FLOTT_CONF_DIR", conf.path());
+    let show = done(command).await;
+    assert_eq!(show.code, Some(0), "{show:?}");
+    let shown = "my.password: '******'\nparallelism.default: '3'\nrest.port: '9091'\n";
+    assert_eq!(show.stdout, shown);
+    assert!(show.stderr.contains("warning: ") && show.stderr.contains("my.password"), "{}", show.stderr);
+}
+
+#[tokio::test]
 async fn wrong_configuration_ends_with_78_and_all_errors() {
     let conf = conf_dir("rest.port: many\nparallelism.default: 0\n");
     for args in [&["config", "get", "rest.port"][..], &["list"], &["run", "artifact"]] {
