@@ -10,6 +10,7 @@ pub mod job_config;
 pub mod job_graph;
 pub mod key_group;
 pub mod metrics;
+pub mod output_tail;
 pub mod sdk;
 pub mod state;
 pub mod time;

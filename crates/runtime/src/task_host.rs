@@ -76,8 +76,12 @@ pub fn run_process(program: JobProgram) -> i32 {
     match served {
         Ok(()) => 0,
         Err(error) => {
+            // A refusal was told to the TaskManager; anything else has nowhere to go but here.
+            if matches!(error, Error::Refused(_)) {
+                return EXIT_REFUSED;
+            }
             eprintln!("task host: {error}");
-            if matches!(error, Error::Refused(_)) { EXIT_REFUSED } else { EXIT_ORPHANED }
+            EXIT_ORPHANED
         }
     }
 }

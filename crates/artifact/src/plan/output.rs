@@ -1,15 +1,13 @@
 //! Reads what a program prints, and keeps the end of it.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
+use flott_core::output_tail::OutputTail;
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{ChildStderr, ChildStdout},
     time::{Instant, sleep_until, timeout},
 };
-
-/// How much of each stream is kept.
-pub(super) const TAIL_BYTES: usize = 16 * 1024;
 
 const CHUNK_BYTES: usize = 16 * 1024;
 
@@ -61,12 +59,12 @@ impl Outputs {
 
 struct Stream<R> {
     reader: Option<R>,
-    tail: Tail,
+    tail: OutputTail,
 }
 
 impl<R: AsyncRead + Unpin> Stream<R> {
     fn new(reader: Option<R>) -> Self {
-        Self { reader, tail: Tail::default() }
+        Self { reader, tail: OutputTail::default() }
     }
 
     /// Reads to the end of the stream. Can be dropped and called again at any time.
@@ -78,65 +76,5 @@ impl<R: AsyncRead + Unpin> Stream<R> {
                 Ok(read) => self.tail.push(&chunk[..read]),
             }
         }
-    }
-}
-
-/// The last [`TAIL_BYTES`] of a stream.
-#[derive(Default)]
-struct Tail {
-    bytes: VecDeque<u8>,
-    cut: bool,
-}
-
-impl Tail {
-    fn push(&mut self, piece: &[u8]) {
-        self.bytes.extend(piece);
-        let excess = self.bytes.len().saturating_sub(TAIL_BYTES);
-        self.cut |= excess > 0;
-        self.bytes.drain(..excess);
-    }
-
-    /// As text; a first line that was cut is left out, and what a terminal would act upon is replaced.
-    fn text(&self) -> String {
-        let (front, back) = self.bytes.as_slices();
-        let text = String::from_utf8_lossy(&[front, back].concat()).into_owned();
-        let whole_lines = match text.split_once('\n') {
-            Some((_, rest)) if self.cut && !rest.is_empty() => rest,
-            _ => &text,
-        };
-        whole_lines.chars().filter(|&c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tail_keeps_the_last_whole_lines() {
-        let mut tail = Tail::default();
-        tail.push(b"one\n");
-        assert_eq!(tail.text(), "one\n");
-        for line in 0..10_000 {
-            tail.push(format!("line {line}\n").as_bytes());
-        }
-        let text = tail.text();
-        assert!(text.len() <= TAIL_BYTES);
-        assert!(text.starts_with("line "), "{:?}", &text[..20]);
-        assert!(text.ends_with("\nline 9999\n"));
-    }
-
-    #[test]
-    fn tail_of_one_endless_line_is_its_end() {
-        let mut tail = Tail::default();
-        tail.push(&[b'x'; 3 * TAIL_BYTES]);
-        assert_eq!(tail.text(), "x".repeat(TAIL_BYTES));
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_do_no_harm() {
-        let mut tail = Tail::default();
-        tail.push(b"a\xff\x1b[2Jb\r\n");
-        assert_eq!(tail.text(), "a\u{fffd}[2Jb\n");
     }
 }

@@ -222,7 +222,7 @@ async fn masses_of_output_neither_block_nor_fill_memory() {
             .error()
             .await;
     let Error::PlanExited { code: 1, output } = error else { panic!("{error:?}") };
-    assert!(output.len() <= output::TAIL_BYTES);
+    assert!(output.len() <= flott_core::output_tail::TAIL_BYTES);
     assert!(output.starts_with("xxx"));
 }
 

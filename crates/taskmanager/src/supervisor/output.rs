@@ -1,7 +1,6 @@
 //! What task hosts write to stdout and stderr: copied line by line to the TaskManager's own, and the end of it kept.
 
 use std::{
-    collections::VecDeque,
     fmt,
     io::{self, Write},
     os::fd::OwnedFd,
@@ -14,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use flott_core::output_tail::OutputTail;
 use nix::{
     fcntl::OFlag,
     unistd::{pipe2, read},
@@ -23,9 +23,6 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::sleep,
 };
-
-/// How much of stderr is kept for a failure's cause.
-pub(super) const TAIL_BYTES: usize = 16 * 1024;
 
 /// How much is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -163,7 +160,7 @@ pub(super) async fn copy(
     writer: OutputWriter,
     mut tail_requests: mpsc::Receiver<oneshot::Sender<String>>,
 ) -> String {
-    let mut copy = Copy { stream, writer, tail: Tail::default(), lines: Lines::default() };
+    let mut copy = Copy { stream, writer, tail: OutputTail::default(), lines: Lines::default() };
     loop {
         tokio::select! {
             ready = pipe.readable() => {
@@ -191,7 +188,7 @@ pub(super) async fn copy(
 struct Copy {
     stream: Stream,
     writer: OutputWriter,
-    tail: Tail,
+    tail: OutputTail,
     lines: Lines,
 }
 
@@ -247,33 +244,6 @@ impl Lines {
     }
 }
 
-/// The last [`TAIL_BYTES`] of a stream.
-#[derive(Default)]
-struct Tail {
-    bytes: VecDeque<u8>,
-    cut: bool,
-}
-
-impl Tail {
-    fn push(&mut self, piece: &[u8]) {
-        self.bytes.extend(piece);
-        let excess = self.bytes.len().saturating_sub(TAIL_BYTES);
-        self.cut |= excess > 0;
-        self.bytes.drain(..excess);
-    }
-
-    /// As text; a first line that was cut is left out, and what a terminal would act upon is taken out.
-    fn text(&self) -> String {
-        let (front, back) = self.bytes.as_slices();
-        let text = String::from_utf8_lossy(&[front, back].concat()).into_owned();
-        let whole_lines = match text.split_once('\n') {
-            Some((_, rest)) if self.cut && !rest.is_empty() => rest,
-            _ => &text,
-        };
-        whole_lines.chars().filter(|&c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,16 +264,6 @@ mod tests {
         let cut = lines.push(&vec![b'x'; MAX_LINE_BYTES + 1]);
         assert_eq!(cut.len(), MAX_LINE_BYTES + 2);
         assert_eq!(lines.rest(), b"");
-    }
-
-    #[test]
-    fn tail_keeps_the_last_whole_lines() {
-        let mut tail = Tail::default();
-        for line in 0..10_000 {
-            tail.push(format!("line {line}\n").as_bytes());
-        }
-        let text = tail.text();
-        assert!(text.len() <= TAIL_BYTES && text.starts_with("line ") && text.ends_with("\nline 9999\n"));
     }
 
     /// Takes nothing until it is dropped.

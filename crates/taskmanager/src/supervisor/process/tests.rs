@@ -162,7 +162,7 @@ async fn a_flood_of_output_blocks_nobody_and_its_end_is_kept() {
     let flood = "i=0; while [ $i -lt 20000 ]; do echo line $i; echo error $i >&2; i=$((i+1)); done";
     let exit = bench.run(flood).await;
     let tail = exit.stderr_tail.unwrap();
-    assert!(tail.len() <= output::TAIL_BYTES && tail.ends_with("error 19999\n"));
+    assert!(tail.len() <= flott_core::output_tail::TAIL_BYTES && tail.ends_with("error 19999\n"));
     let text = bench.printed();
     assert_eq!(text.lines().count(), 20_000);
     assert!(text.ends_with("line 19999\n"));
