@@ -124,7 +124,9 @@ async fn root_cause(client: &Client, job: JobId) -> String {
     let mut text = root.stacktrace.trim_end().to_owned();
     let places = [("Task", root.task_name), ("TaskManager", root.task_manager_id.or(root.endpoint))];
     for (what, name) in places {
-        if let Some(name) = name.filter(|name| !text.contains(name.as_str())) {
+        // The attempt's number is written in two ways.
+        let is_told = |name: &String| text.contains(name.split(" - execution").next().unwrap_or(name));
+        if let Some(name) = name.filter(|name| !is_told(name)) {
             text = format!("{text}\n{what}: {name}");
         }
     }
