@@ -59,9 +59,10 @@ example="$FLOTT_HOME/examples/word-count"
 if [ -f "$FLOTT_HOME/Cargo.toml" ]; then
   step="building Flott"
   say "1. Building Flott (the first time takes some minutes)"
-  "$FLOTT_BIN/build.sh"
-  step="building the WordCount example"
-  (cd "$FLOTT_HOME" && cargo build --release -p word-count)
+  command -v cargo > /dev/null || fail "cargo is not installed, which building Flott needs: see https://rustup.rs"
+  "$FLOTT_BIN/build-dashboard.sh"
+  # All at once: cargo compiles what they share once, with the same features.
+  (cd "$FLOTT_HOME" && cargo build --release -p flott-jobmanager -p flott-taskmanager -p flott-cli -p word-count)
   example="$FLOTT_LIBEXEC/word-count"
   export FLOTT_BUILD_CHECKED=1
 fi

@@ -94,9 +94,9 @@ stage_dashboard() {
 stage_clippy() { cargo clippy --workspace --all-targets -- -D warnings; }
 
 stage_build() {
-  # What users run first, and then what only the tests need.
-  bin/build.sh
-  cargo build --release -p word-count -p flott-tests --bins
+  bin/build-dashboard.sh
+  # All at once: cargo compiles what they share once, with the same features.
+  cargo build --release -p flott-jobmanager -p flott-taskmanager -p flott-cli -p word-count -p flott-tests --bins
 }
 
 # The end-to-end tests are a stage of their own. Both stages name the whole workspace, so that all crates are compiled

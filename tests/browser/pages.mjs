@@ -2,7 +2,7 @@
 
 /** `world`: the ids of what runs. */
 export function pages(world) {
-  const { running, finished, failed, taskManager, vertex } = world;
+  const { running, finished, failed, taskManager, printer, vertex } = world;
   const tm = encodeURIComponent(taskManager);
   return [
     { name: "overview", hash: "#/overview", shows: ["Running jobs", "endless", "Recently finished", "WordCount", "panic-in-map", "records/s"] },
@@ -19,7 +19,7 @@ export function pages(world) {
     { name: "taskmanagers", hash: "#/taskmanagers", shows: [taskManager] },
     { name: "taskmanager", hash: `#/taskmanagers/${tm}`, shows: [taskManager, "endless", "Machine memory"] },
     { name: "taskmanager-log", hash: `#/taskmanagers/${tm}/log`, shows: ["INFO"] },
-    { name: "taskmanager-stdout", hash: `#/taskmanagers/${tm}/stdout`, shows: ["printed line"] },
+    { name: "taskmanager-stdout", hash: `#/taskmanagers/${encodeURIComponent(printer)}/stdout`, shows: ["printed line"] },
     { name: "taskmanager-files", hash: `#/taskmanagers/${tm}/files`, shows: [".log"] },
     { name: "taskmanager-unknown", hash: "#/taskmanagers/nobody", shows: ["It may have stopped"], missing: true },
     { name: "jobmanager", hash: "#/jobmanager", shows: ["rest.port", "jobmanager.rpc.port"] },

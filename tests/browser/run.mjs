@@ -76,13 +76,11 @@ async function populate(cluster) {
   await api.reached(running, "RUNNING");
   const detail = await api.json(`/jobs/${running}`);
   const vertex = detail.vertices.at(-1).id;
-  const { subtasks } = await api.json(`/jobs/${running}/vertices/${vertex}`);
-  // The TaskManager on which the running job is at work; the printing one may be on the other or on both.
-  const printer = await api.json(`/jobs/${print}`);
-  const printing = await api.json(`/jobs/${print}/vertices/${printer.vertices[0].id}`);
-  const taskManagers = subtasks.map((subtask) => subtask["taskmanager-id"]);
-  const taskManager = printing.subtasks.map((subtask) => subtask["taskmanager-id"]).find((id) => taskManagers.includes(id)) ?? taskManagers[0];
-  return { running, finished, failed, print, vertex, taskManager, wordCount, testJobs };
+  // Where a job's first subtask of a vertex runs.
+  const taskManagerOf = async (job, vertex) => (await api.json(`/jobs/${job}/vertices/${vertex}`)).subtasks[0]["taskmanager-id"];
+  const taskManager = await taskManagerOf(running, vertex);
+  const printer = await taskManagerOf(print, (await api.json(`/jobs/${print}`)).vertices[0].id);
+  return { running, finished, failed, print, vertex, taskManager, printer };
 }
 
 async function walkPages(browser, cluster, world) {

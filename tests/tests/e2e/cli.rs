@@ -92,10 +92,10 @@ fn info_shows_the_plan_without_a_cluster() {
     let artifact = cluster.binaries().word_count().display().to_string();
     cluster.flott(&["info", "-p", "3", &artifact]).expect_code(0).expect_output(&[
         "Execution Plan",
-        "WordCount (BATCH, 6 subtasks, 3 slots)",
+        "WordCount (BATCH, 7 subtasks, 3 slots)",
         "Source: built-in text",
-        "HASH",
-        "[parallelism 3]",
+        "└─ REBALANCE → Tokenizer  [parallelism 3]",
+        "HASH → Counter -> Format",
     ]);
     let json = cluster.flott(&["info", "--json", "-p", "3", &artifact]).expect_code(0);
     let plan: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
