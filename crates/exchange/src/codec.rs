@@ -3,7 +3,7 @@
 use flott_core::ChannelId;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Error, MAX_BATCH_BYTES};
+use crate::{BATCH_RECORDS, Error, MAX_BATCH_BYTES};
 
 /// What can travel between subtasks: data that serde can write and read back.
 pub trait Record: Clone + Send + Serialize + DeserializeOwned + 'static {}
@@ -16,6 +16,7 @@ pub(crate) fn encode<T: Serialize>(
     channel: ChannelId,
     mut bytes: Vec<u8>,
 ) -> Result<Vec<u8>, Error> {
+    debug_assert!(records.len() <= BATCH_RECORDS, "the receiver takes no larger batches");
     let start = bytes.len();
     bytes.extend_from_slice(&(records.len() as u32).to_le_bytes());
     for record in records {
@@ -36,6 +37,13 @@ pub(crate) fn decode<T: DeserializeOwned>(
     let (count, mut rest) =
         bytes.split_first_chunk().ok_or_else(|| failed(0, "the batch has no count".to_owned()))?;
     let count = u32::from_le_bytes(*count);
+    // Records may take no bytes at all, so the number of bytes does not bound them.
+    if count as usize > BATCH_RECORDS {
+        return Err(failed(
+            0,
+            format!("{count} records are announced, at most {BATCH_RECORDS} make a batch"),
+        ));
+    }
     for position in 0..count {
         let (record, remaining) =
             postcard::take_from_bytes(rest).map_err(|error| failed(position, error.to_string()))?;
@@ -69,6 +77,12 @@ mod tests {
             let mut decoded: Vec<(String, u64, Option<i32>)> = Vec::new();
             decode(&bytes, CHANNEL, &mut decoded).unwrap();
             prop_assert_eq!(decoded, records);
+        }
+
+        #[test]
+        fn batches_of_records_without_bytes_are_bounded(count in BATCH_RECORDS as u32 + 1..) {
+            let error = decode::<()>(&count.to_le_bytes(), CHANNEL, &mut Vec::new()).unwrap_err();
+            prop_assert!(error.to_string().contains("at most 1024"));
         }
 
         #[test]

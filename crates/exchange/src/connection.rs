@@ -8,6 +8,8 @@
 
 mod outgoing;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::{sync::Arc, time::Duration};

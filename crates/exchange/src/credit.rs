@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-use crate::Error;
+use crate::{CREDITS_PER_CHANNEL, Error};
 
 /// Credits that the consumer has granted and the producer has not spent. Created by whichever end comes first.
 #[derive(Default)]
@@ -43,11 +43,19 @@ impl Credit {
         true
     }
 
-    /// Gives credits to the producer. Wakes it only if it had none, since otherwise it does not wait for any.
-    pub(crate) fn grant(&self, count: u32) {
-        if self.available.fetch_add(count, Ordering::AcqRel) == 0 {
+    /// Whether there is any.
+    pub(crate) fn is_available(&self) -> bool {
+        self.available.load(Ordering::Acquire) > 0
+    }
+
+    /// Gives credits to the producer. Wakes it only if it had none, since otherwise it does not wait for any. Returns
+    /// `false` if these are more than a channel can have, which only a consumer that breaks the rules grants.
+    pub(crate) fn grant(&self, count: u32) -> bool {
+        let before = self.available.fetch_add(count, Ordering::AcqRel);
+        if before == 0 {
             self.wake();
         }
+        before.saturating_add(count) <= CREDITS_PER_CHANNEL
     }
 
     /// Makes the producer fail.
@@ -75,17 +83,26 @@ mod tests {
     #[test]
     fn credits_are_spent_one_by_one() {
         let credit = Credit::default();
-        assert!(!credit.try_take());
-        credit.grant(2);
+        assert!(!credit.try_take() && !credit.is_available());
+        assert!(credit.grant(2));
         assert!(credit.try_take());
         assert!(credit.try_take());
         assert!(!credit.try_take());
     }
 
+    #[test]
+    fn more_credit_than_a_channel_can_have_is_noticed() {
+        let credit = Credit::default();
+        assert!(credit.grant(CREDITS_PER_CHANNEL));
+        assert!(credit.try_take());
+        assert!(credit.grant(1));
+        assert!(!credit.grant(1));
+    }
+
     #[tokio::test]
     async fn a_grant_before_the_producer_came_is_seen() {
         let credit = Credit::default();
-        credit.grant(1);
+        assert!(credit.grant(1));
         let producer = Arc::new(Notify::new());
         credit.attach_producer(producer.clone());
         producer.notified().await;

@@ -69,6 +69,8 @@ pub(crate) enum FrameError {
     UnknownKind(u8),
     #[error("frame with a payload of {0} bytes, at most {MAX_PAYLOAD} are allowed")]
     TooLong(u32),
+    #[error("control frame with a payload of {0} bytes")]
+    Payload(u32),
     #[error("frame with a wrong checksum")]
     Checksum,
 }
@@ -84,6 +86,10 @@ impl Header {
         if length as usize > MAX_PAYLOAD {
             return Err(FrameError::TooLong(length));
         }
+        let kind = FrameKind::from_code(bytes[20]).ok_or(FrameError::UnknownKind(bytes[20]))?;
+        if length > 0 && kind != FrameKind::Data {
+            return Err(FrameError::Payload(length));
+        }
         Ok(Self {
             channel: ChannelId {
                 edge: EdgeIndex(word(0)),
@@ -92,7 +98,7 @@ impl Header {
             },
             sequence: word(12),
             length,
-            kind: FrameKind::from_code(bytes[20]).ok_or(FrameError::UnknownKind(bytes[20]))?,
+            kind,
             flags: bytes[21],
             crc: word(24),
         })
@@ -148,13 +154,16 @@ pub(crate) fn data(channel: ChannelId, mut message: Vec<u8>, sequence: &mut u32)
     payload
         .chunks(MAX_PAYLOAD)
         .enumerate()
-        .map(|(part, chunk)| {
-            let mut frame = vec![0; HEADER_LEN + chunk.len()];
-            frame[HEADER_LEN..].copy_from_slice(chunk);
-            seal(&mut frame, channel, next(), FrameKind::Data, if part + 1 < parts { MORE } else { 0 });
-            frame.into()
-        })
+        .map(|(part, chunk)| data_frame(channel, next(), chunk, if part + 1 < parts { MORE } else { 0 }))
         .collect()
+}
+
+/// One frame of a batch.
+pub(crate) fn data_frame(channel: ChannelId, sequence: u32, payload: &[u8], flags: u8) -> Bytes {
+    let mut frame = vec![0; HEADER_LEN + payload.len()];
+    frame[HEADER_LEN..].copy_from_slice(payload);
+    seal(&mut frame, channel, sequence, FrameKind::Data, flags);
+    frame.into()
 }
 
 #[cfg(test)]
@@ -206,6 +215,13 @@ mod tests {
         let mut frame = control(CHANNEL, FrameKind::Credit, 7).to_vec();
         frame[16..20].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(parse(&frame), Err(FrameError::TooLong(u32::MAX)));
+    }
+
+    #[test]
+    fn control_frames_have_no_payload() {
+        let mut frame = control(CHANNEL, FrameKind::Ping, 0).to_vec();
+        frame[16] = 1;
+        assert_eq!(parse(&frame), Err(FrameError::Payload(1)));
     }
 
     proptest! {

@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -67,7 +70,8 @@ impl<T: Send> RemoteConsumer for GateQueue<T> {
 /// Where a channel's credits go back to.
 pub(crate) enum CreditReturn<T> {
     Local(Arc<LocalChannel<T>>),
-    Remote(Arc<Outgoing>),
+    /// With the credits that the producer has not spent yet, as far as is known here.
+    Remote(Arc<Outgoing>, Arc<AtomicU32>),
 }
 
 pub(crate) struct InputChannel<T> {
@@ -154,7 +158,8 @@ impl<T: Record> InputGate<T> {
         let input = &self.channels[channel as usize];
         match &input.credit_return {
             CreditReturn::Local(local) => local.take_back(records),
-            CreditReturn::Remote(outgoing) => {
+            CreditReturn::Remote(outgoing, unspent) => {
+                unspent.fetch_add(1, Ordering::AcqRel);
                 outgoing.grant(input.id, 1);
                 self.spare.push(records);
             }

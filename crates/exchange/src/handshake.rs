@@ -81,33 +81,28 @@ impl Identity {
         Ok(Hello { from: word(28), to: word(32), nonce })
     }
 
-    /// Introduces this task host to the one it has dialed.
+    /// Introduces this task host to the one it has dialed. Waits as long as it takes: a peer that does not know its own
+    /// place yet answers later, and must not find that the caller has given up and called again.
     ///
     /// # Errors
-    /// If the peer refuses, is not of this job, or does not answer in time.
+    /// If the peer refuses or is not of this job.
     pub(crate) async fn introduce(&self, stream: &mut TcpStream, from: u32, to: u32) -> io::Result<()> {
         let nonce = *uuid::Uuid::new_v4().as_bytes();
-        timeout(LIMIT, async {
-            stream.write_all(&self.encode(&Hello { from, to, nonce })).await?;
-            match stream.read_u8().await? {
-                ACCEPTED => {
-                    let mut mac = [0; MAC_LEN];
-                    stream.read_exact(&mut mac).await?;
-                    self.mac(&[b"accepted", &nonce])
-                        .verify_slice(&mac)
-                        .map_err(|_| refusal("the peer does not know this job's secret".to_owned()))
-                }
-                _ => {
-                    let mut reason = String::new();
-                    stream.take(1 << 10).read_to_string(&mut reason).await?;
-                    Err(refusal(format!("the peer refused: {reason}")))
-                }
+        stream.write_all(&self.encode(&Hello { from, to, nonce })).await?;
+        match stream.read_u8().await? {
+            ACCEPTED => {
+                let mut mac = [0; MAC_LEN];
+                stream.read_exact(&mut mac).await?;
+                self.mac(&[b"accepted", &nonce])
+                    .verify_slice(&mac)
+                    .map_err(|_| refusal("the peer does not know this job's secret".to_owned()))
             }
-        })
-        .await
-        .unwrap_or_else(|_| {
-            Err(io::Error::new(io::ErrorKind::TimedOut, "the peer did not answer the handshake"))
-        })
+            _ => {
+                let mut reason = String::new();
+                stream.take(1 << 10).read_to_string(&mut reason).await?;
+                Err(refusal(format!("the peer refused: {reason}")))
+            }
+        }
     }
 
     /// Answers a dialer. `expected_to` is this task host's own position. Returns the dialer's.
@@ -119,10 +114,12 @@ impl Identity {
             let mut bytes = [0; HELLO_LEN];
             stream.read_exact(&mut bytes).await?;
             let checked = self.decode(&bytes).and_then(|hello| {
-                if hello.to == expected_to && hello.from != hello.to {
-                    Ok(hello)
-                } else {
+                if hello.to != expected_to {
                     Err(format!("task host {} was wanted, this is task host {expected_to}", hello.to))
+                } else if hello.from >= hello.to {
+                    Err(format!("task host {} must be dialed, it does not dial {expected_to}", hello.from))
+                } else {
+                    Ok(hello)
                 }
             });
             match checked {

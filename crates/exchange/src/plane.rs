@@ -4,7 +4,7 @@ use std::{
     any::Any,
     collections::HashMap,
     io::ErrorKind,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicU32},
     time::Duration,
 };
 
@@ -13,7 +13,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Handle,
     sync::{Notify, watch},
-    time::{Instant, sleep, timeout_at},
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -30,12 +30,16 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 const DIAL_PAUSE: Duration = Duration::from_millis(50);
 /// After a failed accept (for want of file descriptors, say) others get a chance to close theirs.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Most channels that peers may grant credit for before their producers are there.
+const MAX_CHANNELS: usize = 1 << 20;
 
 /// A consumer in this process of a channel whose producer is elsewhere.
 #[derive(Clone)]
 pub(crate) struct RemoteInput {
     pub(crate) consumer: Arc<dyn RemoteConsumer>,
     pub(crate) position: u32,
+    /// Credits that the producer has not spent yet, as far as is known here.
+    pub(crate) unspent: Arc<AtomicU32>,
 }
 
 /// Who is to get what comes from other processes.
@@ -56,14 +60,35 @@ impl Routes {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The credit of a channel whose consumer is on `peer`, made on first use by producer or grant.
-    pub(crate) fn credit(&self, channel: ChannelId, peer: u32) -> Arc<Credit> {
+    /// The credit of a channel for its producer, whose consumer is on `peer`.
+    fn credit(&self, channel: ChannelId, peer: u32) -> Arc<Credit> {
         let mut table = self.table();
-        let credit = table.credits.entry(channel).or_insert_with(|| (peer, Arc::default())).1.clone();
+        let (to, credit) = table.credits.entry(channel).or_insert_with(|| (peer, Arc::default()));
+        if *to != peer {
+            // A peer granted credit for a channel that is none of its own.
+            (*to, *credit) = (peer, Arc::default());
+        }
+        let credit = credit.clone();
         if let Some(error) = table.failed_peers.get(&peer) {
             credit.fail(error.clone());
         }
         credit
+    }
+
+    /// Gives credit that `peer` grants to the channel's producer, which may still be to come.
+    pub(crate) fn grant(&self, channel: ChannelId, peer: u32, count: u32) -> Result<(), String> {
+        let mut table = self.table();
+        if table.credits.len() >= MAX_CHANNELS && !table.credits.contains_key(&channel) {
+            return Err(format!("it granted credit for more than {MAX_CHANNELS} channels"));
+        }
+        let (to, credit) = table.credits.entry(channel).or_insert_with(|| (peer, Arc::default()));
+        if *to != peer {
+            return Err(format!("it granted credit for {channel}, which does not lead to it"));
+        }
+        if !credit.grant(count) {
+            return Err(format!("it granted more than {CREDITS_PER_CHANNEL} credits for {channel}"));
+        }
+        Ok(())
     }
 
     /// The consumer of a channel whose producer is on `peer`.
@@ -216,10 +241,11 @@ impl DataPlane {
                 CreditReturn::Local(channel)
             } else {
                 let outgoing = self.inner.connection(peer.host);
-                let input = RemoteInput { consumer: queue.clone(), position };
+                let unspent = Arc::new(AtomicU32::new(CREDITS_PER_CHANNEL));
+                let input = RemoteInput { consumer: queue.clone(), position, unspent: unspent.clone() };
                 self.inner.routes.add_input(peer.channel, peer.host, input);
                 outgoing.grant(peer.channel, CREDITS_PER_CHANNEL);
-                CreditReturn::Remote(outgoing)
+                CreditReturn::Remote(outgoing, unspent)
             };
             channels.push(InputChannel { id: peer.channel, credit_return, ended: false });
         }
@@ -266,29 +292,33 @@ impl Inner {
         let Some(peer) = position.hosts.get(outgoing.peer() as usize) else {
             return connection::fail(&outgoing, &self.routes, "it is not in the job's placement");
         };
-        let deadline = Instant::now() + CONNECT_LIMIT;
-        let reason = loop {
-            let attempt = async {
-                let mut stream = TcpStream::connect(&peer.data_address).await?;
-                self.identity.introduce(&mut stream, position.own, outgoing.peer()).await?;
-                Ok::<_, std::io::Error>(stream)
-            };
-            match timeout_at(deadline, attempt).await {
-                Ok(Ok(stream)) => {
-                    outgoing.set_connected();
-                    return connection::run(stream, outgoing, self.routes.clone()).await;
+        let mut reason = "it did not answer in time".to_owned();
+        let dialed = timeout(CONNECT_LIMIT, async {
+            loop {
+                let error = match self.try_dial(&peer.data_address, position.own, outgoing.peer()).await {
+                    Ok(stream) => return Some(stream),
+                    Err(error) => error,
+                };
+                reason = error.to_string();
+                if error.kind() == ErrorKind::PermissionDenied {
+                    return None;
                 }
-                Ok(Err(error))
-                    if error.kind() == ErrorKind::PermissionDenied
-                        || Instant::now() + DIAL_PAUSE >= deadline =>
-                {
-                    break error.to_string();
-                }
-                Ok(Err(_)) => sleep(DIAL_PAUSE).await,
-                Err(_) => break "it did not answer in time".to_owned(),
+                sleep(DIAL_PAUSE).await;
             }
-        };
-        connection::fail(&outgoing, &self.routes, &reason);
+        });
+        match dialed.await.ok().flatten() {
+            Some(stream) => {
+                outgoing.set_connected();
+                connection::run(stream, outgoing, self.routes.clone()).await;
+            }
+            None => connection::fail(&outgoing, &self.routes, &reason),
+        }
+    }
+
+    async fn try_dial(&self, address: &str, from: u32, to: u32) -> std::io::Result<TcpStream> {
+        let mut stream = TcpStream::connect(address).await?;
+        self.identity.introduce(&mut stream, from, to).await?;
+        Ok(stream)
     }
 
     /// Fails the connection if the peer, which has to dial, never does.
@@ -303,7 +333,7 @@ impl Inner {
         // A peer may be deployed, and dial, before this task host knows its own place.
         let mut placed = self.placed.subscribe();
         let is_placed = async { placed.wait_for(|placed| *placed).await.is_ok() };
-        if !timeout_at(Instant::now() + CONNECT_LIMIT, is_placed).await.unwrap_or(false) {
+        if !timeout(CONNECT_LIMIT, is_placed).await.unwrap_or(false) {
             return;
         }
         let Ok(peer) = self.identity.welcome(&mut stream, self.position().own).await else {

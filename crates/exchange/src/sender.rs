@@ -30,14 +30,19 @@ impl<T> LocalChannel<T> {
     /// Connects the consumer and grants the first credits.
     pub(crate) fn attach_gate(&self, gate: Arc<GateQueue<T>>, position: u32) {
         if self.gate.set((gate, position)).is_ok() {
-            self.credit.grant(CREDITS_PER_CHANNEL);
+            self.grant(CREDITS_PER_CHANNEL);
         }
     }
 
     /// Takes back a processed batch's vector and its credit.
     pub(crate) fn take_back(&self, records: Vec<T>) {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(records);
-        self.credit.grant(1);
+        self.grant(1);
+    }
+
+    fn grant(&self, count: u32) {
+        let within_bounds = self.credit.grant(count);
+        debug_assert!(within_bounds, "credits that were spent come back once");
     }
 
     fn push(&self, entry: Queued<T>) {
@@ -106,11 +111,12 @@ impl<T: Record> ChannelSender<T> {
         Ok(true)
     }
 
-    /// Whether the consumer is known to be there: before that nothing may be sent, not even the end.
+    /// Whether the consumer is known to be there: before that nothing may be sent, not even the end, since nobody would
+    /// know whom it is for.
     fn is_connected(&self) -> bool {
         match &self.way {
             Way::Local(channel) => channel.gate.get().is_some(),
-            Way::Remote(_) => true,
+            Way::Remote(sender) => sender.sequence > 0 || sender.credit.is_available(),
         }
     }
 
@@ -120,15 +126,17 @@ impl<T: Record> ChannelSender<T> {
     /// # Errors
     /// If the channel is broken.
     pub fn try_end(&mut self) -> Result<bool, Error> {
+        if let Way::Remote(sender) = &self.way
+            && let Some(error) = sender.credit.failure()
+        {
+            return Err(error);
+        }
         if !self.is_connected() {
             return Ok(false);
         }
         match &mut self.way {
             Way::Local(channel) => channel.push(Queued::End),
             Way::Remote(sender) => {
-                if let Some(error) = sender.credit.failure() {
-                    return Err(error);
-                }
                 let end = frame::control(self.id, FrameKind::EndOfPartition, sender.sequence);
                 sender.outgoing.send(self.id, vec![end]);
             }

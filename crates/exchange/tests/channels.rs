@@ -182,3 +182,19 @@ async fn both_ends_fail_when_the_peer_process_is_gone() {
     let error = timeout(LIMIT, receive_all(&mut gate, &signal)).await.unwrap().unwrap_err();
     assert!(error.to_string().contains("TaskManager tm-1"), "{error}");
 }
+
+#[tokio::test]
+async fn a_producer_without_records_may_be_done_before_its_consumer_comes() {
+    let [first, second] = pair([1, 1]).await;
+    // This channel makes the connection, over which an early end of the other one would arrive.
+    transfers(&first, &second, 0, 1, words(10)).await;
+
+    let (produced, consumed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let id = channel(0, 1);
+    let mut sender = first.sender::<String>(ChannelPeer { channel: id, host: 1 }, &produced).unwrap();
+    assert!(!sender.try_end().unwrap(), "nobody knows yet whom the end is for");
+    let mut gate = second.gate::<String>(&[ChannelPeer { channel: id, host: 0 }], &consumed).unwrap();
+    let received = tokio::spawn(async move { receive_all(&mut gate, &consumed).await });
+    timeout(LIMIT, send_all(&mut sender, &produced, &[])).await.unwrap().unwrap();
+    assert!(timeout(LIMIT, received).await.unwrap().unwrap().unwrap().is_empty());
+}

@@ -86,7 +86,13 @@ impl Outgoing {
 
     /// Grants credits to the producer of a channel. Grants that wait are merged.
     pub(crate) fn grant(&self, channel: ChannelId, count: u32) {
-        *self.waiting().credits.entry(channel).or_default() += count;
+        {
+            let mut waiting = self.waiting();
+            if waiting.closed {
+                return;
+            }
+            *waiting.credits.entry(channel).or_default() += count;
+        }
         self.writer.notify_one();
     }
 
@@ -164,6 +170,7 @@ mod tests {
         outgoing.send(channel(0), vec![Bytes::from("data")]);
         outgoing.close();
         outgoing.send(channel(0), vec![Bytes::from("data")]);
+        outgoing.grant(channel(0), 1);
         let mut batch = VecDeque::new();
         outgoing.take(&mut batch, 1_000);
         assert!(batch.is_empty());

@@ -1,6 +1,10 @@
 //! Reads frames and hands them to the channels.
 
-use std::{collections::HashMap, io, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use flott_core::ChannelId;
@@ -13,7 +17,7 @@ use tokio::{
 use super::SILENCE_LIMIT;
 use crate::{
     CREDITS_PER_CHANNEL, MAX_BATCH_BYTES,
-    frame::{FrameKind, HEADER_LEN, Header, MORE},
+    frame::{FrameKind, HEADER_LEN, Header, MAX_PAYLOAD, MORE},
     plane::{RemoteInput, Routes},
 };
 
@@ -74,8 +78,7 @@ fn receive(
             if header.sequence > CREDITS_PER_CHANNEL {
                 return Err(format!("it granted {} credits at once for {}", header.sequence, header.channel));
             }
-            routes.credit(header.channel, peer).grant(header.sequence);
-            Ok(())
+            routes.grant(header.channel, peer, header.sequence)
         }
         FrameKind::Data => incoming(header, peer, routes, channels)?.data(header, payload),
         FrameKind::EndOfPartition => {
@@ -116,16 +119,32 @@ impl Incoming {
     fn data(&mut self, header: &Header, payload: Bytes) -> Result<(), String> {
         self.check_sequence(header)?;
         self.sequence = self.sequence.wrapping_add(1);
+        let more = header.flags & MORE != 0;
+        // Else a batch could have any number of frames.
+        if more && payload.len() != MAX_PAYLOAD {
+            return Err(format!("a batch of {} goes on after a frame that is not full", header.channel));
+        }
+        if self.partial.is_empty() {
+            self.spend_credit(header)?;
+        }
         self.partial_bytes += payload.len();
         if self.partial_bytes > MAX_BATCH_BYTES {
             return Err(format!("a batch of {} exceeds {MAX_BATCH_BYTES} bytes", header.channel));
         }
         self.partial.push(payload);
-        if header.flags & MORE == 0 {
+        if !more {
             self.partial_bytes = 0;
             self.input.consumer.push_encoded(self.input.position, std::mem::take(&mut self.partial));
         }
         Ok(())
+    }
+
+    fn spend_credit(&self, header: &Header) -> Result<(), String> {
+        self.input
+            .unspent
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |unspent| unspent.checked_sub(1))
+            .map(drop)
+            .map_err(|_| format!("it sent more batches of {} than it had credit for", header.channel))
     }
 
     fn end(&mut self, header: &Header) -> Result<(), String> {
@@ -135,5 +154,41 @@ impl Incoming {
         }
         self.input.consumer.push_end(self.input.position);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use flott_core::{EdgeIndex, SubtaskIndex};
+
+    use super::*;
+    use crate::{Error, frame, gate::RemoteConsumer};
+
+    struct Nobody;
+
+    impl RemoteConsumer for Nobody {
+        fn push_encoded(&self, _: u32, _: Vec<Bytes>) {}
+        fn push_end(&self, _: u32) {}
+        fn push_failure(&self, _: u32, _: Error) {}
+    }
+
+    #[test]
+    fn a_batch_does_not_grow_beyond_its_limit() {
+        let channel = ChannelId { edge: EdgeIndex(0), producer: SubtaskIndex(0), consumer: SubtaskIndex(0) };
+        let input =
+            RemoteInput { consumer: Arc::new(Nobody), position: 0, unspent: Arc::new(AtomicU32::new(1)) };
+        let mut incoming = Incoming { input, sequence: 0, partial: Vec::new(), partial_bytes: 0 };
+        let frame = frame::data_frame(channel, 0, &[0; MAX_PAYLOAD], MORE);
+        let (header, payload) = frame.split_first_chunk().unwrap();
+        let mut header = Header::parse(header).unwrap();
+        let payload = Bytes::copy_from_slice(payload);
+        for sequence in 0..(MAX_BATCH_BYTES / MAX_PAYLOAD) as u32 {
+            header.sequence = sequence;
+            incoming.data(&header, payload.clone()).unwrap();
+        }
+        header.sequence += 1;
+        assert!(incoming.data(&header, payload).unwrap_err().contains("exceeds"));
     }
 }
