@@ -117,7 +117,7 @@ pub(crate) fn plain(input: &Path) -> anyhow::Result<Answer> {
         let mut line = String::new();
         while lines.next(&mut line)? {
             for word in line.split_whitespace() {
-                let owner = mix(word.bytes().fold(0, |hash, byte| hash * 31 ^ u64::from(byte))) >> 63;
+                let owner = mix(word.bytes().fold(0, |hash, byte| (hash * 31) ^ u64::from(byte))) >> 63;
                 if owner as usize == thread {
                     take(CompactString::new(word));
                 } else {

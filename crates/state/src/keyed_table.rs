@@ -65,10 +65,10 @@ impl<K: Key, V> KeyedTable<K, V> {
     /// # Panics
     /// If the key belongs to a group of another subtask.
     #[inline]
-    pub fn get_mut<Q: ?Sized>(&mut self, hash: u64, key: &Q) -> Option<&mut V>
+    pub fn get_mut<Q>(&mut self, hash: u64, key: &Q) -> Option<&mut V>
     where
         K: std::borrow::Borrow<Q>,
-        Q: Eq,
+        Q: Eq + ?Sized,
     {
         self.get_entry_mut(hash, key).map(|(_, value)| value)
     }
@@ -78,10 +78,10 @@ impl<K: Key, V> KeyedTable<K, V> {
     /// # Panics
     /// If the key belongs to a group of another subtask.
     #[inline]
-    pub fn get_entry_mut<Q: ?Sized>(&mut self, hash: u64, key: &Q) -> Option<(&K, &mut V)>
+    pub fn get_entry_mut<Q>(&mut self, hash: u64, key: &Q) -> Option<(&K, &mut V)>
     where
         K: std::borrow::Borrow<Q>,
-        Q: Eq,
+        Q: Eq + ?Sized,
     {
         self.group(hash)
             .find_mut(hash, |entry| entry.key.borrow() == key)

@@ -22,10 +22,10 @@ fn show(settings: &SettingArgs) -> Result<(), Failure> {
     }
     let entries: BTreeMap<&str, String> = config.entries_redacted().collect();
     if entries.is_empty() {
-        return Ok(console::line("# nothing is set: all defaults, see docs/configuration.md")?);
+        return console::line("# nothing is set: all defaults, see docs/configuration.md");
     }
     let yaml = serde_yaml::to_string(&entries).map_err(|error| Failure::failed(error.to_string()))?;
-    Ok(console::line(yaml.trim_end())?)
+    console::line(yaml.trim_end())
 }
 
 fn get(settings: &SettingArgs, keys: &[String]) -> Result<(), Failure> {
