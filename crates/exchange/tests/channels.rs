@@ -1,4 +1,5 @@
 //! Channels within a task host and between two of them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,5 @@
 //! Dataflows on one and on two task hosts.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "task_host/task_manager.rs"]
 mod task_manager;

@@ -40,11 +40,7 @@ impl Viewer {
     }
 
     /// Takes in a TaskManager's periodic report.
-    pub(super) fn sample(
-        &mut self,
-        machine: &Machine,
-        tasks: &[(SubtaskId, AttemptNumber, TaskMetrics)],
-    ) {
+    pub(super) fn sample(&mut self, machine: &Machine, tasks: &[(SubtaskId, AttemptNumber, TaskMetrics)]) {
         let reported: BTreeMap<_, _> =
             tasks.iter().map(|(subtask, attempt, metrics)| (*subtask, (*attempt, *metrics))).collect();
         for execution in machine.executions() {
