@@ -55,12 +55,17 @@ fn an_attached_run_of_a_canceled_job_fails() {
         .unwrap();
     let job =
         flott_tests::eventually("the job is there", || cluster.rest().jobs().first().map(|job| job.jid));
-    cluster.wait_for_records(job);
+    // Every five seconds it says how fast each vertex is.
+    flott_tests::eventually("the job has run for a while", || {
+        (cluster.rest().job(job).unwrap().duration > 6500).then_some(())
+    });
     cluster.rest().cancel(job).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(stderr.contains("was canceled"), "{stderr}");
+    for part in ["is RUNNING", "is CANCELLING", "is CANCELED", "was canceled", "/s in ", "/s out"] {
+        assert!(stderr.contains(part), "no {part:?} in {stderr}");
+    }
 }
 
 #[test]

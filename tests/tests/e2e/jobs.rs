@@ -85,6 +85,19 @@ fn a_job_can_be_canceled_over_rest() {
 }
 
 #[test]
+fn user_code_that_never_returns_is_killed_after_a_grace() {
+    let cluster = Cluster::builder().set("task.cancellation.timeout", "1 s").start();
+    let job = cluster.submit("spin-in-map", &["--at", "10"], 4);
+    cluster.wait_for_records(job);
+    cluster.rest().cancel(job).unwrap();
+    let detail = cluster.wait_for(job, JobStatus::Canceled);
+    let took_ms = detail.timestamps[&JobStatus::Canceled] - detail.timestamps[&JobStatus::Cancelling];
+    assert!((900..8000).contains(&took_ms), "it took {took_ms} ms");
+    flott_tests::eventually("no task host is left", || cluster.artifact_processes().is_empty().then_some(()));
+    cluster.wait_until_idle(2);
+}
+
+#[test]
 fn a_submission_may_choose_its_id_and_be_repeated() {
     let cluster = Cluster::start();
     let mut request = Cluster::request("endless", &[], 1);

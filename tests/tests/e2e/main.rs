@@ -17,4 +17,5 @@ mod requests;
 mod scripts;
 mod slots;
 mod task_hosts;
+mod terminal;
 mod word_count;

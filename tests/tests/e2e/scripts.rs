@@ -34,6 +34,14 @@ fn a_started_cluster_is_complete_and_a_stopped_one_is_gone() {
 }
 
 #[test]
+fn an_idle_cluster_takes_little_memory() {
+    let cluster = Cluster::builder().task_managers(1).start();
+    let daemons = [cluster.job_manager(), cluster.task_managers().remove(0)];
+    let kib: u64 = daemons.iter().map(|daemon| daemon.memory_kib().unwrap()).sum();
+    assert!(kib < 60 << 10, "JobManager and TaskManager take {} MiB", kib >> 10);
+}
+
+#[test]
 fn starting_and_stopping_can_be_repeated() {
     let cluster = Cluster::start();
     let before = pids(&cluster);

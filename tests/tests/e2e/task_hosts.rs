@@ -1,5 +1,7 @@
 //! One process for each job on each TaskManager.
 
+use std::{collections::BTreeSet, os::unix::fs::MetadataExt};
+
 use flott_core::JobStatus;
 use flott_tests::{Cluster, eventually};
 
@@ -60,6 +62,27 @@ fn a_job_that_needs_all_slots_has_a_task_host_on_each_taskmanager() {
         (bytes[0].0 > 0 && bytes[1].1 > 0).then_some(bytes)
     });
     assert_eq!(detail.vertices.len(), crossed.len());
+}
+
+#[test]
+fn a_taskmanager_fetches_an_artifact_once() {
+    let cluster = Cluster::builder().task_managers(1).slots(Some(4)).start();
+    // The same program under another name is the same artifact.
+    let copy = cluster.path("another-name");
+    std::fs::copy(cluster.binaries().test_jobs(), &copy).unwrap();
+    for artifact in [cluster.test_jobs().to_owned(), cluster.rest().upload(&copy).unwrap()] {
+        for _ in 0..2 {
+            let job = cluster.rest().run(&artifact, &Cluster::request("endless", &[], 1)).unwrap();
+            cluster.wait_for_records(job);
+        }
+    }
+    assert_eq!(cluster.task_hosts().len(), 4);
+    let programs: BTreeSet<_> = cluster
+        .task_hosts()
+        .iter()
+        .map(|host| std::fs::metadata(format!("/proc/{}/exe", host.pid)).unwrap().ino())
+        .collect();
+    assert_eq!(programs.len(), 1, "all run the same file");
 }
 
 #[test]

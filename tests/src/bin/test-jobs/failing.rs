@@ -1,6 +1,6 @@
 //! Jobs whose user code fails while they run.
 
-use std::process;
+use std::{process, thread, time::Duration};
 
 use clap::Parser;
 use flott::{BoxError, connectors::GeneratorSource, prelude::*};
@@ -54,6 +54,15 @@ pub(crate) fn exit_in_map() -> Result<(), BoxError> {
     execute("exit-in-map", |number, code| {
         eprintln!("leaving at record {number}");
         process::exit(code)
+    })
+}
+
+pub(crate) fn spin_in_map() -> Result<(), BoxError> {
+    execute("spin-in-map", |_, _| {
+        loop {
+            // Asleep, so that tests beside this one have the processor.
+            thread::sleep(Duration::from_millis(100));
+        }
     })
 }
 

@@ -33,6 +33,11 @@ const ENTRIES: &[Entry] = &[
         main: failing::exit_in_map,
     },
     Entry {
+        name: "spin-in-map",
+        description: "Never comes back from a certain record",
+        main: failing::spin_in_map,
+    },
+    Entry {
         name: "error-in-sink",
         description: "Has a sink that refuses records",
         main: failing::error_in_sink,
