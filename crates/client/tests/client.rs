@@ -1,5 +1,5 @@
 //! The client against a small server.
-
+#![allow(clippy::disallowed_methods, reason = "the test's runtime ends what it spawns")]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::{

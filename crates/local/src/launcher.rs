@@ -27,6 +27,7 @@ impl TaskHostLauncher for InProcessLauncher {
         request: LaunchRequest,
     ) -> BoxFuture<'static, Result<Box<dyn LaunchedTaskHost>, FailureCause>> {
         let address = TaskManagerAddress { socket: request.socket, token: request.token };
+        #[expect(clippy::disallowed_methods, reason = "aborted when the task host is dropped")]
         let served = tokio::spawn(task_host::serve(self.program.clone(), address));
         async { Ok(Box::new(InProcessTaskHost { served }) as Box<dyn LaunchedTaskHost>) }.boxed()
     }

@@ -123,6 +123,7 @@ impl LogReader {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test's runtime ends what it spawns")]
 mod tests {
     use tonic::Code;
 

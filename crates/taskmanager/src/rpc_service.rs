@@ -97,7 +97,7 @@ impl TaskManager for RpcService {
     ) -> Result<Response<Self::ReadLogStream>, Status> {
         let reader = self.logs.open(&ReadLog::try_from(request.into_inner())?).await?;
         let (sender, pieces) = mpsc::channel(LOG_PIECES);
-        // Ends with the file, or when nobody listens any more.
+        #[expect(clippy::disallowed_methods, reason = "ends with the file, or when nobody listens any more")]
         tokio::spawn(reader.send(sender));
         Ok(Response::new(ReceiverStream::new(pieces)))
     }

@@ -102,8 +102,8 @@ impl TaskHost for Service {
     ) -> Result<Response<Self::ConnectStream>, Status> {
         let (commands, outbox) = mpsc::channel(COMMANDS);
         let introductions = self.introductions.clone();
-        // The answer must not wait for the hello: a client may not send before it has the answer's beginning. Ends
-        // within the time for the hello.
+        // The answer must not wait for the hello: a client may not send before it has the answer's beginning.
+        #[expect(clippy::disallowed_methods, reason = "ends within the time for the hello")]
         tokio::spawn(async move {
             if let Err(status) = introductions.introduce(request.into_inner(), commands.clone()).await {
                 tracing::warn!(error = status.message(), "refused a task host");
@@ -149,6 +149,7 @@ impl Introductions {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test's runtime ends what it spawns")]
 mod tests {
     use flott_rpc::{TaskHostHello, task_host_client, unix_channel};
     use tonic::Code;

@@ -66,6 +66,7 @@ impl TaskManager {
     /// # Errors
     ///
     /// If it can't listen, has no place for files, or its JobManager's address makes no sense.
+    #[expect(clippy::disallowed_methods, reason = "RunningTaskManager waits for all of them")]
     pub async fn start(
         config: TaskManagerConfig,
         launcher: Arc<dyn TaskHostLauncher>,

@@ -1,4 +1,5 @@
 //! A whole TaskManager between a pretended JobManager and pretended task hosts.
+#![allow(clippy::disallowed_methods, reason = "the test's runtime ends what it spawns")]
 
 #[path = "support/fakes.rs"]
 mod support;

@@ -1,5 +1,5 @@
 //! A JobManager with real gRPC and TaskManagers that only pretend.
-
+#![allow(clippy::disallowed_methods, reason = "the test's runtime ends what it spawns")]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod fake_task_manager;

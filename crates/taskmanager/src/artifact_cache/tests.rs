@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "the test's runtime ends what it spawns")]
+
 use std::{
     collections::HashMap,
     os::unix::fs::PermissionsExt,

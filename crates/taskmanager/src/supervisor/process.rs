@@ -136,12 +136,17 @@ impl Inner {
         let pid = child.id().ok_or_else(|| io::Error::other("the process has no id"))?;
         let copy_out = output::copy(stdout, Stream::Stdout, self.output.clone(), no_requests);
         let copy_err = output::copy(stderr, Stream::Stderr, self.output.clone(), tail_requests);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "both end with their stream, which ends with the process"
+        )]
+        let outputs = Outputs { stdout: tokio::spawn(copy_out), stderr: tokio::spawn(copy_err) };
         Ok(HostProcess {
             child,
             pid,
             reaped: false,
             sweep: None,
-            outputs: Some(Outputs { stdout: tokio::spawn(copy_out), stderr: tokio::spawn(copy_err) }),
+            outputs: Some(outputs),
             final_tail: None,
             tail,
             token: request.token.clone(),

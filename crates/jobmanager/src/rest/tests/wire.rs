@@ -1,4 +1,5 @@
 //! The server on a real socket: limits, keep-alive and shutdown.
+#![allow(clippy::disallowed_methods, reason = "the test's runtime ends what it spawns")]
 
 use std::{net::SocketAddr, time::Duration};
 
