@@ -208,10 +208,7 @@ sort -k 2,2nr -k 1,1 "$work/all" > "$work/sorted"
 head -n 10 "$work/sorted" | while read -r word count; do printf '   %9d  %s\n' "$count" "$word"; done
 rm -f "$work/all" "$work/sorted"
 
-cat << END
-
-The whole result:       $work/counts
-The job in a browser:   $dashboard/#/jobs/$job
-All running jobs:       $FLOTT_BIN/flott list
-Stop the cluster:       $FLOTT_BIN/stop-cluster.sh
-END
+printf '\nThe whole result:       %s\n' "$work/counts"
+printf 'The job in a browser:   %s\n' "$dashboard/#/${job:+jobs/$job}"
+printf 'All running jobs:       %q list\n' "$FLOTT_BIN/flott"
+printf 'Stop the cluster:       %q\n' "$FLOTT_BIN/stop-cluster.sh"
