@@ -4,6 +4,11 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::{
+    Configuration,
+    options::{execution, pipeline},
+};
+
 /// How a job over bounded input is to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -76,6 +81,32 @@ impl Default for JobConfig {
             operator_chaining: true,
             name: None,
             settings: BTreeMap::new(),
+        }
+    }
+}
+
+impl JobConfig {
+    /// The settings of a job under this configuration, into which what was `submitted` with the job is already merged.
+    /// What was submitted and has no field here becomes [`settings`](Self::settings).
+    pub fn from_configuration(config: &Configuration, submitted: &BTreeMap<String, String>) -> Self {
+        let fields = [
+            execution::PARALLELISM.key(),
+            execution::RUNTIME_MODE.key(),
+            execution::BUFFER_TIMEOUT.key(),
+            pipeline::MAX_PARALLELISM.key(),
+            pipeline::OPERATOR_CHAINING.key(),
+            pipeline::NAME.key(),
+        ];
+        let others = submitted.iter().filter(|(key, _)| !fields.contains(&key.as_str()));
+        let buffer_timeout = config.get(&execution::BUFFER_TIMEOUT).as_millis();
+        Self {
+            parallelism: config.get(&execution::PARALLELISM),
+            max_parallelism: config.get(&pipeline::MAX_PARALLELISM),
+            runtime_mode: config.get(&execution::RUNTIME_MODE),
+            buffer_timeout_ms: u64::try_from(buffer_timeout).unwrap_or(u64::MAX),
+            operator_chaining: config.get(&pipeline::OPERATOR_CHAINING),
+            name: config.get(&pipeline::NAME),
+            settings: others.map(|(key, value)| (key.clone(), value.clone())).collect(),
         }
     }
 }

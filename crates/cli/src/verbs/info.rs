@@ -1,15 +1,9 @@
 //! `flott info ARTIFACT`: the plan of the job that an artifact would run.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use flott_artifact::{PlanRequest, plan};
-use flott_core::{
-    config::{
-        Configuration,
-        options::{execution, pipeline},
-    },
-    job_config::JobConfig,
-};
+use flott_core::job_config::JobConfig;
 
 use crate::{
     args::InfoArgs,
@@ -24,7 +18,12 @@ pub(crate) async fn execute(args: InfoArgs) -> Result<(), Failure> {
     let config = context::configuration(&args.settings)?;
     let artifact = args.program.artifact();
     check_artifact(&artifact)?;
-    let job_config = job_config(&config, args.program.parallelism);
+    // What a cluster of this configuration would tell the program.
+    let submitted = super::run::job_settings(&args.settings);
+    let mut job_config = JobConfig::from_configuration(&config, &submitted);
+    if let Some(parallelism) = args.program.parallelism {
+        job_config.parallelism = parallelism;
+    }
     let request = PlanRequest {
         args: args.program.args().iter().map(Into::into).collect(),
         entry: args.program.entry.clone(),
@@ -47,18 +46,4 @@ pub(super) fn check_artifact(path: &Path) -> Result<(), Failure> {
     flott_artifact::inspect(path)
         .map(drop)
         .map_err(|error| Failure::failed(format!("Cannot run {}: {}", path.display(), chain(&error))))
-}
-
-/// What a cluster of this configuration would tell the program.
-fn job_config(config: &Configuration, parallelism: Option<u32>) -> JobConfig {
-    JobConfig {
-        parallelism: parallelism.unwrap_or_else(|| config.get(&execution::PARALLELISM)),
-        max_parallelism: config.get(&pipeline::MAX_PARALLELISM),
-        runtime_mode: config.get(&execution::RUNTIME_MODE),
-        buffer_timeout_ms: u64::try_from(config.get(&execution::BUFFER_TIMEOUT).as_millis())
-            .unwrap_or(u64::MAX),
-        operator_chaining: config.get(&pipeline::OPERATOR_CHAINING),
-        name: config.get(&pipeline::NAME),
-        settings: BTreeMap::new(),
-    }
 }

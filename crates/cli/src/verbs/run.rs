@@ -66,7 +66,7 @@ pub(crate) async fn execute(args: RunArgs) -> Result<(), Failure> {
 }
 
 /// The `-D` settings that the job is to have, not the client. They have been checked.
-fn job_settings(args: &SettingArgs) -> BTreeMap<String, String> {
+pub(super) fn job_settings(args: &SettingArgs) -> BTreeMap<String, String> {
     let pairs = args.settings.iter().filter_map(|setting| setting.split_once('='));
     pairs
         .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))

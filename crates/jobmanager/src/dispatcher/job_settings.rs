@@ -6,7 +6,7 @@ use flott_control::job_master::JobMasterConfig;
 use flott_core::{
     config::{
         Configuration, Origin,
-        options::{execution, pipeline, slot, task},
+        options::{slot, task},
     },
     job_config::JobConfig,
     key_group::MAX_PARALLELISM_LIMIT,
@@ -24,7 +24,7 @@ pub(super) struct JobSettings {
 impl JobSettings {
     /// Those of a job that brings none of its own.
     pub(super) fn of_cluster(config: &Configuration) -> Self {
-        Self::from_config(config, BTreeMap::new())
+        Self::from_config(config, &BTreeMap::new())
     }
 
     /// Those of a submission.
@@ -37,7 +37,7 @@ impl JobSettings {
                 let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
                 Error::Setting(lines.join("\n"))
             })?;
-        let mut settings = Self::from_config(&config, beyond_config(&options.configuration));
+        let mut settings = Self::from_config(&config, &options.configuration);
         if let Some(parallelism) = options.parallelism {
             if !(1..=MAX_PARALLELISM_LIMIT).contains(&parallelism) {
                 return Err(Error::Setting(format!(
@@ -49,18 +49,9 @@ impl JobSettings {
         Ok(settings)
     }
 
-    fn from_config(config: &Configuration, settings: BTreeMap<String, String>) -> Self {
-        let buffer_timeout = config.get(&execution::BUFFER_TIMEOUT).as_millis();
+    fn from_config(config: &Configuration, submitted: &BTreeMap<String, String>) -> Self {
         Self {
-            job_config: JobConfig {
-                parallelism: config.get(&execution::PARALLELISM),
-                max_parallelism: config.get(&pipeline::MAX_PARALLELISM),
-                runtime_mode: config.get(&execution::RUNTIME_MODE),
-                buffer_timeout_ms: u64::try_from(buffer_timeout).unwrap_or(u64::MAX),
-                operator_chaining: config.get(&pipeline::OPERATOR_CHAINING),
-                name: config.get(&pipeline::NAME),
-                settings,
-            },
+            job_config: JobConfig::from_configuration(config, submitted),
             job_master: JobMasterConfig {
                 slot_request_timeout: config.get(&slot::REQUEST_TIMEOUT),
                 cancellation_timeout: config.get(&task::CANCELLATION_TIMEOUT),
@@ -68,20 +59,6 @@ impl JobSettings {
             },
         }
     }
-}
-
-/// What the submitter set that has no field of its own in [`JobConfig`].
-fn beyond_config(configuration: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let fields = [
-        execution::PARALLELISM.key(),
-        execution::RUNTIME_MODE.key(),
-        execution::BUFFER_TIMEOUT.key(),
-        pipeline::MAX_PARALLELISM.key(),
-        pipeline::OPERATOR_CHAINING.key(),
-        pipeline::NAME.key(),
-    ];
-    let others = configuration.iter().filter(|(key, _)| !fields.contains(&key.as_str()));
-    others.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 #[cfg(test)]
