@@ -20,6 +20,10 @@ enum Error {
     #[error("cannot write to {path}: it is a file, but a directory is needed")]
     NotADirectory { path: String },
     #[error(
+        "cannot write {path}: another sink of this job writes to the same directory: give each a directory of its own"
+    )]
+    Shared { path: String },
+    #[error(
         "cannot write to {directory}: it holds \"{file}\" of another run: remove it or choose another directory"
     )]
     Occupied { directory: String, file: String },
@@ -62,11 +66,21 @@ impl<T: Display + 'static> Sink<T> for TextFileSink {
         let own_prefix = format!("part-{}-", &job[..8]);
         prepare(&directory, &own_prefix)?;
         let name = format!("{own_prefix}{}", context.task.subtask);
-        let in_progress = directory.join(format!(".{name}.inprogress-{}", context.task.attempt));
-        let file = File::create(&in_progress).map_err(io_error(&in_progress))?;
+        let attempt = context.task.attempt;
+        let in_progress = directory.join(format!(".{name}.inprogress-{attempt}"));
+        let complete = directory.join(name);
+        let shared = |path: &Path| Error::Shared { path: path.display().to_string() };
+        // A later attempt replaces what an earlier one has completed.
+        if attempt.0 == 0 && complete.exists() {
+            return Err(shared(&complete).into());
+        }
+        let file = File::create_new(&in_progress).map_err(|cause| match cause.kind() {
+            io::ErrorKind::AlreadyExists => shared(&complete),
+            _ => io_error(&in_progress)(cause),
+        })?;
         Ok(TextFileWriter {
             file: Some(BufWriter::with_capacity(BUFFER, file)),
-            complete: directory.join(name),
+            complete,
             in_progress,
             record: PhantomData,
         })
@@ -127,5 +141,79 @@ impl<T> Drop for TextFileWriter<T> {
             // The task has failed or was canceled: nobody will complete this file.
             let _ = fs::remove_file(&self.in_progress);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::{TempDir, tempdir};
+
+    use super::*;
+    use crate::testing::operator_of;
+
+    fn open(directory: &Path, job: u8, attempt: u32) -> Result<TextFileWriter<u64>, String> {
+        let sink = TextFileSink::new(directory.to_str().unwrap());
+        sink.writer(&operator_of(job, attempt)).map_err(|error| error.to_string())
+    }
+
+    fn names(directory: &TempDir) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_part_file_is_seen_once_it_is_complete() {
+        let directory = tempdir().unwrap();
+        let mut writer = open(directory.path(), 0xab, 0).unwrap();
+        writer.write(&mut vec![1, 2]).unwrap();
+        assert_eq!(names(&directory), [".part-abababab-0.inprogress-0"]);
+        SinkWriter::<u64>::finish(&mut writer).unwrap();
+        drop(writer);
+        assert_eq!(names(&directory), ["part-abababab-0"]);
+        assert_eq!(fs::read_to_string(directory.path().join("part-abababab-0")).unwrap(), "1\n2\n");
+    }
+
+    #[test]
+    fn nothing_stays_of_a_task_that_does_not_finish() {
+        let directory = tempdir().unwrap();
+        let mut writer = open(&directory.path().join("a/b"), 1, 0).unwrap();
+        writer.write(&mut vec![1]).unwrap();
+        drop(writer);
+        assert!(fs::read_dir(directory.path().join("a/b")).unwrap().next().is_none());
+    }
+
+    #[test]
+    fn two_sinks_of_a_job_do_not_share_a_directory() {
+        let directory = tempdir().unwrap();
+        let mut first = open(directory.path(), 1, 0).unwrap();
+        assert!(open(directory.path(), 1, 0).err().unwrap().contains("another sink of this job"));
+        SinkWriter::<u64>::finish(&mut first).unwrap();
+        assert!(open(directory.path(), 1, 0).err().unwrap().contains("another sink of this job"));
+    }
+
+    #[test]
+    fn a_later_attempt_replaces_the_earlier_ones_file() {
+        let directory = tempdir().unwrap();
+        for attempt in 0..2 {
+            let mut writer = open(directory.path(), 1, attempt).unwrap();
+            writer.write(&mut vec![u64::from(attempt)]).unwrap();
+            SinkWriter::<u64>::finish(&mut writer).unwrap();
+        }
+        assert_eq!(fs::read_to_string(directory.path().join("part-01010101-0")).unwrap(), "1\n");
+    }
+
+    #[test]
+    fn places_that_cannot_be_used_are_refused_by_name() {
+        let directory = tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(open(&file, 1, 0).err().unwrap().contains("it is a file"));
+        let below = open(&file.join("below"), 1, 0).err().unwrap();
+        assert!(below.contains("file/below"), "{below}");
+        fs::write(directory.path().join("part-02020202-0"), "").unwrap();
+        assert!(open(directory.path(), 1, 0).err().unwrap().contains("\"part-02020202-0\" of another run"));
     }
 }

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// Splits per subtask of a bounded sequence, so that a slow subtask takes fewer.
 const SPLITS_PER_SUBTASK: u64 = 8;
 
+/// How long to wait for a record that is due after the end of all clocks.
+const FAR_AWAY: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Emits `function(0)`, `function(1)`, …, spread over the subtasks.
 pub struct GeneratorSource<F> {
     function: Arc<F>,
@@ -142,7 +145,12 @@ impl Pace {
     fn due(&self, now: Instant) -> Result<u64, Instant> {
         let should_be = ((now - self.start).as_secs_f64() * self.per_second) as u64 + 1;
         match should_be.saturating_sub(self.emitted) {
-            0 => Err(self.start + Duration::from_secs_f64(self.emitted as f64 / self.per_second)),
+            0 => {
+                let wait = Duration::try_from_secs_f64(self.emitted as f64 / self.per_second);
+                let next = wait.ok().and_then(|wait| self.start.checked_add(wait));
+                // A rate of one record in many ages.
+                Err(next.unwrap_or(now + FAR_AWAY))
+            }
             due => Ok(due),
         }
     }
@@ -160,6 +168,12 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn ranges_of_any_count_do_not_overflow(count: u64, parts: u64) {
+            let last = ranges(count, parts.clamp(1, 100)).pop();
+            prop_assert_eq!(last.map_or(0, |split| split.next + split.remaining.unwrap()), count);
+        }
+
         #[test]
         fn ranges_cover_each_number_once(count in 0u64..10_000, parts in 1u64..100) {
             let splits = ranges(count, parts);
@@ -182,5 +196,29 @@ mod tests {
         pace.emitted = 1;
         assert_eq!(pace.due(start), Err(start + Duration::from_millis(100)));
         assert_eq!(pace.due(start + Duration::from_secs(1)), Ok(10));
+    }
+
+    #[test]
+    fn the_slowest_pace_is_no_crash() {
+        let start = now();
+        for per_second in [f64::MIN_POSITIVE, 1e-18, 1e-10] {
+            let pace = Pace { start, per_second, emitted: 1 };
+            assert!(pace.due(start).unwrap_err() > start);
+        }
+    }
+
+    #[test]
+    fn a_rate_that_is_none_is_refused() {
+        for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let source = GeneratorSource::new(Some(1), |index| index).rate(rate);
+            let error = source.reader(&crate::testing::operator()).err().unwrap();
+            assert!(error.to_string().contains("give a positive rate"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_empty_generator_has_no_splits() {
+        let source = GeneratorSource::new(Some(0), |index| index);
+        assert!(source.enumerate(&crate::testing::operator()).unwrap().is_empty());
     }
 }

@@ -5,6 +5,8 @@ mod file_sink;
 mod generator;
 mod path;
 mod print;
+#[cfg(test)]
+mod testing;
 mod text_file;
 
 pub use collection::CollectionSource;

@@ -1,6 +1,6 @@
 use std::{
     fmt::{Display, Write as _},
-    io::{self, Write as _},
+    io,
     marker::PhantomData,
 };
 
@@ -14,6 +14,14 @@ pub enum PrintTarget {
     Stdout,
     /// Standard error.
     Stderr,
+}
+
+/// What keeps records from being printed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to {stream}: {cause}")]
+struct Error {
+    stream: &'static str,
+    cause: io::Error,
 }
 
 /// Prints each record on a line. With several subtasks, and with a label, lines begin as Flink's do: `label:2> `.
@@ -63,16 +71,17 @@ impl<T: Display> SinkWriter<T> for PrintWriter<T> {
             writeln!(self.text, "{}{record}", self.prefix)?;
         }
         // One write a batch, so that lines of subtasks that print at the same time stay whole.
-        match self.target {
-            PrintTarget::Stdout => {
-                let mut out = io::stdout().lock();
-                out.write_all(self.text.as_bytes())?;
-                out.flush()?;
-            }
-            PrintTarget::Stderr => io::stderr().lock().write_all(self.text.as_bytes())?,
-        }
-        Ok(())
+        let (stream, written) = match self.target {
+            PrintTarget::Stdout => ("standard output", print(&mut io::stdout().lock(), &self.text)),
+            PrintTarget::Stderr => ("standard error", print(&mut io::stderr().lock(), &self.text)),
+        };
+        Ok(written.map_err(|cause| Error { stream, cause })?)
     }
+}
+
+fn print(stream: &mut impl io::Write, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes())?;
+    stream.flush()
 }
 
 #[cfg(test)]

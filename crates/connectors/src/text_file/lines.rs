@@ -51,7 +51,8 @@ impl SplitLines {
             }
             self.advance(rest.len());
             if self.at_end_of_file {
-                return Ok(());
+                // Else the rest of the split is the end of a line that began before it.
+                return if self.offset < self.split.end { Err(self.cut_off()) } else { Ok(()) };
             }
             self.fill()?;
         }
@@ -98,7 +99,8 @@ impl SplitLines {
                     self.fill()?;
                     continue;
                 }
-                None if rest.is_empty() => return Ok((self.offset - start, true)),
+                // The split ends where the file did when it was listed.
+                None if rest.is_empty() => return Err(self.cut_off()),
                 None => rest,
             };
             self.check_length(line.len())?;
@@ -107,6 +109,10 @@ impl SplitLines {
             let with_line_end = (line.len() + 1).min(rest.len());
             self.advance(with_line_end);
         }
+    }
+
+    fn cut_off(&self) -> Error {
+        Error::CutOff { path: self.split.path.display().to_string(), at: self.offset }
     }
 
     fn check_length(&self, length: usize) -> Result<(), Error> {
