@@ -46,6 +46,8 @@ const PANIC_EXIT_CODE: i32 = 101;
 pub struct PlanRequest {
     /// The program. It should have passed [`crate::inspect`].
     pub artifact: PathBuf,
+    /// The name that the program sees as its own, for its messages; that of its file if `None`.
+    pub program_name: Option<String>,
     /// The submitter's arguments, handed on untouched.
     pub args: Vec<OsString>,
     /// Which of the program's entries to plan; its only or default one if `None`.
@@ -63,6 +65,7 @@ impl PlanRequest {
     pub fn new(artifact: impl Into<PathBuf>) -> Self {
         Self {
             artifact: artifact.into(),
+            program_name: None,
             args: Vec::new(),
             entry: None,
             job_config_json: "{}".to_owned(),

@@ -131,6 +131,9 @@ impl Drop for PlanProcess {
 
 fn command(artifact: &Path, request: &PlanRequest, dir: &Path, plan_file: &Path) -> Command {
     let mut command = Command::new(artifact);
+    if let Some(name) = &request.program_name {
+        command.arg0(name);
+    }
     command
         .args(&request.args)
         .current_dir(dir)

@@ -43,6 +43,8 @@ pub(crate) struct Submitter {
 
 /// An artifact that is about to be planned.
 struct Request {
+    /// What the artifact was called when it was uploaded.
+    program_name: String,
     lease: ArtifactLease,
     settings: JobSettings,
     submission: SubmissionView,
@@ -79,7 +81,7 @@ impl Submitter {
             return Ok(job_id);
         }
         let PlanView { graph, entry, .. } = self.plan_request(&request).await?;
-        let Request { lease, settings, mut submission } = request;
+        let Request { lease, settings, mut submission, .. } = request;
         submission.entry = entry.or(submission.entry);
         self.start(graph, submission, settings, job_id, Some(lease)).await
     }
@@ -118,7 +120,7 @@ impl Submitter {
             config: settings.job_config.clone(),
             fingerprint: String::new(),
         };
-        Ok(Request { lease, settings, submission })
+        Ok(Request { lease, program_name: id.name().to_owned(), settings, submission })
     }
 
     async fn plan_request(&self, request: &Request) -> Result<PlanView, Error> {
@@ -129,6 +131,7 @@ impl Submitter {
             .expect("settings of strings and numbers always serialize");
         let planned = flott_artifact::plan(PlanRequest {
             artifact: lease.path(),
+            program_name: Some(request.program_name.clone()),
             args: submission.arguments.iter().map(Into::into).collect(),
             entry: submission.entry.clone(),
             job_config_json,
