@@ -5,6 +5,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{BATCH_RECORDS, Error, MAX_BATCH_BYTES};
 
+/// Bytes of a batch's count of records.
+pub(crate) const COUNT_LEN: usize = 4;
+
 /// What can travel between subtasks: data that serde can write and read back.
 pub trait Record: Clone + Send + Serialize + DeserializeOwned + 'static {}
 
@@ -54,6 +57,7 @@ pub(crate) fn decode<T: DeserializeOwned>(
 }
 
 /// Size of a record on the wire, in bytes; its size in memory if it can't be serialized.
+#[inline]
 pub(crate) fn encoded_size<T: Serialize>(record: &T) -> usize {
     postcard::experimental::serialized_size(record).unwrap_or_else(|_| size_of_val(record))
 }

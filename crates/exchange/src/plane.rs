@@ -183,7 +183,7 @@ impl DataPlane {
         self.inner.io.spawn(async move {
             loop {
                 match listener.accept().await {
-                    Ok((stream, _)) => drop(tokio::spawn(inner.clone().accept(stream))),
+                    Ok((stream, _)) => drop(inner.io.spawn(inner.clone().accept(stream))),
                     Err(_) => sleep(ACCEPT_PAUSE).await,
                 }
             }

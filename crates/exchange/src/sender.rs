@@ -149,9 +149,21 @@ impl<T: Record> ChannelSender<T> {
         self.bytes_sent
     }
 
-    /// How many records of the size of this one make a batch.
-    pub fn batch_capacity(record: &T) -> usize {
-        let size = codec::encoded_size(record).max(size_of::<T>()).max(1);
-        (BATCH_BYTES / size).clamp(1, crate::BATCH_RECORDS)
+    /// Size of a record in bytes: what it takes on the wire, and no less than it takes in place.
+    #[inline]
+    pub fn record_size(record: &T) -> usize {
+        codec::encoded_size(record).max(size_of::<T>())
+    }
+
+    /// Refuses records that are too large for the wire, also where they would not cross it: whether a job runs should not
+    /// depend on where its subtasks are.
+    ///
+    /// # Errors
+    /// If a batch of this one record would exceed [`MAX_BATCH_BYTES`](crate::MAX_BATCH_BYTES).
+    pub fn check_size(&self, size: usize) -> Result<(), Error> {
+        if size <= crate::MAX_BATCH_BYTES - codec::COUNT_LEN {
+            return Ok(());
+        }
+        Err(Error::TooLarge { channel: self.id, size })
     }
 }

@@ -1,5 +1,6 @@
 //! Channels within a task host and between two of them.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::disallowed_methods, reason = "the test's runtime ends what it spawns")]
+#![expect(clippy::unwrap_used, reason = "a test that can't go on may panic")]
 
 use std::{sync::Arc, time::Duration};
 

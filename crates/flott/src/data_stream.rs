@@ -134,6 +134,16 @@ impl<T: Record> DataStream<T> {
     }
 
     /// Turns each record into another one.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// let mut seen = 0u64; // of each subtask
+    /// env.from_sequence(1, 10).map(move |n| {
+    ///     seen += 1;
+    ///     (n, seen)
+    /// });
+    /// ```
     pub fn map<U, F>(&self, function: F) -> SingleOutputStream<U>
     where
         U: Record,
@@ -142,7 +152,15 @@ impl<T: Record> DataStream<T> {
         self.operator("Map", move |context, next| Ok(Box::new(Map::new(context, function.clone(), next))))
     }
 
-    /// Turns each record into any number of others, which `function` hands to the collector.
+    /// Turns each record into any number of others, which `function` hands to the collector. If the task ends meanwhile
+    /// because it was canceled, or a later operator fails, the function does not return: its stack unwinds as in a panic.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.read_text_file("/data/books")
+    ///     .flat_map(|line: String, out| out.extend(line.split_whitespace().map(str::to_owned)));
+    /// ```
     pub fn flat_map<U, F>(&self, function: F) -> SingleOutputStream<U>
     where
         U: Record,
@@ -154,6 +172,12 @@ impl<T: Record> DataStream<T> {
     }
 
     /// Keeps the records for which `predicate` holds.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 10).filter(|n| n % 2 == 0);
+    /// ```
     pub fn filter<F>(&self, predicate: F) -> SingleOutputStream<T>
     where
         F: FnMut(&T) -> bool + Clone + Send + Sync + 'static,
@@ -163,7 +187,13 @@ impl<T: Record> DataStream<T> {
         })
     }
 
-    /// Groups records by a key that `function` computes.
+    /// Groups records by a key that `function` computes, the same one for the same record each time.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 100).key_by(|n| n % 10).count().map(|(key, count)| format!("{key} {count}")).print();
+    /// ```
     pub fn key_by<K, F>(&self, function: F) -> KeyedStream<T, ByValue<F, K>>
     where
         K: Key,
@@ -173,6 +203,13 @@ impl<T: Record> DataStream<T> {
     }
 
     /// Groups records by a key that lies within them; a key that is costly to clone is better not computed.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// let words = env.from_collection(["to", "be", "to"].map(|word| (word.to_owned(), 1u64)));
+    /// words.key_by_ref(|(word, _)| word).sum(|(_, count)| count).map(|(word, count)| format!("{word} {count}")).print();
+    /// ```
     pub fn key_by_ref<K, F>(&self, function: F) -> KeyedStream<T, ByRef<F, K>>
     where
         K: Key,
@@ -181,7 +218,15 @@ impl<T: Record> DataStream<T> {
         KeyedStream::new(self, ByRef::new(function))
     }
 
-    /// The records of both streams.
+    /// The records of both streams. A stream joined with itself gives each record twice.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// let small = env.from_sequence(1, 10);
+    /// let large = env.from_sequence(1_000, 1_010);
+    /// small.union(&large).print();
+    /// ```
     #[must_use]
     pub fn union(&self, other: &DataStream<T>) -> DataStream<T> {
         let upstreams = self.upstreams.iter().chain(&other.upstreams).cloned().collect();
@@ -211,13 +256,19 @@ impl<T: Record> DataStream<T> {
         self.partitioned(Partitioner::Broadcast)
     }
 
-    /// Sends to the subtask of the same number, which the next operator's parallelism must allow.
+    /// Sends to the subtask of the same number. `execute` refuses it if the next operator has another parallelism.
     #[must_use]
     pub fn forward(&self) -> DataStream<T> {
         self.partitioned(Partitioner::Forward)
     }
 
     /// Writes the records to a sink.
+    ///
+    /// ```
+    /// # use flott::{connectors::TextFileSink, prelude::*};
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 10).sink_to(TextFileSink::new("/data/numbers"), "numbers").set_parallelism(1);
+    /// ```
     pub fn sink_to<S: Sink<T>>(&self, sink: S, name: &str) -> DataStreamSink {
         let name = format!("Sink: {name}");
         let node = Node::operator::<T, ()>(&name, self.upstreams.clone(), move |builder, position, _| {

@@ -21,6 +21,21 @@ static ENTRIES: OnceLock<Vec<EntryInfo>> = OnceLock::new();
 ///
 /// In local mode the environment variable `FLOTT_ENTRY` asks.
 ///
+/// ```no_run
+/// use flott::{BoxError, Entry, prelude::*, run_entry};
+///
+/// fn numbers() -> Result<(), BoxError> {
+///     let env = StreamExecutionEnvironment::new();
+///     env.from_sequence(1, 10).print();
+///     env.execute("numbers")?;
+///     Ok(())
+/// }
+///
+/// fn main() -> Result<(), BoxError> {
+///     run_entry(&[Entry { name: "numbers", description: "prints some numbers", main: numbers }])
+/// }
+/// ```
+///
 /// # Errors
 /// If there is no such entry, or what the entry returns.
 pub fn run_entry(entries: &[Entry]) -> Result<(), BoxError> {
@@ -39,6 +54,7 @@ pub fn run_entry(entries: &[Entry]) -> Result<(), BoxError> {
             None => format!("there is no entry \"{name}\" in this program, it has: {}", names()),
         },
         (None, [entry]) => return (entry.main)(),
+        (None, []) => "this program has no entries: give run_entry at least one".to_owned(),
         (None, _) => format!("this program has several entries, choose one of: {}", names()),
     };
     Err(execution::refuse(Error::Entry(problem)).into())

@@ -93,6 +93,14 @@ impl StreamExecutionEnvironment {
     }
 
     /// The elements of a collection, in order, emitted by one subtask.
+    ///
+    /// ```no_run
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.from_collection(["to be", "or not"].map(str::to_owned)).print();
+    /// env.execute("print")?;
+    /// # Ok::<(), flott::Error>(())
+    /// ```
     pub fn from_collection<T: Record + Sync>(
         &self,
         elements: impl IntoIterator<Item = T>,
@@ -101,14 +109,45 @@ impl StreamExecutionEnvironment {
         self.from_source(source, "collection").set_parallelism(1)
     }
 
-    /// The numbers from `first` to `last`, both included.
+    /// The numbers from `first` to `last`, both included. `execute` refuses a `first` that is greater than `last`.
+    ///
+    /// ```no_run
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 1_000).filter(|n| n % 2 == 0).print();
+    /// env.execute("even numbers")?;
+    /// # Ok::<(), flott::Error>(())
+    /// ```
     pub fn from_sequence(&self, first: u64, last: u64) -> SingleOutputStream<u64> {
-        let count = (last + 1).saturating_sub(first);
+        let count = last.checked_sub(first).and_then(|difference| difference.checked_add(1));
+        let count = count.unwrap_or_else(|| {
+            let problem = if first > last {
+                format!(
+                    "cannot emit the sequence from {first} to {last}: the first number must not exceed the last"
+                )
+            } else {
+                format!("cannot emit the sequence from {first} to {last}: it has 2^64 numbers, one too many")
+            };
+            self.graph.borrow_mut().problems.push(Error::Setting(problem));
+            0
+        });
         self.from_source(GeneratorSource::new(Some(count), move |index| first + index), "sequence")
     }
 
     /// `function(0)`, `function(1)`, … up to `count` records, or for ever. `function` must give the same record for
     /// the same number each time.
+    ///
+    /// ```no_run
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.generate(Some(1_000_000), |index| (index % 100, index))
+    ///     .key_by(|(key, _)| *key)
+    ///     .sum(|(_, sum)| sum)
+    ///     .map(|(key, sum)| format!("{key} {sum}"))
+    ///     .print();
+    /// env.execute("sums")?;
+    /// # Ok::<(), flott::Error>(())
+    /// ```
     pub fn generate<T, F>(&self, count: Option<u64>, function: F) -> SingleOutputStream<T>
     where
         T: Record,
@@ -125,15 +164,20 @@ impl StreamExecutionEnvironment {
         self.graph.borrow().translate(name)
     }
 
-    /// Runs the dataflow and waits for its end.
+    /// Runs the dataflow and waits for its end. An environment runs once; a program that runs several jobs, one after the
+    /// other in local mode, makes an environment for each.
     ///
     /// On a cluster this never returns: the process ends with the plan or with the task host.
     ///
     /// # Errors
-    /// If the dataflow can't be run, or the job fails or is canceled.
+    /// If the dataflow can't be run or was run before, or the job fails or is canceled.
     pub fn execute(&self, name: &str) -> Result<JobExecutionResult, Error> {
         crate::marker::keep();
-        execution::execute(&self.graph.borrow(), name)
+        let result = execution::execute(&self.graph.borrow(), name);
+        // In a cluster only a program's first job runs: that a second one would run here, and with all of the first one's
+        // operators, would be a trap.
+        self.graph.borrow_mut().problems.push(Error::ExecutedTwice);
+        result
     }
 }
 

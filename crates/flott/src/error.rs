@@ -9,6 +9,9 @@ pub enum Error {
     /// A setting is out of range.
     #[error("{0}")]
     Setting(String),
+    /// `execute` was called twice.
+    #[error("this environment has executed its dataflow before: make a new environment for another job")]
+    ExecutedTwice,
     /// Batch mode over input that does not end.
     #[error(
         "runtime mode BATCH needs bounded sources, but \"{source_name}\" is unbounded: use STREAMING or AUTOMATIC"

@@ -35,6 +35,8 @@ pub(crate) type BuildWriter = dyn Fn(&TaskBuilder, &EdgeTarget) -> Result<AnyOut
 /// Where an edge leads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EdgeTarget {
+    /// Position in its chain of the operator that emits into the edge.
+    pub(crate) producer: u32,
     /// Position of the edge among the outputs of its vertex.
     pub(crate) output: usize,
     /// Parallelism of the consuming vertex.
@@ -124,14 +126,15 @@ impl Upstream {
 fn writer<T: Record>(partitioner: Option<Partitioner>) -> Arc<BuildWriter> {
     Arc::new(move |builder, target| {
         let channels = builder.channels::<T>(target.output)?;
-        let producer = builder.task().subtask;
+        let producer = builder.operator(target.producer);
+        let subtask = builder.task().subtask;
         let forwards = channels.len() == 1;
         Ok(AnyOutput::new::<T>(match partitioner {
-            Some(Partitioner::Forward) => Box::new(EdgeWriter::new(channels, Forward)),
-            Some(Partitioner::Broadcast) => Box::new(EdgeWriter::new(channels, Broadcast)),
-            None if forwards => Box::new(EdgeWriter::new(channels, Forward)),
+            Some(Partitioner::Forward) => Box::new(EdgeWriter::new(producer, channels, Forward)),
+            Some(Partitioner::Broadcast) => Box::new(EdgeWriter::new(producer, channels, Broadcast)),
+            None if forwards => Box::new(EdgeWriter::new(producer, channels, Forward)),
             None | Some(Partitioner::Rebalance) => {
-                Box::new(EdgeWriter::new(channels, Rebalance::new(producer)))
+                Box::new(EdgeWriter::new(producer, channels, Rebalance::new(subtask)))
             }
             Some(Partitioner::Hash) => {
                 let reason = "a hash edge needs the key selector of key_by";

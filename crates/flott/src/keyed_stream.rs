@@ -53,6 +53,16 @@ impl<T: Record, S: KeySelector<T>> KeyedStream<T, S> {
 
     /// Combines the records of each key: `function` adds the second record to the first, which stands for all
     /// records so far.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// let longest = env
+    ///     .read_text_file("/data/words")
+    ///     .key_by(|word| word.chars().next())
+    ///     .reduce(|longest, word| if word.len() > longest.len() { *longest = word });
+    /// longest.print();
+    /// ```
     pub fn reduce<F>(&self, function: F) -> SingleOutputStream<T>
     where
         F: FnMut(&mut T, T) + Clone + Send + Sync + 'static,
@@ -61,6 +71,16 @@ impl<T: Record, S: KeySelector<T>> KeyedStream<T, S> {
     }
 
     /// Sums the field that `field` points to. The other fields are those of the key's first record.
+    ///
+    /// The sum is the `+=` of the field's type. That of Rust's integers panics on overflow, which fails the job, in a
+    /// program built with overflow checks (`cargo build`), and wraps around in one without them (`--release`): take a
+    /// type that is wide enough, or check in [`reduce`](Self::reduce).
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.generate(Some(1_000), |i| (i % 10, i)).key_by(|(key, _)| *key).sum(|(_, value)| value);
+    /// ```
     pub fn sum<V, F>(&self, field: F) -> SingleOutputStream<T>
     where
         V: Copy + AddAssign,
@@ -73,7 +93,7 @@ impl<T: Record, S: KeySelector<T>> KeyedStream<T, S> {
     }
 
     /// Keeps the smallest value of the field that `field` points to. The other fields are those of the key's first
-    /// record.
+    /// record. A value that can't be compared, such as NaN, replaces none; as the first one it stays.
     pub fn min<V, F>(&self, field: F) -> SingleOutputStream<T>
     where
         V: Copy + PartialOrd,
@@ -89,7 +109,7 @@ impl<T: Record, S: KeySelector<T>> KeyedStream<T, S> {
     }
 
     /// Keeps the largest value of the field that `field` points to. The other fields are those of the key's first
-    /// record.
+    /// record. A value that can't be compared, such as NaN, replaces none; as the first one it stays.
     pub fn max<V, F>(&self, field: F) -> SingleOutputStream<T>
     where
         V: Copy + PartialOrd,
@@ -114,6 +134,7 @@ fn hash_writer<T: Record, S: KeySelector<T>>(selector: S) -> Arc<crate::graph::B
     Arc::new(move |builder, target| {
         let channels = builder.channels::<T>(target.output)?;
         let hash = Hash::new(selector.clone(), target.parallelism, target.max_parallelism);
-        Ok(AnyOutput::new::<T>(Box::new(EdgeWriter::new(channels, hash))))
+        let producer = builder.operator(target.producer);
+        Ok(AnyOutput::new::<T>(Box::new(EdgeWriter::new(producer, channels, hash))))
     })
 }

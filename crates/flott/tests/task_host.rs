@@ -1,4 +1,6 @@
 //! Dataflows on one and on two task hosts.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on may panic")]
+#![allow(clippy::disallowed_methods, reason = "the test's runtime ends what it spawns")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "task_host/task_manager.rs"]
@@ -151,4 +153,129 @@ async fn unreadable_input_fails_the_task_with_the_path() {
     let cause = failure(&ended);
     assert_eq!(cause.kind, FailureKind::External);
     assert!(cause.message.contains("/no/such/file"), "{}", cause.message);
+}
+
+/// A sink whose user code panics where it is told to.
+struct Fragile {
+    opening: bool,
+}
+
+struct FragileWriter;
+
+impl<T: Send + 'static> Sink<T> for Fragile {
+    type Writer = FragileWriter;
+
+    fn writer(&self, _: &OperatorContext) -> Result<FragileWriter, BoxError> {
+        assert!(!self.opening, "cannot open");
+        Ok(FragileWriter)
+    }
+}
+
+impl<T> SinkWriter<T> for FragileWriter {
+    fn write(&mut self, batch: &mut Vec<T>) -> Result<(), BoxError> {
+        batch.clear();
+        Ok(())
+    }
+}
+
+impl Drop for FragileWriter {
+    fn drop(&mut self) {
+        panic!("cannot close");
+    }
+}
+
+async fn panics(build: impl FnOnce(&StreamExecutionEnvironment), hosts: u32) -> (String, Option<String>) {
+    let env = environment(2);
+    build(&env);
+    let ended = run(&env, hosts).await;
+    let cause = failure(&ended);
+    assert_eq!(cause.kind, FailureKind::Panic, "{cause:?}");
+    assert!(cause.location.as_deref().unwrap().contains("task_host.rs"), "{cause:?}");
+    (cause.message.clone(), cause.operator.clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panicking_key_selector_is_named_by_the_operator_before_it() {
+    let build = |env: &StreamExecutionEnvironment| {
+        let numbers = env.from_sequence(1, 100).rebalance().map(|n| n).name("Before");
+        numbers
+            .key_by(|n| if *n == 7 { panic!("no key") } else { *n })
+            .count()
+            .sink_to(Collect::default(), "collect");
+    };
+    assert_eq!(panics(build, 1).await, ("no key".to_owned(), Some("Before".to_owned())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_panics_when_opened_or_dropped_fails_its_task() {
+    let build = |opening| {
+        move |env: &StreamExecutionEnvironment| {
+            env.from_sequence(1, 10).sink_to(Fragile { opening }, "fragile");
+        }
+    };
+    assert_eq!(panics(build(true), 1).await, ("cannot open".to_owned(), Some("Sink: fragile".to_owned())));
+    assert_eq!(panics(build(false), 1).await.0, "cannot close");
+}
+
+/// Can be written, but not read back.
+#[derive(Clone, serde::Serialize)]
+struct OneWay(u64);
+
+impl<'de> serde::Deserialize<'de> for OneWay {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        panic!("one way only");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_cannot_be_read_back_is_named_by_the_operator_behind_it() {
+    let build = |env: &StreamExecutionEnvironment| {
+        env.from_sequence(1, 100).map(OneWay).rebalance().map(|OneWay(n)| n).name("Behind").print();
+    };
+    let (message, operator) = panics(build, 2).await;
+    assert_eq!((message.as_str(), operator.as_deref()), ("one way only", Some("Behind")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_without_end_is_left_when_the_job_fails() {
+    let env = environment(1);
+    env.from_collection([1u64])
+        .flat_map(|_, out| {
+            loop {
+                out.emit(1u64);
+            }
+        })
+        .rebalance()
+        .map(|n| if n == 1 { panic!("enough") } else { n })
+        .sink_to(Collect::default(), "collect");
+    let ended = run(&env, 2).await;
+    assert_eq!(failure(&ended).message, "enough");
+    assert!(ended.iter().any(|ended| ended.state == TaskState::Canceled), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_joined_with_itself_gives_each_record_twice() {
+    let env = environment(2);
+    let sink = Collect::default();
+    let numbers = env.from_sequence(1, 3);
+    numbers.union(&numbers).map(|n| n).sink_to(sink.clone(), "collect");
+    numbers.key_by(|n| *n);
+    assert_all_finished(&run(&env, 2).await);
+    let mut records = sink.records();
+    records.sort_unstable();
+    assert_eq!(records, [1, 1, 2, 2, 3, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_input_ends_everywhere() {
+    let env = environment(4);
+    let sink = Collect::default();
+    env.generate(Some(0), |i| i)
+        .key_by(|i| *i)
+        .count()
+        .broadcast()
+        .map(|pair| pair)
+        .sink_to(sink.clone(), "c");
+    assert_all_finished(&run(&env, 2).await);
+    assert!(sink.records().is_empty());
 }

@@ -53,6 +53,16 @@ pub enum Error {
 /// # Errors
 /// If the cluster can't be started. A job that fails is an [`Outcome`].
 pub fn run(program: JobProgram) -> Result<Outcome, Error> {
+    // A thread of its own, since the caller's may belong to a runtime of the user's `main`.
+    std::thread::scope(|scope| {
+        let cluster = std::thread::Builder::new()
+            .name("flott-local".to_owned())
+            .spawn_scoped(scope, || run_cluster(program))?;
+        cluster.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn run_cluster(program: JobProgram) -> Result<Outcome, Error> {
     // Two threads for all daemons; user code runs on the task host's slot threads.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -110,7 +110,7 @@ pub trait SinkWriter<T>: Send {
         Ok(())
     }
 
-    /// Completes the output at the end of the input.
+    /// Completes the output at the end of the input. Nothing is called after it.
     ///
     /// # Errors
     /// If it can't be completed; the job fails with it.

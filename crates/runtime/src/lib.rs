@@ -19,6 +19,8 @@ mod counters;
 mod failure;
 mod scope;
 mod subtask;
+#[cfg(test)]
+mod testing;
 
 pub use context::{OperatorContext, TaskContext};
 pub use contract::{Boundedness, BoxError, ReadStatus, Sink, SinkWriter, Source, SourceReader};

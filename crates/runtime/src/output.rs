@@ -107,3 +107,41 @@ impl<T: Record> Output<T> for Tee<T> {
         Ok(closed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Collected, Event};
+
+    #[test]
+    fn a_tee_hands_everything_to_each_output() {
+        let outputs = [Collected::default(), Collected::default(), Collected::default()];
+        let mut tee =
+            Tee::new(outputs.iter().map(|output| Box::new(output.clone()) as BoxOutput<u64>).collect());
+        let mut batch = vec![1, 2];
+        tee.emit(&mut batch).unwrap();
+        assert!(batch.is_empty());
+        tee.emit(&mut vec![3]).unwrap();
+        tee.end().unwrap();
+        tee.flush(Flush::All).unwrap();
+        assert!(tee.close().unwrap());
+        for output in outputs {
+            let expected = [
+                Event::Batch(vec![1u64, 2]),
+                Event::Batch(vec![3]),
+                Event::End,
+                Event::Flush(Flush::All),
+                Event::Close,
+            ];
+            assert_eq!(output.events(), expected);
+        }
+    }
+
+    #[test]
+    fn a_tee_without_outputs_drops_its_records() {
+        let mut tee = Tee::<u64>::new(Vec::new());
+        let mut batch = vec![1];
+        tee.emit(&mut batch).unwrap();
+        assert!(batch.is_empty() && tee.close().unwrap());
+    }
+}

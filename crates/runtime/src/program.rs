@@ -8,6 +8,7 @@ use flott_exchange::{ChannelPeer, ChannelSender, DataPlane, InputGate};
 use crate::{
     OperatorContext, Record, Result, TaskContext,
     input::{SplitProvider, TaskInput},
+    scope,
     writer::{Channels, TaskSignals},
 };
 
@@ -109,6 +110,12 @@ impl TaskBuilder {
     pub fn operator(&self, position: u32) -> OperatorContext {
         let name = self.operators.get(position as usize).map_or("", String::as_str);
         OperatorContext::new(self.context.clone(), name, position)
+    }
+
+    /// Builds the operator at a position of the chain: a panic in `build` is its own.
+    pub fn within<R>(&mut self, position: u32, build: impl FnOnce(&mut Self) -> R) -> R {
+        let _scope = scope::enter(position);
+        build(self)
     }
 
     /// The channels of one of the vertex' output edges.

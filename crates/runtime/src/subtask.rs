@@ -17,9 +17,11 @@ use crate::{
     writer::TaskSignals,
 };
 
-/// Steps between two looks at the clock and a yield to the other subtasks of the thread. A step is a batch, so this is a
-/// fraction of a millisecond to a few.
+/// Steps after which the subtask yields to the others of its thread. A step is a batch, so this is a fraction of a
+/// millisecond to a few.
 const STEPS_PER_TURN: u32 = 16;
+/// Time after which it yields even before, if its functions are slow.
+const TURN_LIMIT: Duration = Duration::from_millis(5);
 
 /// What the loop tells of its progress.
 pub(crate) trait StateListener: Send + Sync {
@@ -68,7 +70,18 @@ impl Loop {
     }
 
     async fn run(mut self) -> Result<()> {
+        let result = self.process().await;
+        // What users have given us may panic when it is dropped, too.
+        let Self { input, operators, .. } = self;
+        result.and(scope::catch(&operators, || {
+            drop(input);
+            Ok(())
+        }))
+    }
+
+    async fn process(&mut self) -> Result<()> {
         let mut last_flush = now();
+        let mut turn_began = last_flush;
         let mut steps = 0;
         loop {
             if self.signals.is_canceled() {
@@ -84,13 +97,16 @@ impl Loop {
             match self.guarded(|input| input.step())? {
                 Step::Worked => {
                     steps += 1;
-                    if steps % STEPS_PER_TURN == 0 {
-                        let now = self.counters.enter(Phase::Busy);
-                        if now - last_flush >= self.buffer_timeout {
-                            self.guarded(|input| input.flush(Flush::All))?;
-                            last_flush = now;
-                        }
+                    let time = now();
+                    if time - last_flush >= self.buffer_timeout {
+                        self.guarded(|input| input.flush(Flush::All))?;
+                        last_flush = time;
+                    }
+                    if steps >= STEPS_PER_TURN || time - turn_began >= TURN_LIMIT {
+                        self.counters.enter(Phase::Busy);
                         tokio::task::yield_now().await;
+                        turn_began = now();
+                        steps = 0;
                     }
                 }
                 Step::Idle(until) => {

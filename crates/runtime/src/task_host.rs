@@ -68,10 +68,17 @@ impl TaskManagerAddress {
 
 /// Turns this process into a task host. Returns its exit code.
 pub fn run_process(program: JobProgram) -> i32 {
-    let served = TaskManagerAddress::from_environment().and_then(|address| {
+    let serve = || {
+        let address = TaskManagerAddress::from_environment()?;
         // Everything but user code runs on this one thread.
         let io = Builder::new_current_thread().enable_all().build()?;
         io.block_on(serve(Arc::new(program), address))
+    };
+    // A thread of its own, since the caller's may belong to a runtime of the user's `main`.
+    let served = std::thread::scope(|scope| {
+        let io = std::thread::Builder::new().name("flott-io".to_owned()).spawn_scoped(scope, serve);
+        io.map_err(Error::from)
+            .and_then(|io| io.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     match served {
         Ok(()) => 0,
@@ -137,6 +144,8 @@ async fn set_up(
     let slots = Builder::new_multi_thread()
         .worker_threads(spec.slots.max(1) as usize)
         .thread_name("flott-slot")
+        // Each subtask may be stopped within a batch, waiting for credit; the threads then still have to go on.
+        .max_blocking_threads(spec.graph.total_subtasks() + 1)
         .enable_time()
         .build()
         .map_err(|error| {

@@ -1,6 +1,8 @@
 //! The end of a chain that sends to other subtasks.
 
 mod distribution;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::VecDeque,
@@ -10,12 +12,13 @@ use std::{
     },
 };
 
-use flott_exchange::{BATCH_RECORDS, ChannelSender};
+use flott_core::FailureKind;
+use flott_exchange::{BATCH_BYTES, BATCH_RECORDS, ChannelSender};
 use tokio::{runtime::Handle, sync::Notify, task::block_in_place};
 
 pub use distribution::{Broadcast, Distribution, Forward, Hash, Rebalance};
 
-use crate::{Output, Record, Result, TaskCounters, TaskEnd, output::Flush};
+use crate::{OperatorContext, Output, Record, Result, TaskCounters, TaskEnd, output::Flush, scope};
 
 /// Batches that one channel may hold back for want of credit before the subtask stops within a batch. Reached only by
 /// operators that make very many records of one.
@@ -53,6 +56,8 @@ impl TaskSignals {
 struct Channel<T> {
     sender: ChannelSender<T>,
     buffer: Vec<T>,
+    /// Bytes of the records in `buffer`, if they are measured.
+    buffered_bytes: usize,
     /// Full batches that wait for credit, oldest first.
     held: VecDeque<Vec<T>>,
     bytes_counted: u64,
@@ -62,8 +67,6 @@ struct Channel<T> {
 /// The channels of one edge, into which a [`Distribution`] puts records.
 pub struct Channels<T> {
     channels: Vec<Channel<T>>,
-    /// How many records make a batch; follows the size of the records.
-    capacity: usize,
     signals: Arc<TaskSignals>,
     counters: Arc<TaskCounters>,
 }
@@ -80,12 +83,13 @@ impl<T: Record> Channels<T> {
             .map(|sender| Channel {
                 sender,
                 buffer: Vec::new(),
+                buffered_bytes: 0,
                 held: VecDeque::new(),
                 bytes_counted: 0,
                 closed: false,
             })
             .collect();
-        Self { channels, capacity: BATCH_RECORDS, signals, counters }
+        Self { channels, signals, counters }
     }
 
     /// Number of consumers.
@@ -98,24 +102,57 @@ impl<T: Record> Channels<T> {
         self.channels.is_empty()
     }
 
-    /// Puts a record into a channel, and sends the channel's batch if it is full.
+    /// Whether records own memory, so that each can have another size and must be measured.
+    const MEASURED: bool = std::mem::needs_drop::<T>();
+
+    /// How many records make a batch, unless they are large.
+    const CAPACITY: usize = {
+        let records =
+            if Self::MEASURED || size_of::<T>() == 0 { BATCH_RECORDS } else { BATCH_BYTES / size_of::<T>() };
+        if records == 0 {
+            1
+        } else if records > BATCH_RECORDS {
+            BATCH_RECORDS
+        } else {
+            records
+        }
+    };
+
+    /// Puts a record into a channel, and sends the channel's batch if it is full. Batches are bounded in bytes as well as
+    /// in records, so that credits bound memory; a record that is larger than a batch should be is one by itself.
     ///
     /// # Errors
-    /// If the channel is broken.
+    /// If the channel is broken or the record too large.
     #[inline]
-    pub fn push(&mut self, channel: usize, record: T) -> Result<()> {
-        let buffer = &mut self.channels[channel].buffer;
+    pub fn push(&mut self, index: usize, record: T) -> Result<()> {
+        if Self::MEASURED {
+            let size = ChannelSender::record_size(&record);
+            if self.channels[index].buffered_bytes + size > BATCH_BYTES {
+                self.make_room(index, size)?;
+            }
+            self.channels[index].buffered_bytes += size;
+        }
+        let buffer = &mut self.channels[index].buffer;
         buffer.push(record);
-        if buffer.len() >= self.capacity { self.send(channel) } else { Ok(()) }
+        if buffer.len() >= Self::CAPACITY { self.send(index) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn make_room(&mut self, index: usize, size: usize) -> Result<()> {
+        let channel = &self.channels[index];
+        channel.sender.check_size(size)?;
+        if channel.buffer.is_empty() { Ok(()) } else { self.send(index) }
     }
 
     /// Sends a channel's batch, or holds it back if there is no credit.
     #[inline(never)]
     fn send(&mut self, index: usize) -> Result<()> {
-        let channel = &mut self.channels[index];
-        if let Some(record) = channel.buffer.last() {
-            self.capacity = ChannelSender::batch_capacity(record);
+        // A function that makes very many records of one is within a single step for long.
+        if self.signals.is_canceled() {
+            return Err(TaskEnd::Canceled);
         }
+        let channel = &mut self.channels[index];
+        channel.buffered_bytes = 0;
         if !channel.held.is_empty() || !channel.sender.try_send(&mut channel.buffer)? {
             channel.held.push_back(std::mem::take(&mut channel.buffer));
             self.signals.held.fetch_add(1, Relaxed);
@@ -125,7 +162,7 @@ impl<T: Record> Channels<T> {
         }
         // Reserved at once and to the full: growing step by step copies.
         let channel = &mut self.channels[index];
-        channel.buffer.reserve(self.capacity);
+        channel.buffer.reserve(Self::CAPACITY);
         self.count_bytes(index);
         Ok(())
     }
@@ -173,21 +210,33 @@ impl<T: Record> Channels<T> {
 
 /// Sends the records of one edge.
 pub struct EdgeWriter<T, D> {
+    producer: OperatorContext,
     channels: Channels<T>,
     distribution: D,
 }
 
 impl<T: Record, D: Distribution<T>> EdgeWriter<T, D> {
-    /// Sends into `channels` as `distribution` says.
-    pub fn new(channels: Channels<T>, distribution: D) -> Self {
-        Self { channels, distribution }
+    /// Sends what `producer` emits into `channels` as `distribution` says.
+    pub fn new(producer: OperatorContext, channels: Channels<T>, distribution: D) -> Self {
+        Self { producer, channels, distribution }
+    }
+
+    /// Calls into key selectors and serializers: their failures are the producer's.
+    fn within_producer(&mut self, call: impl FnOnce(&mut Channels<T>, &mut D) -> Result<()>) -> Result<()> {
+        let _scope = scope::enter(self.producer.position);
+        call(&mut self.channels, &mut self.distribution).map_err(|end| match end {
+            TaskEnd::Failed(cause) if cause.kind == FailureKind::UserError => {
+                cause.in_operator(&*self.producer.name).into()
+            }
+            end => end,
+        })
     }
 }
 
 impl<T: Record, D: Distribution<T>> Output<T> for EdgeWriter<T, D> {
     fn emit(&mut self, batch: &mut Vec<T>) -> Result<()> {
         self.channels.counters.sent(batch.len());
-        self.distribution.distribute(batch, &mut self.channels)
+        self.within_producer(|channels, distribution| distribution.distribute(batch, channels))
     }
 
     fn end(&mut self) -> Result<()> {
@@ -195,13 +244,15 @@ impl<T: Record, D: Distribution<T>> Output<T> for EdgeWriter<T, D> {
     }
 
     fn flush(&mut self, flush: Flush) -> Result<()> {
-        for index in 0..self.channels.len() {
-            self.channels.send_held(index)?;
-            if flush == Flush::All && !self.channels.channels[index].buffer.is_empty() {
-                self.channels.send(index)?;
+        self.within_producer(|channels, _| {
+            for index in 0..channels.len() {
+                channels.send_held(index)?;
+                if flush == Flush::All && !channels.channels[index].buffer.is_empty() {
+                    channels.send(index)?;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn close(&mut self) -> Result<bool> {

@@ -8,7 +8,8 @@ use flott_core::{
 use hashbrown::HashTable;
 use serde::{Serialize, de::DeserializeOwned};
 
-/// What can be a key: equality in memory, and serde for the hash and for snapshots.
+/// What can be a key: equality in memory, and serde for the hash and for snapshots. Equal keys must be serialized to
+/// equal bytes, which those of `HashMap` and `HashSet`, say, are not.
 pub trait Key: Eq + Clone + Send + Serialize + DeserializeOwned + 'static {}
 
 impl<K: Eq + Clone + Send + Serialize + DeserializeOwned + 'static> Key for K {}
@@ -57,7 +58,9 @@ impl<K: Key, V> KeyedTable<K, V> {
     fn group(&mut self, hash: u64) -> &mut HashTable<Entry<K, V>> {
         let group = key_group(hash, self.max_parallelism).wrapping_sub(self.first_group);
         // A record of a group that is not ours was sent to the wrong subtask: going on would split its key's state.
-        self.groups.get_mut(group as usize).expect("records reach only the subtask that owns their key group")
+        self.groups.get_mut(group as usize).expect(
+            "records reach only the subtask that owns their key group: the key of a record must be the same each time",
+        )
     }
 
     /// The value of a key whose [`stable_hash`] is `hash`.

@@ -43,7 +43,7 @@ impl Chain {
         match &self.head {
             Head::Source(build) => {
                 let next = self.outputs_of(builder, 0)?;
-                build(builder, 0, next)
+                builder.within(0, |builder| build(builder, 0, next))
             }
             Head::Gate(build) => {
                 let head = self.operator(builder, 0)?;
@@ -56,7 +56,8 @@ impl Chain {
     fn operator(&self, builder: &mut TaskBuilder, position: usize) -> Result<AnyOutput> {
         let next = self.outputs_of(builder, position)?;
         let build = self.operators[position].build.as_ref().expect("only the head of a chain is a source");
-        build(builder, position as u32, next)
+        let position = position as u32;
+        builder.within(position, |builder| build(builder, position, next))
     }
 
     fn outputs_of(&self, builder: &mut TaskBuilder, position: usize) -> Result<AnyOutput> {

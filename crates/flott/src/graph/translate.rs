@@ -14,6 +14,9 @@ use super::{
 };
 use crate::{Error, RuntimeMode};
 
+#[cfg(test)]
+mod tests;
+
 const DEFAULT_GROUP: &str = "default";
 
 /// Where an operator has ended up.
@@ -140,7 +143,7 @@ impl<'a> Translation<'a> {
             && self.partitioner(input, consumer) == Partitioner::Forward
             && self.parallelism[producer] == self.parallelism[consumer]
             && self.groups[producer] == self.groups[consumer]
-            && max_parallelism_agrees(&self.graph.nodes[producer], node);
+            && self.max_parallelism_agrees(self.places[producer].vertex, node);
         chains.then_some(producer)
     }
 
@@ -178,6 +181,7 @@ impl<'a> Translation<'a> {
             for input in &node.inputs {
                 let source = self.places[input.node.0].vertex;
                 let target = EdgeTarget {
+                    producer: self.places[input.node.0].position as u32,
                     output: outputs[source],
                     parallelism: self.parallelism[consumer],
                     max_parallelism: self.max_parallelism(place.vertex),
@@ -215,11 +219,22 @@ impl<'a> Translation<'a> {
         Chain { head, operators }
     }
 
+    /// Whether an operator's max parallelism can be that of a vertex.
+    fn max_parallelism_agrees(&self, vertex: usize, node: &Node) -> bool {
+        match (self.set_max_parallelism(vertex), node.max_parallelism) {
+            (Some(of_vertex), Some(own)) => of_vertex == own,
+            _ => true,
+        }
+    }
+
+    /// What the first operator of the chain that sets a max parallelism sets.
+    fn set_max_parallelism(&self, vertex: usize) -> Option<u32> {
+        self.members[vertex].iter().find_map(|&member| self.graph.nodes[member].max_parallelism)
+    }
+
     fn max_parallelism(&self, vertex: usize) -> u32 {
         let members = &self.members[vertex];
-        members
-            .iter()
-            .find_map(|&member| self.graph.nodes[member].max_parallelism)
+        self.set_max_parallelism(vertex)
             .or(self.graph.config.max_parallelism)
             .unwrap_or_else(|| default_max_parallelism(self.parallelism[members[0]]))
     }
@@ -262,12 +277,5 @@ impl<'a> Translation<'a> {
             [child] => format!("{name} -> {child}"),
             children => format!("{name} -> ({})", children.join(", ")),
         }
-    }
-}
-
-fn max_parallelism_agrees(producer: &Node, consumer: &Node) -> bool {
-    match (producer.max_parallelism, consumer.max_parallelism) {
-        (Some(producer), Some(consumer)) => producer == consumer,
-        _ => true,
     }
 }

@@ -96,7 +96,10 @@ impl<S: Source> SourceInput<S> {
     fn read(&mut self) -> Result<Step> {
         let status = self.reader.read(&mut self.batch).map_err(|error| self.failed(error))?;
         let bytes = self.reader.bytes_read();
-        self.context.task.counters.received(self.batch.len(), (bytes - self.bytes_counted) as usize);
+        self.context
+            .task
+            .counters
+            .received(self.batch.len(), bytes.saturating_sub(self.bytes_counted) as usize);
         self.bytes_counted = bytes;
         if !self.batch.is_empty() {
             self.head.emit(&mut self.batch)?;
@@ -137,4 +140,136 @@ where
     }
 
     drive_head!();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::VecDeque,
+        sync::{Mutex, PoisonError},
+    };
+
+    use super::*;
+    use crate::{
+        Boundedness,
+        testing::{Collected, operator},
+    };
+
+    /// Each split is a number, which is emitted as often as it says, one a batch.
+    struct Numbers;
+
+    struct NumbersReader {
+        split: u64,
+        left: u64,
+    }
+
+    impl Source for Numbers {
+        type Record = u64;
+        type Split = u64;
+        type Reader = NumbersReader;
+
+        fn boundedness(&self) -> Boundedness {
+            Boundedness::Bounded
+        }
+
+        fn enumerate(&self, _: &OperatorContext) -> std::result::Result<Vec<u64>, BoxError> {
+            Ok(vec![2, 0])
+        }
+
+        fn reader(&self, _: &OperatorContext) -> std::result::Result<NumbersReader, BoxError> {
+            Ok(NumbersReader { split: 0, left: 0 })
+        }
+    }
+
+    impl SourceReader for NumbersReader {
+        type Record = u64;
+        type Split = u64;
+
+        fn start(&mut self, split: u64) -> std::result::Result<(), BoxError> {
+            if split == 13 {
+                return Err("split 13 is gone".into());
+            }
+            (self.split, self.left) = (split, split);
+            Ok(())
+        }
+
+        fn read(&mut self, batch: &mut Vec<u64>) -> std::result::Result<ReadStatus, BoxError> {
+            if self.left == 0 {
+                return Ok(ReadStatus::SplitEnded);
+            }
+            self.left -= 1;
+            batch.push(self.split);
+            Ok(ReadStatus::More)
+        }
+
+        fn bytes_read(&self) -> u64 {
+            // Falls, which no reader should do.
+            self.left
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Queue {
+        answers: Arc<Mutex<VecDeque<SplitAnswer>>>,
+        reports: Arc<Mutex<Vec<usize>>>,
+        asked: Arc<Mutex<u32>>,
+    }
+
+    impl SplitProvider for Queue {
+        fn request(&mut self) {
+            *self.asked.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        }
+
+        fn take_answer(&mut self) -> Option<SplitAnswer> {
+            self.answers.lock().unwrap().pop_front()
+        }
+
+        fn report(&mut self, splits: Result<Vec<Vec<u8>>, FailureCause>) {
+            self.reports.lock().unwrap().push(splits.unwrap().len());
+        }
+    }
+
+    fn split(number: u64) -> SplitAnswer {
+        SplitAnswer::Split(postcard::to_stdvec(&number).unwrap())
+    }
+
+    fn input(queue: &Queue, output: &Collected<u64>) -> SourceInput<Numbers> {
+        let (source, splits) = (Arc::new(Numbers), Box::new(queue.clone()));
+        SourceInput::new(operator("Source: numbers"), source, splits, Box::new(output.clone())).unwrap()
+    }
+
+    #[test]
+    fn a_source_lists_splits_when_told_and_reads_until_there_are_no_more() {
+        let (queue, output) = (Queue::default(), Collected::default());
+        let mut input = input(&queue, &output);
+        assert_eq!(input.step().unwrap(), Step::Worked);
+        assert_eq!(input.step().unwrap(), Step::Idle(None), "the answer has not come");
+        let answers = [SplitAnswer::Enumerate, split(2), split(0), split(1), SplitAnswer::NoMoreSplits];
+        queue.answers.lock().unwrap().extend(answers);
+        while input.step().unwrap() == Step::Worked {}
+        assert_eq!(input.step().unwrap(), Step::Ended, "it stays ended");
+        assert_eq!(output.records(), [2, 2, 1]);
+        assert_eq!(*queue.reports.lock().unwrap(), [2]);
+        assert_eq!(*queue.asked.lock().unwrap(), 5, "once for each answer");
+    }
+
+    #[test]
+    fn a_split_that_cannot_be_opened_fails_the_task_and_names_the_source() {
+        let (queue, output) = (Queue::default(), Collected::default());
+        queue.answers.lock().unwrap().push_back(split(13));
+        let mut input = input(&queue, &output);
+        input.step().unwrap();
+        let Err(TaskEnd::Failed(cause)) = input.step() else { panic!("it must fail") };
+        assert_eq!(cause.message, "split 13 is gone");
+        assert_eq!(cause.operator.as_deref(), Some("Source: numbers"));
+    }
+
+    #[test]
+    fn a_damaged_split_fails_the_task() {
+        let (queue, output) = (Queue::default(), Collected::default());
+        queue.answers.lock().unwrap().push_back(SplitAnswer::Split(Vec::new()));
+        let mut input = input(&queue, &output);
+        input.step().unwrap();
+        assert!(matches!(input.step(), Err(TaskEnd::Failed(cause)) if cause.message.contains("split")));
+    }
 }

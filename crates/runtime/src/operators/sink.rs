@@ -6,12 +6,13 @@ use crate::{OperatorContext, Output, Result, SinkWriter, TaskEnd, output::Flush,
 pub struct SinkOperator<W> {
     context: OperatorContext,
     writer: W,
+    finished: bool,
 }
 
 impl<W> SinkOperator<W> {
     /// Writes with `writer`.
     pub fn new(context: OperatorContext, writer: W) -> Self {
-        Self { context, writer }
+        Self { context, writer, finished: false }
     }
 
     fn failed(&self, error: crate::BoxError) -> TaskEnd {
@@ -38,11 +39,12 @@ impl<T, W: SinkWriter<T>> Output<T> for SinkOperator<W> {
 
     fn end(&mut self) -> Result<()> {
         let _scope = scope::enter(self.context.position);
+        self.finished = true;
         self.writer.finish().map_err(|error| self.failed(error))
     }
 
     fn flush(&mut self, flush: Flush) -> Result<()> {
-        if flush == Flush::Held {
+        if flush == Flush::Held || self.finished {
             return Ok(());
         }
         let _scope = scope::enter(self.context.position);
@@ -51,5 +53,51 @@ impl<T, W: SinkWriter<T>> Output<T> for SinkOperator<W> {
 
     fn close(&mut self) -> Result<bool> {
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::operator;
+
+    struct Strict {
+        finished: bool,
+    }
+
+    impl SinkWriter<u64> for Strict {
+        fn write(&mut self, _: &mut Vec<u64>) -> std::result::Result<(), crate::BoxError> {
+            Err("disk full".into())
+        }
+
+        fn flush(&mut self) -> std::result::Result<(), crate::BoxError> {
+            assert!(!self.finished, "nothing comes after the end");
+            Ok(())
+        }
+
+        fn finish(&mut self) -> std::result::Result<(), crate::BoxError> {
+            self.finished = true;
+            Ok(())
+        }
+    }
+
+    fn sink() -> impl Output<u64> {
+        SinkOperator::new(operator("Sink: strict"), Strict { finished: false })
+    }
+
+    #[test]
+    fn nothing_is_called_after_finish() {
+        let mut sink = sink();
+        sink.flush(Flush::All).unwrap();
+        sink.end().unwrap();
+        sink.flush(Flush::All).unwrap();
+        assert!(sink.close().unwrap());
+    }
+
+    #[test]
+    fn an_error_names_the_sink() {
+        let Err(TaskEnd::Failed(cause)) = sink().emit(&mut vec![1]) else { panic!("it must fail") };
+        assert_eq!(cause.message, "disk full");
+        assert_eq!(cause.operator.as_deref(), Some("Sink: strict"));
     }
 }

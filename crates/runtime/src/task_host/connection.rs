@@ -1,13 +1,16 @@
 //! The conversation with the TaskManager.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use flott_rpc::{TaskHostCommand, TaskHostHello, TaskHostMessage, pb, task_host_client, unix_channel};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::{StreamExt, wrappers::UnboundedReceiverStream};
 use tonic::Streaming;
 
 use super::Error;
+
+/// How long the TaskManager may take to end its side.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where subtasks put what the TaskManager is to know.
 pub(super) type MessageSender = mpsc::UnboundedSender<TaskHostMessage>;
@@ -56,11 +59,11 @@ impl Connection {
         command.try_into().map_err(|error| Error::Orphaned(format!("it sent an invalid command: {error}")))
     }
 
-    /// Ends this side, and waits until the TaskManager has read everything and ended its own.
+    /// Ends this side, and waits until the TaskManager has read everything and ended its own; not for ever, though.
     pub(super) async fn close(self) {
         let Self { messages, mut commands } = self;
         drop(messages);
-        while let Ok(Some(_)) = commands.message().await {}
+        let _ = timeout(CLOSE_LIMIT, async { while let Ok(Some(_)) = commands.message().await {} }).await;
     }
 }
 

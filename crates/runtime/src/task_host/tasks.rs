@@ -78,13 +78,13 @@ impl Tasks {
         let counters = Arc::<TaskCounters>::default();
         let mailbox = Mailbox::default();
         let ended = Arc::new(AtomicBool::new(false));
-        let reporter = Reporter {
+        let reporter = Arc::new(Reporter {
             subtask,
             attempt,
             counters: counters.clone(),
             ended: ended.clone(),
             messages: self.messages.clone(),
-        };
+        });
         let splits = RemoteSplits {
             subtask,
             attempt,
@@ -104,10 +104,23 @@ impl Tasks {
         };
         let signals = builder.signals().clone();
         let program = self.program.clone();
-        self.slots.spawn(async move {
-            let vertex = &program.vertices[subtask.vertex.0 as usize];
-            let buffer_timeout = Duration::from_millis(program.config.buffer_timeout_ms);
-            subtask::run(vertex, builder, buffer_timeout, &reporter).await;
+        let running = self.slots.spawn({
+            let reporter = reporter.clone();
+            async move {
+                let vertex = &program.vertices[subtask.vertex.0 as usize];
+                let buffer_timeout = Duration::from_millis(program.config.buffer_timeout_ms);
+                subtask::run(vertex, builder, buffer_timeout, &*reporter).await;
+            }
+        });
+        // User code can't get here by a panic, but a subtask that vanished would leave its job hanging.
+        tokio::spawn(async move {
+            if let Err(error) = running.await
+                && error.is_panic()
+            {
+                let message = format!("the subtask ended without a result: {error}");
+                let cause = FailureCause::new(FailureKind::Internal, message);
+                reporter.on_state(ExecutionState::Failed, Some(cause));
+            }
         });
         self.tasks.insert((subtask, attempt), Task { signals, counters, mailbox, ended });
     }
