@@ -80,7 +80,7 @@ async function populate(cluster) {
   const taskManagerOf = async (job, vertex) => (await api.json(`/jobs/${job}/vertices/${vertex}`)).subtasks[0]["taskmanager-id"];
   const taskManager = await taskManagerOf(running, vertex);
   const printer = await taskManagerOf(print, (await api.json(`/jobs/${print}`)).vertices[0].id);
-  return { running, finished, failed, print, vertex, taskManager, printer };
+  return { running, finished, failed, print, vertex, taskManager, printer, testJobs };
 }
 
 async function walkPages(browser, cluster, world) {
@@ -165,21 +165,25 @@ async function uploadAndRun(page, cluster) {
   check("a failed job shows its root cause", await appears(page.locator(".failure-headline", { hasText: "cannot digest record" })));
 }
 
-async function writeDocs(browser, cluster, world) {
+async function writeDocs(browser, cluster, artifact) {
   mkdirSync(docs, { recursive: true });
+  const shop = await cluster.api.run(artifact, { entryClass: "shop", parallelism: 2 });
+  await cluster.api.reached(shop, "RUNNING");
   const page = await open(browser, { look: "light", width: 1280, height: 800 });
   page.where = "docs";
-  for (const [name, hash] of [["overview", "#/overview"], ["job", `#/jobs/${world.running}`]]) {
+  for (const [name, hash] of [["overview", "#/overview"], ["job", `#/jobs/${shop}`]]) {
     await page.goto(`${cluster.base}/${hash}`);
     // So that the charts have something to show.
     await page.waitForTimeout(20_000);
     await page.screenshot({ path: join(docs, `${name}.png`) });
   }
   await page.close();
+  await fetch(`${cluster.base}/jobs/${shop}?mode=cancel`, { method: "PATCH" });
+  await cluster.api.reached(shop, "CANCELED");
 }
 
 mkdirSync(screenshots, { recursive: true });
-const cluster = await startCluster();
+const cluster = await startCluster({ taskManagers: 2, slots: 4 });
 try {
   const world = await populate(cluster);
   const browser = await chromium.launch({
@@ -187,7 +191,7 @@ try {
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
   try {
-    if (docs) await writeDocs(browser, cluster, world);
+    if (docs) await writeDocs(browser, cluster, world.testJobs);
     await walkPages(browser, cluster, world);
     const page = await open(browser, LOOKS[0]);
     await liveNumbers(page, cluster, world);

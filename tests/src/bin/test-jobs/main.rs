@@ -24,6 +24,11 @@ const ENTRIES: &[Entry] = &[
         description: "Sends bulky records through a sink that pauses",
         main: steady::slow_sink,
     },
+    Entry {
+        name: "shop",
+        description: "Several sources, branches and sinks, for pictures of the dashboard",
+        main: steady::shop,
+    },
     Entry { name: "print", description: "Prints numbered lines at a limited rate", main: steady::print },
     Entry { name: "panic-in-map", description: "Panics at a certain record", main: failing::panic_in_map },
     Entry { name: "abort-in-map", description: "Aborts at a certain record", main: failing::abort_in_map },

@@ -127,3 +127,25 @@ pub(crate) fn print() -> Result<(), BoxError> {
     env.execute("print")?;
     Ok(())
 }
+
+/// Orders and returns, with a revenue per product and an alarm for large amounts.
+pub(crate) fn shop() -> Result<(), BoxError> {
+    let env = StreamExecutionEnvironment::new();
+    let amounts = |rate: f64, step: u64| {
+        let amount = move |index: u64| (index % 500, (index * step % 300) as i64);
+        GeneratorSource::new(None, amount).rate(rate)
+    };
+    let orders = env.from_source(amounts(40_000.0, 7919), "orders");
+    let returns = env
+        .from_source(amounts(4_000.0, 104_729), "returns")
+        .map(|(product, amount)| (product, -amount))
+        .name("negate");
+    let all = orders.union(&returns);
+    all.key_by_ref(|(product, _)| product)
+        .sum(|(_, amount)| amount)
+        .name("revenue by product")
+        .sink_to(Discard, "revenue");
+    all.rebalance().filter(|(_, amount)| amount.abs() > 290).name("large amounts").sink_to(Discard, "alarms");
+    env.execute("shop")?;
+    Ok(())
+}
