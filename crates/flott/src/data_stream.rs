@@ -55,37 +55,31 @@ macro_rules! operator_settings {
         }
 
         /// Names the operator, for plans and the dashboard.
-        #[must_use = "settings change the operator in place, the result goes on with it"]
         pub fn name(self, name: impl Into<String>) -> Self {
             self.set(|node| node.name = name.into())
         }
 
         /// Gives the operator an identity that outlives changes of the program.
-        #[must_use = "settings change the operator in place, the result goes on with it"]
         pub fn uid(self, uid: impl Into<String>) -> Self {
             self.set(|node| node.uid = Some(uid.into()))
         }
 
         /// Sets the operator's parallelism.
-        #[must_use = "settings change the operator in place, the result goes on with it"]
         pub fn set_parallelism(self, parallelism: u32) -> Self {
             self.set(|node| node.parallelism = Some(parallelism))
         }
 
         /// Sets the operator's max parallelism: the number of its key groups.
-        #[must_use = "settings change the operator in place, the result goes on with it"]
         pub fn set_max_parallelism(self, max_parallelism: u32) -> Self {
             self.set(|node| node.max_parallelism = Some(max_parallelism))
         }
 
         /// Keeps the operator from being chained to the one before it.
-        #[must_use = "settings change the operator in place, the result goes on with it"]
         pub fn start_new_chain(self) -> Self {
             self.set(|node| node.chainable = false)
         }
 
         /// Puts the operator, and those behind it that set none, into a slot sharing group.
-        #[must_use = "settings change the operator in place, the result goes on with it"]
         pub fn slot_sharing_group(self, group: impl Into<String>) -> Self {
             self.set(|node| node.slot_sharing_group = Some(group.into()))
         }

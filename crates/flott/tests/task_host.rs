@@ -1,5 +1,4 @@
 //! Dataflows on one and on two task hosts.
-#![expect(clippy::unwrap_used, reason = "a test that can't go on may panic")]
 #![allow(clippy::disallowed_methods, reason = "the test's runtime ends what it spawns")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

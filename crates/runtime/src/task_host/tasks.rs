@@ -18,7 +18,7 @@ use flott_rpc::{
     SplitRequest, SubtaskMetrics, TaskHostMessage,
     protocol::{TaskReport, TaskState},
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::JoinSet};
 
 use super::{
     connection::MessageSender,
@@ -49,6 +49,8 @@ pub(super) struct Tasks {
     slots: Handle,
     messages: MessageSender,
     tasks: BTreeMap<Attempt, Task>,
+    /// Wait for the end of each subtask.
+    watchers: JoinSet<()>,
 }
 
 impl Tasks {
@@ -60,7 +62,16 @@ impl Tasks {
         messages: MessageSender,
     ) -> Self {
         let job_name = spec.job_name.as_str().into();
-        Self { program, job_id: spec.job_id, job_name, plane, slots, messages, tasks: BTreeMap::new() }
+        Self {
+            program,
+            job_id: spec.job_id,
+            job_name,
+            plane,
+            slots,
+            messages,
+            tasks: BTreeMap::new(),
+            watchers: JoinSet::new(),
+        }
     }
 
     /// Starts subtasks. Those that were started before are left alone.
@@ -113,7 +124,8 @@ impl Tasks {
             }
         });
         // User code can't get here by a panic, but a subtask that vanished would leave its job hanging.
-        tokio::spawn(async move {
+        while self.watchers.try_join_next().is_some() {}
+        self.watchers.spawn(async move {
             if let Err(error) = running.await
                 && error.is_panic()
             {
