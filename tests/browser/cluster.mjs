@@ -29,7 +29,7 @@ function freePort() {
 }
 
 /** Starts a cluster of `taskManagers` with two slots each. */
-export async function startCluster({ taskManagers = 2, slots = 3 } = {}) {
+export async function startCluster({ taskManagers = 2, slots = 3, refresh = "500 ms" } = {}) {
   const dir = mkdtempSync(join(tmpdir(), "flott-browser-"));
   for (const name of ["conf", "tmp"]) mkdirSync(join(dir, name));
   const port = await freePort();
@@ -39,7 +39,7 @@ export async function startCluster({ taskManagers = 2, slots = 3 } = {}) {
     "taskmanager.numberOfTaskSlots": slots,
     "io.tmp.dirs": join(dir, "tmp"),
     "web.tmpdir": join(dir, "tmp"),
-    "web.refresh-interval": "500 ms",
+    "web.refresh-interval": refresh,
     "jobmanager.plan.timeout": "5 s",
   };
   writeFileSync(join(dir, "conf/config.yaml"), Object.entries(config).map(([key, value]) => `${key}: ${value}\n`).join(""));

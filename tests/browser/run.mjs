@@ -174,7 +174,7 @@ async function writeDocs(browser, cluster, artifact) {
   for (const [name, hash] of [["overview", "#/overview"], ["job", `#/jobs/${shop}`]]) {
     await page.goto(`${cluster.base}/${hash}`);
     // So that the charts have something to show.
-    await page.waitForTimeout(20_000);
+    await page.waitForTimeout(40_000);
     await page.screenshot({ path: join(docs, `${name}.png`) });
   }
   await page.close();
@@ -183,7 +183,7 @@ async function writeDocs(browser, cluster, artifact) {
 }
 
 mkdirSync(screenshots, { recursive: true });
-const cluster = await startCluster({ taskManagers: 2, slots: 4 });
+const cluster = await startCluster({ taskManagers: 2, slots: 4, refresh: docs ? "3 s" : "500 ms" });
 try {
   const world = await populate(cluster);
   const browser = await chromium.launch({
