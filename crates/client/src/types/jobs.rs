@@ -84,6 +84,19 @@ pub struct VertexDetail {
     pub tasks: BTreeMap<ExecutionState, u32>,
     /// What went in and out.
     pub metrics: IoMetrics,
+    /// What goes in and out a second; zero if the server does not tell.
+    #[serde(default)]
+    pub rates: IoRates,
+}
+
+/// Rates of a vertex, over its last second or so. Flink's servers have none here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IoRates {
+    /// Records received a second.
+    pub num_records_in_per_second: f64,
+    /// Records sent a second.
+    pub num_records_out_per_second: f64,
 }
 
 /// Totals of a vertex since the job started.

@@ -10,7 +10,7 @@ use flott_client::{JobDetail, VertexDetail};
 use flott_core::{ExecutionState, JobStatus, VertexId};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::rates::{Rates, per_second};
+use super::rates::per_second;
 use crate::{clock, console};
 
 /// More vertices than a screen has room for are not shown one by one.
@@ -44,7 +44,6 @@ impl UploadProgress {
 
 /// What is shown of a running job.
 pub(super) struct JobProgress {
-    rates: Rates,
     last_status: Option<JobStatus>,
     view: View,
 }
@@ -61,18 +60,17 @@ impl JobProgress {
         } else {
             View::Lines(Lines { vertices: BTreeMap::new(), next_rates: clock::now() + RATE_LINE_INTERVAL })
         };
-        Self { rates: Rates::default(), last_status: None, view }
+        Self { last_status: None, view }
     }
 
     /// Shows what has changed.
     pub(super) fn update(&mut self, job: &JobDetail) {
-        self.rates.update(job);
         if self.last_status.replace(job.state) != Some(job.state) {
             self.say(&format!("Job {} is {}", job.jid, job.state));
         }
         match &mut self.view {
-            View::Terminal(bars) => bars.update(job, &self.rates),
-            View::Lines(lines) => lines.update(job, &self.rates),
+            View::Terminal(bars) => bars.update(job),
+            View::Lines(lines) => lines.update(job),
         }
     }
 
@@ -107,7 +105,7 @@ impl Bars {
         Self { all, job, vertices: BTreeMap::new() }
     }
 
-    fn update(&mut self, job: &JobDetail, rates: &Rates) {
+    fn update(&mut self, job: &JobDetail) {
         let seconds = job.duration as f64 / 1e3;
         self.job.set_message(format!("{} ({}) {seconds:.1} s", job.name, job.state));
         self.job.tick();
@@ -117,7 +115,7 @@ impl Bars {
                 self.all.add(ProgressBar::new(vertex.parallelism.into()).with_style(style))
             });
             row.set_position(count(vertex, ExecutionState::Finished).into());
-            row.set_message(describe(vertex, rates));
+            row.set_message(describe(vertex));
         }
     }
 }
@@ -138,7 +136,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn update(&mut self, job: &JobDetail, rates: &Rates) {
+    fn update(&mut self, job: &JobDetail) {
         let with_rates = clock::now() >= self.next_rates;
         if with_rates {
             self.next_rates = clock::now() + RATE_LINE_INTERVAL;
@@ -146,7 +144,7 @@ impl Lines {
         for vertex in &job.vertices {
             let changed = self.vertices.insert(vertex.id, vertex.status) != Some(vertex.status);
             if with_rates {
-                console::error_line(describe(vertex, rates));
+                console::error_line(describe(vertex));
             } else if changed && vertex.status != ExecutionState::Created {
                 console::error_line(format_args!("{} is {}", vertex.name, vertex.status));
             }
@@ -154,14 +152,13 @@ impl Lines {
     }
 }
 
-fn describe(vertex: &VertexDetail, rates: &Rates) -> String {
-    let rate = rates.of(vertex.id);
+fn describe(vertex: &VertexDetail) -> String {
     format!(
         "{} ({}) in {} out {}, {} in {} out",
         vertex.name,
         vertex.status,
-        per_second(rate.records_in),
-        per_second(rate.records_out),
+        per_second(vertex.rates.num_records_in_per_second),
+        per_second(vertex.rates.num_records_out_per_second),
         vertex.metrics.read_records,
         vertex.metrics.write_records
     )
