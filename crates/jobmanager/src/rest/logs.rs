@@ -44,6 +44,10 @@ pub(crate) async fn read(
         // Not listed, so its size is not known: a server may always send the whole.
         return Ok(text(StatusCode::OK, api, of, file, 0, None).await?);
     };
+    if size == 0 && matches!(range, ByteRange::Last(1..)) {
+        // The last bytes of nothing are nothing: a range that the RFC calls satisfiable, but has no form for.
+        return Ok(text(StatusCode::OK, api, of, file, 0, None).await?);
+    }
     let Some((first, last)) = range.within(size) else {
         let mut response =
             ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("The log has {size} bytes."))

@@ -55,7 +55,7 @@ async fn ranges_let_a_viewer_tail() {
         assert_eq!((odd.status().as_u16(), text(odd).await.as_str()), (200, LOG));
     }
     let empty = send(&service, with_range("/jobmanager/logs/daemon.log.1", "bytes=-10")).await;
-    assert_eq!(empty.status(), 416);
+    assert_eq!((empty.status().as_u16(), text(empty).await.as_str()), (200, ""));
 }
 
 #[tokio::test]
