@@ -439,7 +439,7 @@ END
   run "$home/bin/flott" list
   expect_code 0
   expect_output "flott list"
-  [ "$(cat "$sandbox/cargo-calls")" = "cargo build --release -p flott-jobmanager -p flott-taskmanager -p flott-cli" ] \
+  [ "$(cat "$sandbox/cargo-calls")" = "cargo build --release -p flott-jobmanager -p flott-taskmanager -p flott-cli -p word-count" ] \
     || flunk "$(cat "$sandbox/cargo-calls")"
   run "$home/bin/start-cluster.sh"
   expect_code 0
