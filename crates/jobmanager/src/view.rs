@@ -2,6 +2,7 @@
 //! has to wait for.
 
 mod job;
+mod report;
 mod task_manager;
 
 pub(crate) use job::state_index;

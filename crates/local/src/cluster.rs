@@ -1,7 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
 use flott_core::{JobStatus, config::Configuration};
-use flott_jobmanager::{JobManager, JobManagerOptions, view::JobView};
+use flott_jobmanager::{
+    JobManager, JobManagerOptions,
+    view::{ExceptionView, JobView},
+};
 use flott_runtime::JobProgram;
 use flott_taskmanager::{TaskManager, TaskManagerConfig};
 
@@ -48,20 +51,10 @@ fn outcome(job: &JobView) -> Outcome {
             Outcome::Finished { job_id: job.job_id, net_runtime: Duration::from_millis(millis) }
         }
         JobStatus::Canceled => Outcome::Canceled,
-        _ => Outcome::Failed { job_id: job.job_id, cause: describe(job) },
+        _ => {
+            let cause = job.exceptions.first().map(ExceptionView::report);
+            let cause = cause.unwrap_or_else(|| "the job failed without a cause".to_owned());
+            Outcome::Failed { job_id: job.job_id, cause }
+        }
     }
-}
-
-/// The root cause with what is known of it, a line each.
-fn describe(job: &JobView) -> String {
-    let Some(exception) = job.exceptions.first() else { return "the job failed without a cause".to_owned() };
-    let cause = &exception.cause;
-    let mut lines = vec![cause.message.clone()];
-    let detail =
-        |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("  {name}: {value}"));
-    lines.extend(detail("operator", &cause.operator));
-    lines.extend(detail("subtask", &exception.task_name));
-    lines.extend(detail("at", &cause.location));
-    lines.extend(cause.context.iter().map(|line| format!("  {line}")));
-    lines.join("\n")
 }

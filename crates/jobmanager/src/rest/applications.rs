@@ -9,10 +9,7 @@ use serde::Serialize;
 use super::{
     Api,
     error::ApiError,
-    jobs::{
-        exceptions::stacktrace,
-        overview::{JobSummary, duration},
-    },
+    jobs::overview::{JobSummary, duration},
     json::Json,
     params::PathParams,
 };
@@ -140,7 +137,7 @@ pub(crate) async fn exceptions(
     let job = api.application(&params).await?;
     let entries = job.exceptions.iter().map(|exception| Entry {
         exception_name: exception.cause.kind.as_str(),
-        stacktrace: stacktrace(exception),
+        stacktrace: exception.report(),
         timestamp: exception.unix_ms,
         job_id: job.job_id,
     });

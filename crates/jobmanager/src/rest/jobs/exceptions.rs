@@ -1,6 +1,6 @@
 //! `GET /jobs/:jobid/exceptions`: what failed, the root cause first.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::collections::BTreeMap;
 
 use axum::extract::State;
 use serde::Serialize;
@@ -74,7 +74,7 @@ impl RootCause {
             context: cause.context.clone(),
             operator: cause.operator.clone(),
             subtask: exception.task_name.clone(),
-            host: host(exception),
+            host: exception.host(),
             location: cause.location.clone(),
             stderr_tail: cause.stderr_tail.clone(),
         }
@@ -90,7 +90,7 @@ impl Entry {
     fn leaf(exception: &ExceptionView) -> Self {
         Self {
             exception_name: exception.cause.kind.as_str(),
-            stacktrace: stacktrace(exception),
+            stacktrace: exception.report(),
             timestamp: exception.unix_ms,
             failure_labels: BTreeMap::new(),
             task_name: exception.task_name.clone(),
@@ -100,48 +100,6 @@ impl Entry {
             root_cause: RootCause::new(exception),
         }
     }
-}
-
-/// The TaskManager, with its address if its name does not tell it.
-fn host(exception: &ExceptionView) -> Option<String> {
-    exception.location.as_ref().map(|location| {
-        let id = location.task_manager_id.as_str();
-        if id.starts_with(&location.endpoint) {
-            id.to_owned()
-        } else {
-            format!("{id} ({})", location.endpoint)
-        }
-    })
-}
-
-/// What failed as text: the message, then where, then what led to it, then what the process wrote last.
-pub(crate) fn stacktrace(exception: &ExceptionView) -> String {
-    let cause = &exception.cause;
-    let mut text = cause.message.clone();
-    let mut line = |label: &str, value: Option<&str>| {
-        if let Some(value) = value {
-            let _ = write!(text, "\n  {label}{value}"); // writing to a String cannot fail
-        }
-    };
-    line("operator: ", cause.operator.as_deref());
-    line("subtask: ", exception.task_name.as_deref().map(readable_task_name).as_deref());
-    line("host: ", host(exception).as_deref());
-    line("at ", cause.location.as_deref());
-    for context in &cause.context {
-        line("", Some(context));
-    }
-    if let Some(tail) = cause.stderr_tail.as_deref().map(str::trim_end).filter(|tail| !tail.is_empty()) {
-        line("last lines of stderr:", Some(""));
-        for tail_line in tail.lines() {
-            line("  ", Some(tail_line));
-        }
-    }
-    text
-}
-
-/// `map (2/4), attempt 0` for `map (2/4) - execution #0`.
-fn readable_task_name(name: &str) -> String {
-    name.replace(" - execution #", ", attempt ")
 }
 
 /// The exceptions of a job, newest first.
@@ -161,37 +119,4 @@ pub(crate) async fn exceptions(
     let truncated = all.len() > max || (filters.is_empty() && job.exceptions_dropped > 0);
     let entries = all.iter().take(max).map(Entry::root).collect();
     Ok(Json(Exceptions { exception_history: History { entries, truncated } }))
-}
-
-#[cfg(test)]
-mod tests {
-    use flott_core::{FailureCause, FailureKind, TaskManagerId};
-
-    use super::*;
-    use crate::view::TaskLocation;
-
-    #[test]
-    fn the_text_tells_the_root_cause_first() {
-        let mut cause = FailureCause::new(FailureKind::Panic, "index out of bounds")
-            .context("while processing a record")
-            .in_operator("parse");
-        cause.location = Some("src/main.rs:12:5".to_owned());
-        cause.stderr_tail = Some("one\ntwo\n".to_owned());
-        let exception = ExceptionView {
-            cause,
-            unix_ms: 1,
-            task_name: Some("Source: text -> parse (2/4) - execution #0".to_owned()),
-            location: Some(TaskLocation {
-                task_manager_id: TaskManagerId::new("h1:6122-ab12"),
-                endpoint: "h1:4000".to_owned(),
-            }),
-            concurrent: Vec::new(),
-        };
-        assert_eq!(
-            stacktrace(&exception),
-            "index out of bounds\n  operator: parse\n  subtask: Source: text -> parse (2/4), attempt 0\n  \
-             host: h1:6122-ab12 (h1:4000)\n  at src/main.rs:12:5\n  while processing a record\n  \
-             last lines of stderr:\n    one\n    two"
-        );
-    }
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use flott_core::{FailureKind, JobId, JobStatus};
 use serde::Serialize;
 
-use super::{exceptions::stacktrace, overview::duration};
+use super::overview::duration;
 use crate::{
     clock::unix_ms,
     rest::{Api, error::ApiError, json::Json, params::PathParams, throwable::SerializedThrowable},
@@ -75,7 +75,7 @@ fn failure_cause(job: &JobView) -> SerializedThrowable {
         Some(exception) => SerializedThrowable::new(
             exception.cause.kind.as_str(),
             &exception.cause.message,
-            stacktrace(exception),
+            exception.report(),
         ),
         None => SerializedThrowable::new(
             FailureKind::Internal.as_str(),
