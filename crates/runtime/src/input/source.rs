@@ -66,7 +66,7 @@ impl<S: Source> SourceInput<S> {
         match answer {
             SplitAnswer::Enumerate => {
                 let splits = self.enumerate();
-                self.splits.report(splits.clone());
+                self.splits.report(splits.clone(), true);
                 splits?;
                 Ok(State::NeedsSplit)
             }
@@ -224,7 +224,8 @@ mod tests {
             self.answers.lock().unwrap().pop_front()
         }
 
-        fn report(&mut self, splits: Result<Vec<Vec<u8>>, FailureCause>) {
+        fn report(&mut self, splits: Result<Vec<Vec<u8>>, FailureCause>, complete: bool) {
+            assert!(complete, "it lists them once");
             self.reports.lock().unwrap().push(splits.unwrap().len());
         }
     }

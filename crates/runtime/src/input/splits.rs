@@ -8,6 +8,9 @@ pub trait SplitProvider: Send {
     /// Takes the answer to the last request, once.
     fn take_answer(&mut self) -> Option<SplitAnswer>;
 
-    /// Reports the enumerated splits, or why there are none.
-    fn report(&mut self, splits: Result<Vec<Vec<u8>>, FailureCause>);
+    /// Reports splits that were found since the last report, or why they can't be found, which fails the job. The
+    /// subtask that was told to enumerate may report as often as it likes. With the `complete` report the source's splits
+    /// are all there: who asks when they have been handed out is told so, while before that he waits. Nothing is reported
+    /// after it.
+    fn report(&mut self, splits: Result<Vec<Vec<u8>>, FailureCause>, complete: bool);
 }

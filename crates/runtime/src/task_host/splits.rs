@@ -33,7 +33,8 @@ impl SplitProvider for RemoteSplits {
         mailbox.take().filter(|(request, _)| *request == self.last_request).map(|(_, answer)| answer)
     }
 
-    fn report(&mut self, splits: Result<Vec<Vec<u8>>, FailureCause>) {
+    fn report(&mut self, splits: Result<Vec<Vec<u8>>, FailureCause>, complete: bool) {
+        debug_assert!(complete || splits.is_err(), "the JobMaster takes one report");
         let report = SplitsReport { subtask: self.subtask, attempt: self.attempt, result: splits };
         let _ = self.messages.send(TaskHostMessage::SplitsReport(report));
     }
