@@ -63,6 +63,8 @@ pub struct JobConfig {
     pub runtime_mode: RuntimeMode,
     /// After how long a partial batch is sent, in milliseconds. 0 sends after each input batch.
     pub buffer_timeout_ms: u64,
+    /// How often watermarks are made, in milliseconds; 0 for never.
+    pub auto_watermark_interval_ms: u64,
     /// Whether operators may be chained.
     pub operator_chaining: bool,
     /// Name that replaces the program's own.
@@ -78,6 +80,7 @@ impl Default for JobConfig {
             max_parallelism: None,
             runtime_mode: RuntimeMode::default(),
             buffer_timeout_ms: 100,
+            auto_watermark_interval_ms: 200,
             operator_chaining: true,
             name: None,
             settings: BTreeMap::new(),
@@ -94,16 +97,18 @@ impl JobConfig {
             execution::RUNTIME_MODE.key(),
             execution::BUFFER_TIMEOUT.key(),
             pipeline::MAX_PARALLELISM.key(),
+            pipeline::AUTO_WATERMARK_INTERVAL.key(),
             pipeline::OPERATOR_CHAINING.key(),
             pipeline::NAME.key(),
         ];
         let others = submitted.iter().filter(|(key, _)| !fields.contains(&key.as_str()));
-        let buffer_timeout = config.get(&execution::BUFFER_TIMEOUT).as_millis();
+        let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
             parallelism: config.get(&execution::PARALLELISM),
             max_parallelism: config.get(&pipeline::MAX_PARALLELISM),
             runtime_mode: config.get(&execution::RUNTIME_MODE),
-            buffer_timeout_ms: u64::try_from(buffer_timeout).unwrap_or(u64::MAX),
+            buffer_timeout_ms: millis(config.get(&execution::BUFFER_TIMEOUT)),
+            auto_watermark_interval_ms: millis(config.get(&pipeline::AUTO_WATERMARK_INTERVAL)),
             operator_chaining: config.get(&pipeline::OPERATOR_CHAINING),
             name: config.get(&pipeline::NAME),
             settings: others.map(|(key, value)| (key.clone(), value.clone())).collect(),

@@ -32,8 +32,16 @@ pub enum Partitioner {
     Hash,
     /// To all in turn.
     Rebalance,
+    /// To those of a fixed few in turn, so that as many channels as possible stay within a TaskManager.
+    Rescale,
+    /// To a random one.
+    Shuffle,
     /// Each record to all.
     Broadcast,
+    /// All to subtask 0.
+    Global,
+    /// As a function of the author says.
+    Custom,
 }
 
 impl Partitioner {
@@ -43,13 +51,17 @@ impl Partitioner {
             Self::Forward => "FORWARD",
             Self::Hash => "HASH",
             Self::Rebalance => "REBALANCE",
+            Self::Rescale => "RESCALE",
+            Self::Shuffle => "SHUFFLE",
             Self::Broadcast => "BROADCAST",
+            Self::Global => "GLOBAL",
+            Self::Custom => "CUSTOM",
         }
     }
 
-    /// Whether subtask i is connected with subtask i only.
+    /// Whether a subtask is connected with some of the other side's subtasks only, instead of with all.
     pub const fn is_pointwise(self) -> bool {
-        matches!(self, Self::Forward)
+        matches!(self, Self::Forward | Self::Rescale)
     }
 }
 
@@ -139,12 +151,34 @@ impl JobGraph {
 
     /// The subtasks of an edge's target that a subtask of its source sends to.
     pub fn consumers_of(&self, edge: &JobEdge, producer: SubtaskIndex) -> std::ops::Range<u32> {
-        connected(edge.partitioner, producer, self.vertex(edge.target).parallelism)
+        self.connected(edge.partitioner, producer, edge.source, edge.target)
     }
 
     /// The subtasks of an edge's source that send to a subtask of its target.
     pub fn producers_of(&self, edge: &JobEdge, consumer: SubtaskIndex) -> std::ops::Range<u32> {
-        connected(edge.partitioner, consumer, self.vertex(edge.source).parallelism)
+        self.connected(edge.partitioner, consumer, edge.target, edge.source)
+    }
+
+    /// The subtasks of `other` with which a subtask of `own` is connected. Pointwise, as in Flink: subtask i of the side
+    /// with fewer subtasks has those of the other side whose number, scaled down, is i.
+    fn connected(
+        &self,
+        partitioner: Partitioner,
+        subtask: SubtaskIndex,
+        own: VertexIndex,
+        other: VertexIndex,
+    ) -> std::ops::Range<u32> {
+        let (own, other) = (self.vertex(own).parallelism, self.vertex(other).parallelism);
+        if !partitioner.is_pointwise() {
+            return 0..other;
+        }
+        // Of two subtasks i and j, j on the side with more, these are connected: i = ⌊j · fewer / more⌋.
+        let (own, other, index) = (u64::from(own), u64::from(other), u64::from(subtask.0));
+        if own >= other {
+            let only = (index * other / own) as u32;
+            return only..only + 1;
+        }
+        (index * other).div_ceil(own) as u32..((index + 1) * other).div_ceil(own) as u32
     }
 
     /// How many slots the job needs: the largest parallelism of each slot sharing group, summed over the groups.
@@ -210,10 +244,6 @@ impl JobGraph {
     }
 }
 
-fn connected(partitioner: Partitioner, own: SubtaskIndex, parallelism: u32) -> std::ops::Range<u32> {
-    if partitioner.is_pointwise() { own.0..own.0 + 1 } else { 0..parallelism }
-}
-
 impl VertexId {
     /// The id of a vertex that chains operators with these uids.
     pub fn of_operators<'a>(uids: impl IntoIterator<Item = &'a str>) -> Self {
@@ -226,5 +256,53 @@ impl VertexId {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);
         Self::from_bytes(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn graph(partitioner: Partitioner, source: u32, target: u32) -> JobGraph {
+        let vertex = |parallelism| JobVertex {
+            id: VertexId::from_bytes([0; 16]),
+            name: String::new(),
+            operators: Vec::new(),
+            parallelism,
+            max_parallelism: 128,
+            slot_sharing_group: String::new(),
+            is_source: false,
+        };
+        JobGraph {
+            name: String::new(),
+            job_type: JobType::Streaming,
+            runtime_mode: RuntimeMode::Streaming,
+            parallelism: 1,
+            vertices: vec![vertex(source), vertex(target)],
+            edges: vec![JobEdge { source: VertexIndex(0), target: VertexIndex(1), partitioner }],
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn both_ends_of_an_edge_agree_who_is_connected(source in 1u32..40, target in 1u32..40, pointwise: bool) {
+            let partitioner = if pointwise { Partitioner::Rescale } else { Partitioner::Rebalance };
+            let graph = graph(partitioner, source, target);
+            let edge = &graph.edges[0];
+            for producer in 0..source {
+                let consumers = graph.consumers_of(edge, SubtaskIndex(producer));
+                prop_assert!(!consumers.is_empty());
+                for consumer in 0..target {
+                    let producers = graph.producers_of(edge, SubtaskIndex(consumer));
+                    prop_assert!(!producers.is_empty());
+                    prop_assert_eq!(producers.contains(&producer), consumers.contains(&consumer));
+                }
+                if pointwise {
+                    prop_assert!(consumers.len() as u32 <= target.div_ceil(source));
+                }
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{JobGraph, MAX_VERTICES};
+use super::{JobGraph, MAX_VERTICES, Partitioner};
 use crate::key_group::MAX_PARALLELISM_LIMIT;
 
 /// Why a JobGraph can't be run. Each names the vertex and what to change.
@@ -135,7 +135,7 @@ impl JobGraph {
             }
             has_input[target] = true;
             let (source, target) = (self.vertex(edge.source), self.vertex(edge.target));
-            if edge.partitioner.is_pointwise() && source.parallelism != target.parallelism {
+            if edge.partitioner == Partitioner::Forward && source.parallelism != target.parallelism {
                 return Err(GraphError::Forward {
                     source_vertex: source.name.clone(),
                     source_parallelism: source.parallelism,

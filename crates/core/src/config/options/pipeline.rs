@@ -1,5 +1,7 @@
 //! Options of a job's dataflow.
 
+use std::time::Duration;
+
 use crate::config::option::options;
 
 options! {
@@ -12,4 +14,7 @@ options! {
     /// in the dashboard; it costs throughput.
     OPERATOR_CHAINING: bool = "pipeline.operator-chaining.enabled", default "true",
         older ["pipeline.operator-chaining"];
+    /// How often watermarks are made. Lower it for results sooner after their time, raise it if there are very many
+    /// subtasks; 0 makes none but those that records bring about.
+    AUTO_WATERMARK_INTERVAL: Duration = "pipeline.auto-watermark-interval", default "200 ms";
 }
