@@ -127,8 +127,8 @@ impl JobMaster {
                 let request = SplitRequest { subtask: subtask.subtask, attempt, request_id };
                 self.split_requested(subtask.vertex, request, &mut out);
             }
-            Event::SplitsEnumerated { subtask, attempt, result } => {
-                self.splits_enumerated(subtask, attempt, result, now, &mut out);
+            Event::SplitsEnumerated { subtask, attempt, splits } => {
+                self.splits_enumerated(subtask, attempt, splits, now, &mut out);
             }
             Event::TimerFired => self.timer_fired(now, &mut out),
         }

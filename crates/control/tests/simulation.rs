@@ -49,6 +49,7 @@ const SOMETIMES: &[&str] = &[
     "root cause replaced",
     "split request repeated",
     "split request rejected",
+    "splits found later",
     "task canceled before its deployment came",
     "task host crashed",
     "task host failed to start",

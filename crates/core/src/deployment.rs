@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AllocationId, AttemptNumber, JobGraph, JobId, SubtaskId, SubtaskIndex, TaskManagerId, VertexIndex,
-    job_config::JobConfig,
+    AllocationId, AttemptNumber, FailureCause, JobGraph, JobId, SubtaskId, SubtaskIndex, TaskManagerId,
+    VertexIndex, job_config::JobConfig,
 };
 
 /// The process of a job on one TaskManager.
@@ -82,10 +82,22 @@ pub struct TaskDescriptor {
 /// What a JobMaster answers to a request for a source split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SplitAnswer {
-    /// The asking subtask is to enumerate the splits of its source and report them, then to ask again.
+    /// The asking subtask is to enumerate the splits of its source and report them, perhaps bit by bit while it asks
+    /// again and reads.
     Enumerate,
     /// Read this split; the bytes are the source's own.
     Split(Vec<u8>),
-    /// There are none left.
+    /// There are none left and there will be no others.
     NoMoreSplits,
+}
+
+/// A report of the subtask that enumerates the splits of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnumeratedSplits {
+    /// 1 for an attempt's first report, then one more with each; a repeated report has the same.
+    pub report_id: u64,
+    /// Splits that were not reported before, or why they can't be told.
+    pub result: Result<Vec<Vec<u8>>, FailureCause>,
+    /// Whether there will be no others.
+    pub complete: bool,
 }

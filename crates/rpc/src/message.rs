@@ -3,7 +3,7 @@
 use flott_control::protocol::{Fence, Order, Report, SlotReport, TaskReport};
 use flott_core::{
     AttemptNumber, FailureCause, JobId, SubtaskId, TaskManagerId,
-    deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
+    deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
     metrics::TaskMetrics,
 };
 
@@ -97,9 +97,6 @@ pub struct SplitRequest {
     pub request_id: u64,
 }
 
-/// The splits of a source, or why they can't be told.
-pub type EnumeratedSplits = Result<Vec<Vec<u8>>, FailureCause>;
-
 /// Splits that a subtask has enumerated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SplitsReport {
@@ -108,7 +105,7 @@ pub struct SplitsReport {
     /// Which attempt of it.
     pub attempt: AttemptNumber,
     /// What it found.
-    pub result: EnumeratedSplits,
+    pub splits: EnumeratedSplits,
 }
 
 /// What a task host tells its TaskManager.

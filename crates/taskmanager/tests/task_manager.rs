@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use flott_control::protocol::{Fence, Order, OrderAnswer, Refusal, Report, TaskReport, TaskState};
 use flott_core::{
     AllocationId, AttemptNumber, FailureCause, FailureKind, LeaderEpoch, SlotIndex, SubtaskId,
-    deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostAddress},
+    deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostAddress},
     metrics::TaskMetrics,
 };
 use flott_rpc::{
@@ -111,11 +111,22 @@ async fn splits_are_carried_both_ways() {
     let expected = TaskHostCommand::SplitResponse { request, answer: SplitAnswer::Split(vec![42]) };
     assert_eq!(host.command().await, expected);
 
-    let report = SplitsReport { subtask: SUBTASK, attempt: FIRST, result: Ok(vec![vec![1], vec![2]]) };
-    host.tell(TaskHostMessage::SplitsReport(report)).await;
-    let heard =
-        cluster.job_manager.hear(|heard| if let Heard::Splits(splits) = heard { Some(splits) } else { None });
-    assert_eq!(heard.await.splits.unwrap().splits, [vec![1], vec![2]]);
+    // They are sent one after the other, so they can't overtake one another.
+    for report_id in 1..=9 {
+        let splits =
+            EnumeratedSplits { report_id, result: Ok(vec![vec![1], vec![2]]), complete: report_id == 9 };
+        let report = SplitsReport { subtask: SUBTASK, attempt: FIRST, splits };
+        host.tell(TaskHostMessage::SplitsReport(report)).await;
+    }
+    for report_id in 1..=9 {
+        let heard = cluster.job_manager.hear(|heard| match heard {
+            Heard::Splits(report) => report.splits,
+            _ => None,
+        });
+        let splits = heard.await;
+        assert_eq!(splits.splits, [vec![1], vec![2]]);
+        assert_eq!((splits.report_id, splits.complete), (report_id, report_id == 9));
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use flott_core::{
     AllocationId, AttemptNumber, FailureCause, RegistrationId, SlotIndex, SubtaskId, TaskManagerId,
-    metrics::TaskMetrics,
+    deployment::EnumeratedSplits, metrics::TaskMetrics,
 };
 
 use crate::protocol::{Fence, Refusal, Report};
@@ -94,14 +94,15 @@ pub enum Event {
         /// Rises with each request of the attempt; a retry has the same.
         request_id: u64,
     },
-    /// The subtask that was told to enumerate has done so. Doubled ones do nothing.
+    /// The subtask that was told to enumerate has found splits. Doubled reports do nothing; one comes when the one
+    /// before it has been acknowledged.
     SplitsEnumerated {
         /// The subtask.
         subtask: SubtaskId,
         /// Its attempt.
         attempt: AttemptNumber,
-        /// All splits of the source, or why they could not be found.
-        result: Result<Vec<Vec<u8>>, FailureCause>,
+        /// What it has found.
+        splits: EnumeratedSplits,
     },
     /// The time of `next_wakeup` has come.
     TimerFired,

@@ -160,7 +160,7 @@ impl JobMaster {
             TaskState::Initializing | TaskState::Running => {}
             TaskState::Finished if self.is_enumerating(subtask, attempt) => {
                 let message =
-                    format!("{} ended before it had enumerated its splits", self.task_name(subtask));
+                    format!("{} ended before it had enumerated all splits", self.task_name(subtask));
                 self.fail_task(subtask, attempt, FailureCause::new(FailureKind::Internal, message), now, out);
             }
             TaskState::Finished => {}

@@ -1,8 +1,9 @@
 //! Hands the splits of one source out to its subtasks.
 //!
-//! The first subtask that asks is told to enumerate the splits, for only task hosts run user code; the others wait.
-//! Then each split goes to whoever asks next, once. The same request always gets the same answer, so that a subtask
-//! may repeat it when the answer was lost.
+//! The first subtask that asks is told to enumerate the splits, for only task hosts run user code. It reports them all at
+//! once or bit by bit, as a source that watches a directory does. Each split goes to one request, in the order in which
+//! they were reported; a request that finds none waits, until more are reported or the enumerator says that those were
+//! all. The same request always gets the same answer, so that a subtask may repeat it when the answer was lost.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -20,32 +21,52 @@ pub(super) struct SplitRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     Answer(SplitAnswer),
-    /// The answer follows when the splits are known.
+    /// The answer follows when there is a split, or when there will be none.
     Wait,
     /// The subtask has asked again since.
     Stale,
 }
 
+/// What a report of splits comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reported {
+    /// Those that have waited get this.
+    Answers(Vec<(SplitRequest, SplitAnswer)>),
+    /// It was taken before.
+    Repeated,
+    /// The one before it has not come, though it must have been acknowledged.
+    Missing { report_id: u64 },
+}
+
 /// ```text
-/// Unenumerated → Enumerating → Ready
+/// NotBegun → Underway → Complete
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Phase {
-    Unenumerated,
-    Enumerating { by: (SubtaskIndex, AttemptNumber), waiting: BTreeMap<SubtaskIndex, SplitRequest> },
-    Ready { remaining: VecDeque<Vec<u8>> },
+enum Enumeration {
+    NotBegun,
+    Underway { by: (SubtaskIndex, AttemptNumber), last_report: u64 },
+    Complete,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct SplitQueue {
-    phase: Phase,
+    enumeration: Enumeration,
+    /// Reported and not handed out. Empty if anyone waits.
+    remaining: VecDeque<Vec<u8>>,
+    /// At most one a subtask; who has waited longest comes first.
+    waiting: VecDeque<SplitRequest>,
     /// The last answer that each subtask got.
     answered: BTreeMap<SubtaskIndex, (SplitRequest, SplitAnswer)>,
 }
 
 impl SplitQueue {
     pub(super) fn new() -> Self {
-        Self { phase: Phase::Unenumerated, answered: BTreeMap::new() }
+        Self {
+            enumeration: Enumeration::NotBegun,
+            remaining: VecDeque::new(),
+            waiting: VecDeque::new(),
+            answered: BTreeMap::new(),
+        }
     }
 
     pub(super) fn request(&mut self, request: SplitRequest) -> Decision {
@@ -57,127 +78,77 @@ impl SplitQueue {
                 return Decision::Stale;
             }
         }
-        let answer = match &mut self.phase {
-            Phase::Unenumerated => {
-                let by = (request.subtask, request.attempt);
-                self.phase = Phase::Enumerating { by, waiting: BTreeMap::new() };
-                SplitAnswer::Enumerate
+        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.subtask == request.subtask) {
+            if *waiting > request {
+                return Decision::Stale;
             }
-            Phase::Enumerating { waiting, .. } => {
-                let last = waiting.entry(request.subtask).or_insert(request);
-                if *last > request {
-                    return Decision::Stale;
-                }
-                *last = request;
-                return Decision::Wait;
-            }
-            Phase::Ready { remaining } => next(remaining),
-        };
-        self.answered.insert(request.subtask, (request, answer.clone()));
-        Decision::Answer(answer)
-    }
-
-    /// Whether this attempt is the one that was told to enumerate and has not done so yet.
-    pub(super) fn is_enumerating(&self, subtask: SubtaskIndex, attempt: AttemptNumber) -> bool {
-        matches!(&self.phase, Phase::Enumerating { by, .. } if *by == (subtask, attempt))
-    }
-
-    /// The splits are known: returns what those that wait get.
-    pub(super) fn enumerated(&mut self, splits: Vec<Vec<u8>>) -> Vec<(SplitRequest, SplitAnswer)> {
-        let mut remaining = VecDeque::from(splits);
-        let waiting = match &mut self.phase {
-            Phase::Enumerating { waiting, .. } => std::mem::take(waiting),
-            Phase::Unenumerated | Phase::Ready { .. } => return Vec::new(),
-        };
-        let answers: Vec<_> = waiting.into_values().map(|request| (request, next(&mut remaining))).collect();
-        for (request, answer) in &answers {
-            self.answered.insert(request.subtask, (*request, answer.clone()));
+            *waiting = request;
+            return Decision::Wait;
         }
-        self.phase = Phase::Ready { remaining };
-        answers
+        if self.enumeration == Enumeration::NotBegun {
+            let by = (request.subtask, request.attempt);
+            self.enumeration = Enumeration::Underway { by, last_report: 0 };
+            return Decision::Answer(self.answer(request, SplitAnswer::Enumerate));
+        }
+        match self.next() {
+            Some(next) => Decision::Answer(self.answer(request, next)),
+            None => {
+                self.waiting.push_back(request);
+                Decision::Wait
+            }
+        }
+    }
+
+    /// Whether this attempt is the one that was told to enumerate and has not told all.
+    pub(super) fn is_enumerating(&self, subtask: SubtaskIndex, attempt: AttemptNumber) -> bool {
+        matches!(&self.enumeration, Enumeration::Underway { by, .. } if *by == (subtask, attempt))
+    }
+
+    /// Takes in what the enumerator has found, and whether that completes it.
+    pub(super) fn reported(&mut self, report_id: u64, splits: Vec<Vec<u8>>, complete: bool) -> Reported {
+        let Enumeration::Underway { last_report, .. } = &mut self.enumeration else {
+            return Reported::Repeated;
+        };
+        if report_id <= *last_report {
+            return Reported::Repeated;
+        }
+        if report_id > *last_report + 1 {
+            return Reported::Missing { report_id: *last_report + 1 };
+        }
+        *last_report = report_id;
+        if complete {
+            self.enumeration = Enumeration::Complete;
+        }
+        self.remaining.extend(splits);
+        let mut answers = Vec::new();
+        while !self.waiting.is_empty()
+            && let Some(next) = self.next()
+            && let Some(request) = self.waiting.pop_front()
+        {
+            answers.push((request, self.answer(request, next)));
+        }
+        Reported::Answers(answers)
     }
 
     /// Returns the requests that wait, which will not be answered.
     pub(super) fn stop_waiting(&mut self) -> Vec<SplitRequest> {
-        match &mut self.phase {
-            Phase::Enumerating { waiting, .. } => std::mem::take(waiting).into_values().collect(),
-            Phase::Unenumerated | Phase::Ready { .. } => Vec::new(),
+        std::mem::take(&mut self.waiting).into()
+    }
+
+    /// The answer for who asks now, if there is one yet.
+    fn next(&mut self) -> Option<SplitAnswer> {
+        match self.remaining.pop_front() {
+            Some(split) => Some(SplitAnswer::Split(split)),
+            None => (self.enumeration == Enumeration::Complete).then_some(SplitAnswer::NoMoreSplits),
         }
     }
-}
 
-fn next(remaining: &mut VecDeque<Vec<u8>>) -> SplitAnswer {
-    remaining.pop_front().map_or(SplitAnswer::NoMoreSplits, SplitAnswer::Split)
+    /// Remembers the answer.
+    fn answer(&mut self, request: SplitRequest, answer: SplitAnswer) -> SplitAnswer {
+        self.answered.insert(request.subtask, (request, answer.clone()));
+        answer
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request(subtask: u32, request_id: u64) -> SplitRequest {
-        SplitRequest { subtask: SubtaskIndex(subtask), attempt: AttemptNumber(0), request_id }
-    }
-
-    fn split(byte: u8) -> SplitAnswer {
-        SplitAnswer::Split(vec![byte])
-    }
-
-    fn ready(splits: &[u8]) -> SplitQueue {
-        let mut queue = SplitQueue::new();
-        assert_eq!(queue.request(request(0, 0)), Decision::Answer(SplitAnswer::Enumerate));
-        assert!(queue.enumerated(splits.iter().map(|split| vec![*split]).collect()).is_empty());
-        queue
-    }
-
-    #[test]
-    fn one_enumerates_while_others_wait() {
-        let mut queue = SplitQueue::new();
-        assert_eq!(queue.request(request(1, 0)), Decision::Answer(SplitAnswer::Enumerate));
-        assert_eq!(queue.request(request(0, 0)), Decision::Wait);
-        assert_eq!(queue.request(request(2, 0)), Decision::Wait);
-        assert!(queue.is_enumerating(SubtaskIndex(1), AttemptNumber(0)));
-        assert_eq!(
-            queue.enumerated(vec![vec![7]]),
-            [(request(0, 0), split(7)), (request(2, 0), SplitAnswer::NoMoreSplits)]
-        );
-        assert!(!queue.is_enumerating(SubtaskIndex(1), AttemptNumber(0)));
-    }
-
-    #[test]
-    fn a_repeated_request_gets_the_same_answer_and_takes_no_other_split() {
-        let mut queue = ready(&[1, 2]);
-        assert_eq!(queue.request(request(0, 1)), Decision::Answer(split(1)));
-        assert_eq!(queue.request(request(0, 1)), Decision::Answer(split(1)));
-        assert_eq!(queue.request(request(1, 0)), Decision::Answer(split(2)));
-        assert_eq!(queue.request(request(0, 2)), Decision::Answer(SplitAnswer::NoMoreSplits));
-    }
-
-    #[test]
-    fn a_repeated_request_of_the_enumerator_is_told_to_enumerate_again() {
-        let mut queue = SplitQueue::new();
-        queue.request(request(0, 0));
-        assert_eq!(queue.request(request(0, 0)), Decision::Answer(SplitAnswer::Enumerate));
-        assert_eq!(queue.request(request(0, 1)), Decision::Wait);
-    }
-
-    #[test]
-    fn an_overtaken_request_gets_nothing() {
-        let mut queue = ready(&[1, 2]);
-        assert_eq!(queue.request(request(1, 5)), Decision::Answer(split(1)));
-        assert_eq!(queue.request(request(1, 4)), Decision::Stale);
-
-        let mut queue = SplitQueue::new();
-        queue.request(request(0, 0));
-        assert_eq!(queue.request(request(1, 5)), Decision::Wait);
-        assert_eq!(queue.request(request(1, 4)), Decision::Stale);
-        assert_eq!(queue.enumerated(vec![vec![1]]), [(request(1, 5), split(1))]);
-    }
-
-    #[test]
-    fn splits_that_are_reported_twice_are_taken_once() {
-        let mut queue = ready(&[1]);
-        assert_eq!(queue.request(request(0, 1)), Decision::Answer(split(1)));
-        assert!(queue.enumerated(vec![vec![1]]).is_empty());
-        assert_eq!(queue.request(request(0, 2)), Decision::Answer(SplitAnswer::NoMoreSplits));
-    }
-}
+mod tests;

@@ -1,10 +1,12 @@
 //! Sources ask for splits.
 
-use flott_core::{AttemptNumber, FailureCause, MonoTime, SubtaskId, VertexIndex};
+use flott_core::{
+    AttemptNumber, FailureCause, FailureKind, MonoTime, SubtaskId, VertexIndex, deployment::EnumeratedSplits,
+};
 
 use super::{
     Effect, JobMaster, JobState,
-    split_queue::{Decision, SplitRequest},
+    split_queue::{Decision, Reported, SplitRequest},
 };
 
 impl JobMaster {
@@ -44,23 +46,35 @@ impl JobMaster {
         &mut self,
         subtask: SubtaskId,
         attempt: AttemptNumber,
-        result: Result<Vec<Vec<u8>>, FailureCause>,
+        splits: EnumeratedSplits,
         now: MonoTime,
         out: &mut Vec<Effect>,
     ) {
         if !self.is_enumerating(subtask, attempt) || !matches!(self.state, JobState::Running { .. }) {
             return;
         }
-        match result {
-            Ok(splits) => {
-                let Some(queue) = self.splits.get_mut(&subtask.vertex) else { return };
-                for (request, answer) in queue.enumerated(splits) {
+        let EnumeratedSplits { report_id, result, complete } = splits;
+        let found = match result {
+            Ok(found) => found,
+            Err(cause) => return self.fail_task(subtask, attempt, cause, now, out),
+        };
+        let Some(queue) = self.splits.get_mut(&subtask.vertex) else { return };
+        match queue.reported(report_id, found, complete) {
+            Reported::Answers(answers) => {
+                for (request, answer) in answers {
                     let subtask = SubtaskId { vertex: subtask.vertex, subtask: request.subtask };
                     let SplitRequest { attempt, request_id, .. } = request;
                     out.push(Effect::AnswerSplit { subtask, attempt, request_id, answer });
                 }
             }
-            Err(cause) => self.fail_task(subtask, attempt, cause, now, out),
+            Reported::Repeated => {}
+            // Reading on without those splits would be worse.
+            Reported::Missing { report_id: missing } => {
+                let name = self.task_name(subtask);
+                let message = format!("report {missing} of {name}'s splits was lost: {report_id} has come");
+                let cause = FailureCause::new(FailureKind::Internal, message);
+                self.fail_task(subtask, attempt, cause, now, out);
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use flott_control::{
 };
 use flott_core::{
     AllocationId, AttemptNumber, FailureCause, FailureKind, JobId, SubtaskId,
-    deployment::{SplitAnswer, TaskDescriptor, TaskHostSpec},
+    deployment::{EnumeratedSplits, SplitAnswer, TaskDescriptor, TaskHostSpec},
     metrics::TaskMetrics,
 };
 
@@ -31,7 +31,11 @@ pub(crate) enum Step {
     AskAgain {
         request_id: u64,
     },
-    /// Report the splits that were enumerated, until somebody has taken them.
+    /// Look for more splits.
+    Enumerate {
+        report_id: u64,
+    },
+    /// Report the splits that were found, until somebody has taken them.
     ReportSplits,
     SplitRead {
         split: u64,
@@ -47,7 +51,10 @@ pub(crate) struct Task {
     pub(crate) attempt: AttemptNumber,
     pub(crate) allocation_id: AllocationId,
     asking: Option<u64>,
-    enumerated: Option<Result<Vec<Vec<u8>>, FailureCause>>,
+    /// The report that nobody has taken yet.
+    enumerated: Option<EnumeratedSplits>,
+    /// Splits that it has reported.
+    reported: u64,
 }
 
 pub(crate) struct Host {
@@ -167,7 +174,7 @@ impl World {
             let Some(task_manager) = self.process(process) else { return };
             let Some(host) = task_manager.hosts.get_mut(&job_id) else { return };
             assert!(host.up, "subtasks are deployed only where they can run");
-            let task = Task { attempt, allocation_id, asking: None, enumerated: None };
+            let task = Task { attempt, allocation_id, asking: None, enumerated: None, reported: 0 };
             let old = host.tasks.insert(subtask, task);
             assert!(old.is_none(), "two attempts of {subtask:?} in one task host");
             let number = host.number;
@@ -207,7 +214,7 @@ impl World {
         answer: SplitAnswer,
     ) {
         let truth = self.truth(job_id);
-        let (splits, split_time, unreadable) = (truth.splits, truth.split_time, truth.unreadable);
+        let split_time = truth.split_time;
         let Some(task_manager) = self.process(process) else { return };
         let Some(host) = task_manager.hosts.get_mut(&job_id) else { return };
         let number = host.number;
@@ -223,14 +230,9 @@ impl World {
             }
             SplitAnswer::NoMoreSplits => (MILLI, Step::TryFinish),
             SplitAnswer::Enumerate => {
-                task.enumerated = Some(if unreadable {
-                    Err(FailureCause::new(FailureKind::External, "no such file"))
-                } else {
-                    Ok((0..splits).map(|split| split.to_le_bytes().to_vec()).collect())
-                });
                 let ask = Step::Ask { request_id: request_id + 1 };
                 self.step(process, job_id, number, subtask, (0, 5 * MILLI), ask);
-                (5 * MILLI, Step::ReportSplits)
+                (MILLI, Step::Enumerate { report_id: 1 })
             }
         };
         self.step(process, job_id, number, subtask, (delay, delay + MILLI), step);
@@ -242,11 +244,17 @@ impl World {
         job_id: JobId,
         subtask: SubtaskId,
         attempt: AttemptNumber,
+        report_id: u64,
     ) {
         let Some(task_manager) = self.process(process) else { return };
         let Some(host) = task_manager.hosts.get_mut(&job_id) else { return };
-        if let Some(task) = host.tasks.get_mut(&subtask).filter(|task| task.attempt == attempt) {
-            task.enumerated = None;
+        let number = host.number;
+        let Some(task) = host.tasks.get_mut(&subtask).filter(|task| task.attempt == attempt) else { return };
+        if let Some(taken) = task.enumerated.take_if(|report| report.report_id == report_id)
+            && !taken.complete
+        {
+            let next = Step::Enumerate { report_id: report_id + 1 };
+            self.step(process, job_id, number, subtask, (MILLI, 100 * MILLI), next);
         }
     }
 
@@ -258,10 +266,17 @@ impl World {
         subtask: SubtaskId,
         step: Step,
     ) {
-        let (panics, is_source, has_all_input) = {
+        let found = self.random.below(4);
+        let (panics, is_source, has_all_input, splits, unreadable) = {
             let truth = self.truth(job_id);
             let is_source = truth.graph.vertex(subtask.vertex).is_source;
-            (truth.panics == Some(subtask), is_source, truth.has_all_input(subtask))
+            (
+                truth.panics == Some(subtask),
+                is_source,
+                truth.has_all_input(subtask),
+                truth.splits,
+                truth.unreadable,
+            )
         };
         let Some(task) = self.host(process, job_id, number).and_then(|host| host.tasks.get_mut(&subtask))
         else {
@@ -301,10 +316,25 @@ impl World {
                     self.ask(process, job_id, number, subtask, attempt, request_id);
                 }
             }
+            Step::Enumerate { report_id } => {
+                let before = task.reported;
+                task.reported = splits.min(before + found);
+                let bytes = (before..task.reported).map(|split| split.to_le_bytes().to_vec());
+                // Now and then it learns only later that there are no others.
+                let complete = task.reported == splits && found != 1;
+                let failed = unreadable && (complete || found == 0);
+                let cause = FailureCause::new(FailureKind::External, "no such file");
+                let result = if failed { Err(cause) } else { Ok(bytes.collect()) };
+                task.enumerated = Some(EnumeratedSplits { report_id, result, complete });
+                if report_id > 1 {
+                    self.count("splits found later");
+                }
+                again(self, MILLI, Step::ReportSplits);
+            }
             Step::ReportSplits => {
-                let Some(result) = task.enumerated.clone() else { return };
+                let Some(splits) = task.enumerated.clone() else { return };
                 if let Some(from) = self.sender(process) {
-                    let splits = ToJobManager::Splits { from, job_id, subtask, attempt, result };
+                    let splits = ToJobManager::Splits { from, job_id, subtask, attempt, splits };
                     self.send_to_job_manager(process.place, splits);
                 }
                 again(self, 500 * MILLI, Step::ReportSplits);

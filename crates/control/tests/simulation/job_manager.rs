@@ -12,8 +12,9 @@ use flott_control::{
     resource_manager::{self, ResourceManagerConfig},
 };
 use flott_core::{
-    AttemptNumber, FailureCause, JobId, LeaderEpoch, MonoTime, RegistrationId, SubtaskId, TaskManagerId,
-    deployment::TaskHostSpec, job_config::JobConfig,
+    AttemptNumber, JobId, LeaderEpoch, MonoTime, RegistrationId, SubtaskId, TaskManagerId,
+    deployment::{EnumeratedSplits, TaskHostSpec},
+    job_config::JobConfig,
 };
 
 use super::{
@@ -26,22 +27,9 @@ use super::{
 #[derive(Debug)]
 enum JobMail {
     Event(job_master::Event),
-    Reports {
-        from: Sender,
-        reports: Vec<(u64, Report)>,
-    },
-    Split {
-        from: Sender,
-        subtask: SubtaskId,
-        attempt: AttemptNumber,
-        request_id: u64,
-    },
-    Splits {
-        from: Sender,
-        subtask: SubtaskId,
-        attempt: AttemptNumber,
-        result: Result<Vec<Vec<u8>>, FailureCause>,
-    },
+    Reports { from: Sender, reports: Vec<(u64, Report)> },
+    Split { from: Sender, subtask: SubtaskId, attempt: AttemptNumber, request_id: u64 },
+    Splits { from: Sender, subtask: SubtaskId, attempt: AttemptNumber, splits: EnumeratedSplits },
 }
 
 struct JobActor {
@@ -207,8 +195,8 @@ impl World {
             ToJobManager::SplitRequest { from, job_id, subtask, attempt, request_id } => {
                 self.post(job_id, JobMail::Split { from, subtask, attempt, request_id });
             }
-            ToJobManager::Splits { from, job_id, subtask, attempt, result } => {
-                self.post(job_id, JobMail::Splits { from, subtask, attempt, result });
+            ToJobManager::Splits { from, job_id, subtask, attempt, splits } => {
+                self.post(job_id, JobMail::Splits { from, subtask, attempt, splits });
             }
         }
     }
@@ -328,13 +316,14 @@ impl World {
                         let event = job_master::Event::SplitRequested { subtask, attempt, request_id };
                         self.job_event(job_id, event);
                     }
-                    Some(JobMail::Splits { from, subtask, attempt, result })
+                    Some(JobMail::Splits { from, subtask, attempt, splits })
                         if job.machine.admits(&from.id, from.registration_id) =>
                     {
-                        let event = job_master::Event::SplitsEnumerated { subtask, attempt, result };
+                        let (process, report_id) = (from.process, splits.report_id);
+                        let event = job_master::Event::SplitsEnumerated { subtask, attempt, splits };
                         self.job_event(job_id, event);
                         let taken =
-                            ToTaskManager::SplitsTaken { process: from.process, job_id, subtask, attempt };
+                            ToTaskManager::SplitsTaken { process, job_id, subtask, attempt, report_id };
                         self.send_to_task_manager(taken);
                     }
                     // Of a registration that counts no more.

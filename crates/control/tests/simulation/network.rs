@@ -4,7 +4,8 @@ use flott_control::protocol::{
     Fence, Order, OrderAnswer, RegistrationAnswer, RegistrationRequest, Report, ReportAnswer, SlotReport,
 };
 use flott_core::{
-    AttemptNumber, FailureCause, JobId, RegistrationId, SubtaskId, TaskManagerId, deployment::SplitAnswer,
+    AttemptNumber, JobId, RegistrationId, SubtaskId, TaskManagerId,
+    deployment::{EnumeratedSplits, SplitAnswer},
 };
 
 use super::world::{Action, World};
@@ -61,7 +62,7 @@ pub(crate) enum ToJobManager {
         job_id: JobId,
         subtask: SubtaskId,
         attempt: AttemptNumber,
-        result: Result<Vec<Vec<u8>>, FailureCause>,
+        splits: EnumeratedSplits,
     },
 }
 
@@ -109,6 +110,7 @@ pub(crate) enum ToTaskManager {
         job_id: JobId,
         subtask: SubtaskId,
         attempt: AttemptNumber,
+        report_id: u64,
     },
 }
 

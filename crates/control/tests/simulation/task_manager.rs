@@ -159,8 +159,8 @@ impl World {
             ToTaskManager::SplitAnswer { process, job_id, subtask, attempt, request_id, answer } => {
                 self.split_answered(process, job_id, subtask, attempt, request_id, answer);
             }
-            ToTaskManager::SplitsTaken { process, job_id, subtask, attempt } => {
-                self.splits_taken(process, job_id, subtask, attempt);
+            ToTaskManager::SplitsTaken { process, job_id, subtask, attempt, report_id } => {
+                self.splits_taken(process, job_id, subtask, attempt, report_id);
             }
         }
     }

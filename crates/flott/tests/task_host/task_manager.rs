@@ -62,7 +62,9 @@ struct JobRun {
 #[derive(Default)]
 struct Splits {
     enumerating: bool,
-    known: Option<VecDeque<Vec<u8>>>,
+    /// Reported and not handed out.
+    known: VecDeque<Vec<u8>>,
+    complete: bool,
     waiting: Vec<(u32, SplitRequest)>,
 }
 
@@ -86,7 +88,8 @@ impl JobRun {
                 TaskHostMessage::SplitRequest(request) => self.split(host, request).await,
                 TaskHostMessage::SplitsReport(report) => {
                     let splits = self.splits.entry(report.subtask.vertex).or_default();
-                    splits.known = Some(report.result.unwrap_or_default().into());
+                    splits.known.extend(report.splits.result.unwrap_or_default());
+                    splits.complete |= report.splits.complete;
                     for (host, request) in std::mem::take(&mut splits.waiting) {
                         self.split(host, request).await;
                     }
@@ -176,8 +179,9 @@ impl JobRun {
 
     async fn split(&mut self, host: u32, request: SplitRequest) {
         let splits = self.splits.entry(request.subtask.vertex).or_default();
-        let answer = match &mut splits.known {
-            Some(known) => known.pop_front().map_or(SplitAnswer::NoMoreSplits, SplitAnswer::Split),
+        let answer = match splits.known.pop_front() {
+            Some(split) => SplitAnswer::Split(split),
+            None if splits.complete => SplitAnswer::NoMoreSplits,
             None if splits.enumerating => return splits.waiting.push((host, request)),
             None => {
                 splits.enumerating = true;

@@ -167,10 +167,10 @@ impl JobMaster {
                 }
                 Err(error) => drop(reply.send(Err(error))),
             },
-            Message::EnumeratedSplits { caller, result, reply } => {
+            Message::EnumeratedSplits { caller, splits, reply } => {
                 let answer = self.admit_caller(&caller).map(|()| {
                     let SplitCaller { subtask, attempt, .. } = caller;
-                    self.handle(Event::SplitsEnumerated { subtask, attempt, result });
+                    self.handle(Event::SplitsEnumerated { subtask, attempt, splits });
                 });
                 let _ = reply.send(answer);
             }

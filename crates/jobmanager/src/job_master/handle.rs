@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use flott_control::{job_master::GrantedSlot, protocol::Report};
 use flott_core::{
-    AttemptNumber, FailureCause, RegistrationId, SubtaskId, TaskManagerId, deployment::SplitAnswer,
+    AttemptNumber, FailureCause, RegistrationId, SubtaskId, TaskManagerId,
+    deployment::{EnumeratedSplits, SplitAnswer},
     metrics::TaskMetrics,
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -76,7 +77,7 @@ type Reply<T> = oneshot::Sender<Result<T, CallError>>;
 pub(super) enum Message {
     Report { reports: TaskManagerReports, reply: Reply<()> },
     RequestSplit { caller: SplitCaller, request_id: u64, reply: Reply<SplitAnswer> },
-    EnumeratedSplits { caller: SplitCaller, result: Result<Vec<Vec<u8>>, FailureCause>, reply: Reply<()> },
+    EnumeratedSplits { caller: SplitCaller, splits: EnumeratedSplits, reply: Reply<()> },
     Cancel { reply: oneshot::Sender<()> },
 }
 
@@ -115,13 +116,13 @@ impl JobMasterHandle {
         self.ask(|reply| Message::RequestSplit { caller, request_id, reply }).await
     }
 
-    /// The splits of a source.
+    /// Splits that a source has found; `Ok` acknowledges them.
     pub(crate) async fn enumerated_splits(
         &self,
         caller: SplitCaller,
-        result: Result<Vec<Vec<u8>>, FailureCause>,
+        splits: EnumeratedSplits,
     ) -> Result<(), CallError> {
-        self.ask(|reply| Message::EnumeratedSplits { caller, result, reply }).await
+        self.ask(|reply| Message::EnumeratedSplits { caller, splits, reply }).await
     }
 
     /// Asks the job to stop. A job that has ended has nothing left to stop.

@@ -174,7 +174,7 @@ impl FakeTaskManager {
             sender: Some(self.sender().into()),
             job_id: job_id.as_bytes().to_vec(),
             subtask: Some(task.into()),
-            splits: Some(pb::EnumeratedSplits { splits, error: None }),
+            splits: Some(pb::EnumeratedSplits { splits, error: None, report_id: 1, complete: true }),
         };
         flott_rpc::job_master_client(self.channel.clone()).report_splits(request).await.unwrap();
     }

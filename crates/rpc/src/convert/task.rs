@@ -2,12 +2,14 @@
 
 use flott_control::protocol::{TaskReport, TaskState};
 use flott_core::{
-    AttemptNumber, FailureCause, FailureKind, SubtaskId, deployment::SplitAnswer, metrics::TaskMetrics,
+    AttemptNumber, FailureCause, FailureKind, SubtaskId,
+    deployment::{EnumeratedSplits, SplitAnswer},
+    metrics::TaskMetrics,
 };
 
-use super::field::{present, required};
+use super::field::{ensure, present, required};
 use crate::{
-    EnumeratedSplits, Error, Problem, SubtaskMetrics,
+    Error, Problem, SubtaskMetrics,
     pb::{self, split_answer::Answer},
 };
 
@@ -168,18 +170,22 @@ impl TryFrom<pb::EnumeratedSplits> for EnumeratedSplits {
     type Error = Error;
 
     fn try_from(splits: pb::EnumeratedSplits) -> Result<Self, Error> {
-        match splits.error {
-            Some(cause) => Ok(Err(required(Some(cause), "error")?)),
-            None => Ok(Ok(splits.splits)),
-        }
+        let result = match splits.error {
+            Some(cause) => Err(required(Some(cause), "error")?),
+            None => Ok(splits.splits),
+        };
+        ensure(splits.report_id > 0, "report_id", "above 0")?;
+        Ok(Self { report_id: splits.report_id, result, complete: splits.complete })
     }
 }
 
 impl From<EnumeratedSplits> for pb::EnumeratedSplits {
     fn from(splits: EnumeratedSplits) -> Self {
-        match splits {
-            Ok(splits) => Self { splits, error: None },
-            Err(cause) => Self { splits: Vec::new(), error: Some(cause.into()) },
-        }
+        let EnumeratedSplits { report_id, result, complete } = splits;
+        let (splits, error) = match result {
+            Ok(splits) => (splits, None),
+            Err(cause) => (Vec::new(), Some(cause.into())),
+        };
+        Self { splits, error, report_id, complete }
     }
 }

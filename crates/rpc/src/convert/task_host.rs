@@ -44,7 +44,7 @@ impl From<TaskHostMessage> for pb::TaskHostMessage {
             TaskHostMessage::SplitRequest(request) => Message::SplitRequest(request.into()),
             TaskHostMessage::SplitsReport(report) => Message::SplitsReport(pb::SplitsReport {
                 subtask: Some((report.subtask, report.attempt).into()),
-                splits: Some(report.result.into()),
+                splits: Some(report.splits.into()),
             }),
             TaskHostMessage::Metrics(subtasks) => Message::Metrics(pb::MetricsReport {
                 subtasks: subtasks.into_iter().map(Into::into).collect(),
@@ -74,7 +74,7 @@ impl TryFrom<pb::SplitsReport> for SplitsReport {
 
     fn try_from(report: pb::SplitsReport) -> Result<Self, Error> {
         let (subtask, attempt) = required(report.subtask, "subtask")?;
-        Ok(Self { subtask, attempt, result: required(report.splits, "splits")? })
+        Ok(Self { subtask, attempt, splits: required(report.splits, "splits")? })
     }
 }
 

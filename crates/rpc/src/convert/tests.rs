@@ -7,7 +7,7 @@ use flott_control::protocol::{
 use flott_core::{
     AllocationId, AttemptNumber, FailureCause, FailureKind, JobGraph, JobId, JobType, LeaderEpoch,
     RegistrationId, SubtaskId, TaskManagerId,
-    deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostAddress, TaskHostSpec},
+    deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostAddress, TaskHostSpec},
     job_config::{JobConfig, RuntimeMode},
     metrics::TaskMetrics,
 };
@@ -228,9 +228,13 @@ fn host_message() -> impl Strategy<Value = TaskHostMessage> {
         cause().prop_map(TaskHostMessage::Refused),
         task_report().prop_map(TaskHostMessage::TaskState),
         split_request().prop_map(TaskHostMessage::SplitRequest),
-        (attempt(), splits).prop_map(|((subtask, attempt), result)| TaskHostMessage::SplitsReport(
-            SplitsReport { subtask, attempt, result }
-        )),
+        (attempt(), splits, 1..=u64::MAX, any::<bool>()).prop_map(
+            |((subtask, attempt), result, report_id, complete)| TaskHostMessage::SplitsReport(SplitsReport {
+                subtask,
+                attempt,
+                splits: EnumeratedSplits { report_id, result, complete },
+            })
+        ),
         vec(subtask_metrics(), 0..3).prop_map(TaskHostMessage::Metrics),
     ]
 }

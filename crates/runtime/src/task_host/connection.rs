@@ -69,9 +69,9 @@ impl Connection {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "bounded by what is sent: a few state changes, and one split request at a time, a subtask; sending must \
-              not block a slot's thread"
+    reason = "bounded by what is sent: a few state changes, and one split request at a time, a subtask, and the splits \
+              of its source; sending must not block a slot's thread"
 )]
-fn message_queue() -> (MessageSender, mpsc::UnboundedReceiver<TaskHostMessage>) {
+pub(super) fn message_queue() -> (MessageSender, mpsc::UnboundedReceiver<TaskHostMessage>) {
     mpsc::unbounded_channel()
 }

@@ -96,13 +96,7 @@ impl Tasks {
             ended: ended.clone(),
             messages: self.messages.clone(),
         });
-        let splits = RemoteSplits {
-            subtask,
-            attempt,
-            last_request: 0,
-            messages: self.messages.clone(),
-            mailbox: mailbox.clone(),
-        };
+        let splits = RemoteSplits::new(subtask, attempt, self.messages.clone(), mailbox.clone());
         let built = self.task_context(subtask, attempt, &counters).and_then(|context| {
             TaskBuilder::new(&self.program, subtask, context, placement, self.plane.clone(), Box::new(splits))
         });

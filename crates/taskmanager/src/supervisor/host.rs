@@ -7,7 +7,7 @@ use flott_control::{
     task_manager::{Event, HostCommand},
 };
 use flott_core::{AttemptNumber, FailureCause, FailureKind, TaskManagerId, deployment::TaskHostSpec};
-use flott_rpc::{SplitRequest, TaskHostCommand, TaskHostMessage, TaskHostSetup, pb};
+use flott_rpc::{SplitRequest, SplitsReport, TaskHostCommand, TaskHostMessage, TaskHostSetup, pb};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -32,6 +32,10 @@ const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long we read on what a task host has sent before it ended.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Most reports of splits that the JobMaster has not acknowledged. A source that looks for splits again and again makes
+/// one each time that it finds some; a JobManager that is away for so long that this many come is given up before.
+const SPLIT_REPORTS: usize = 4096;
 
 /// What the event loop tells a task host's task.
 #[derive(Debug)]
@@ -68,6 +72,7 @@ pub(crate) struct Host {
     orders: mpsc::Receiver<HostOrder>,
     connection: Option<Connection>,
     splits: JoinSet<()>,
+    split_reports: mpsc::Sender<SplitsReport>,
     ready: bool,
     /// What was asked of it.
     ending: Option<Ending>,
@@ -91,13 +96,17 @@ impl Host {
         spec: TaskHostSpec,
         orders: mpsc::Receiver<HostOrder>,
     ) -> Self {
+        let mut splits = JoinSet::new();
+        let (split_reports, reports) = mpsc::channel(SPLIT_REPORTS);
+        splits.spawn(split_client(&context, &spec).report_all(reports));
         Self {
             context,
             attempt,
             spec,
             orders,
             connection: None,
-            splits: JoinSet::new(),
+            splits,
+            split_reports,
             ready: false,
             ending: None,
             kill_at: None,
@@ -251,7 +260,11 @@ impl Host {
             }
             TaskHostMessage::SplitRequest(request) => self.forward_split_request(request),
             TaskHostMessage::SplitsReport(report) => {
-                self.splits.spawn(self.split_client().report(report));
+                if let Err(mpsc::error::TrySendError::Full(_)) = self.split_reports.try_send(report) {
+                    let message = format!("the JobManager has not taken {SPLIT_REPORTS} reports of splits");
+                    let cause = FailureCause::new(FailureKind::ConnectionLost, message);
+                    self.end_with(cause, Duration::ZERO);
+                }
             }
             TaskHostMessage::Metrics(subtasks) => {
                 self.send(Input::HostMetrics { job_id, attempt, subtasks }).await;
@@ -262,7 +275,7 @@ impl Host {
     fn forward_split_request(&mut self, request: SplitRequest) {
         let Some(connection) = &self.connection else { return };
         let commands = connection.commands.clone();
-        let client = self.split_client();
+        let client = split_client(&self.context, &self.spec);
         self.splits.spawn(async move {
             if let Some(answer) = client.request(request).await {
                 let command = TaskHostCommand::SplitResponse { request, answer };
@@ -270,14 +283,6 @@ impl Host {
                 let _ = commands.send(Ok(command.into())).await;
             }
         });
-    }
-
-    fn split_client(&self) -> SplitClient {
-        SplitClient {
-            task_manager_id: self.context.task_manager_id.clone(),
-            job_id: self.spec.job_id,
-            uplinks: self.context.uplinks.clone(),
-        }
     }
 
     fn obey(&mut self, order: HostOrder) {
@@ -335,6 +340,14 @@ impl Host {
     async fn send(&self, input: Input) {
         // Without its event loop the TaskManager is going down, and this task with it.
         let _ = self.context.inputs.send(input).await;
+    }
+}
+
+fn split_client(context: &HostContext, spec: &TaskHostSpec) -> SplitClient {
+    SplitClient {
+        task_manager_id: context.task_manager_id.clone(),
+        job_id: spec.job_id,
+        uplinks: context.uplinks.clone(),
     }
 }
 

@@ -7,6 +7,7 @@ use flott_rpc::{
     Precondition, RetryPolicy, SplitRequest, SplitsReport, call_with_retry, job_master_client, pb,
     precondition_of,
 };
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
 
@@ -50,9 +51,16 @@ impl SplitClient {
         .await
     }
 
-    /// Delivers splits, until that is acknowledged or nobody wants them any more.
-    pub(super) async fn report(self, report: SplitsReport) {
-        let splits: pb::EnumeratedSplits = report.result.into();
+    /// Delivers the reports that come, each until it is acknowledged or nobody wants it any more. One after the other, so
+    /// that none overtakes the one before it.
+    pub(super) async fn report_all(self, mut reports: mpsc::Receiver<SplitsReport>) {
+        while let Some(report) = reports.recv().await {
+            self.report(report).await;
+        }
+    }
+
+    async fn report(&self, report: SplitsReport) {
+        let splits: pb::EnumeratedSplits = report.splits.into();
         let delivered =
             self.call(|uplink| {
                 let message = pb::ReportSplitsRequest {

@@ -1,6 +1,6 @@
 //! Events in any order, also those that can't come.
 
-use flott_core::ExecutionState;
+use flott_core::{ExecutionState, deployment::EnumeratedSplits};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use super::*;
@@ -49,10 +49,10 @@ fn event() -> impl Strategy<Value = Event> {
         4 => (subtask.clone(), 0..2_u32, 0..4_u64).prop_map(|(subtask, attempt, request_id)| {
             Event::SplitRequested { subtask, attempt: AttemptNumber(attempt), request_id }
         }),
-        2 => subtask.prop_map(|subtask| Event::SplitsEnumerated {
+        2 => (subtask, 1..3_u64, any::<bool>()).prop_map(|(subtask, report_id, complete)| Event::SplitsEnumerated {
             subtask,
             attempt: AttemptNumber(0),
-            result: Ok(vec![vec![1], vec![2]]),
+            splits: EnumeratedSplits { report_id, result: Ok(vec![vec![1], vec![2]]), complete },
         }),
     ]
 }

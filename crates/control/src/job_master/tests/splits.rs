@@ -1,4 +1,4 @@
-use flott_core::deployment::SplitAnswer;
+use flott_core::deployment::{EnumeratedSplits, SplitAnswer};
 
 use super::*;
 
@@ -7,7 +7,11 @@ fn ask(subtask: u32, request_id: u64) -> Event {
 }
 
 fn enumerated(subtask: u32, result: Result<Vec<Vec<u8>>, FailureCause>) -> Event {
-    Event::SplitsEnumerated { subtask: SubtaskId::new(0, subtask), attempt: AttemptNumber(0), result }
+    reported(subtask, EnumeratedSplits { report_id: 1, result, complete: true })
+}
+
+fn reported(subtask: u32, splits: EnumeratedSplits) -> Event {
+    Event::SplitsEnumerated { subtask: SubtaskId::new(0, subtask), attempt: AttemptNumber(0), splits }
 }
 
 fn answers(effects: &[Effect]) -> Vec<(u32, u64, Option<SplitAnswer>)> {
@@ -77,5 +81,56 @@ fn only_a_running_attempt_of_a_source_gets_splits() {
 fn an_enumerator_that_ends_without_an_answer_fails_the_job() {
     let mut job = deployed();
     drive(&mut job, [(50, ask(0, 0)), (60, task("a", 1, 0, 0, TaskState::Finished))]);
-    assert_eq!(job.failures()[0].cause.message, "Source (1/2) ended before it had enumerated its splits");
+    assert_eq!(job.failures()[0].cause.message, "Source (1/2) ended before it had enumerated all splits");
+}
+
+#[test]
+fn splits_may_be_found_bit_by_bit() {
+    let found = |report_id, splits: &[u8], complete| {
+        let result = Ok(splits.iter().map(|split| vec![*split]).collect());
+        reported(0, EnumeratedSplits { report_id, result, complete })
+    };
+    let mut job = deployed();
+    drive(&mut job, [(50, ask(0, 0)), (60, found(1, &[1], false))]);
+    let effects = drive(&mut job, [(70, ask(0, 1)), (80, ask(1, 0)), (90, ask(0, 2))]);
+    assert_eq!(answers(&effects), [(0, 1, Some(SplitAnswer::Split(vec![1])))], "the others wait");
+    let effects = drive(&mut job, [(100, found(2, &[2], false)), (110, found(2, &[2], false))]);
+    assert_eq!(answers(&effects), [(1, 0, Some(SplitAnswer::Split(vec![2])))]);
+    let effects = drive(&mut job, [(120, found(3, &[], true))]);
+    assert_eq!(answers(&effects), [(0, 2, Some(SplitAnswer::NoMoreSplits))]);
+    assert!(job.failures().is_empty());
+}
+
+#[test]
+fn an_enumerator_may_not_end_before_the_last_report() {
+    let mut job = deployed();
+    let first = EnumeratedSplits { report_id: 1, result: Ok(vec![vec![1]]), complete: false };
+    drive(
+        &mut job,
+        [(50, ask(0, 0)), (60, reported(0, first)), (70, task("a", 1, 0, 0, TaskState::Finished))],
+    );
+    assert_eq!(job.failures()[0].cause.message, "Source (1/2) ended before it had enumerated all splits");
+}
+
+#[test]
+fn a_failure_to_find_more_splits_fails_the_job_and_turns_waiting_requests_away() {
+    let mut job = deployed();
+    let first = EnumeratedSplits { report_id: 1, result: Ok(Vec::new()), complete: false };
+    let cause = FailureCause::new(FailureKind::External, "the directory is gone");
+    let second = EnumeratedSplits { report_id: 2, result: Err(cause), complete: false };
+    let effects = drive(
+        &mut job,
+        [(50, ask(0, 0)), (60, reported(0, first)), (70, ask(1, 0)), (80, reported(0, second))],
+    );
+    assert_eq!(answers(&effects)[1..], [(1, 0, None)]);
+    assert_eq!(job.failures()[0].cause.message, "the directory is gone");
+}
+
+#[test]
+fn a_lost_report_fails_the_job() {
+    let mut job = deployed();
+    let third = EnumeratedSplits { report_id: 3, result: Ok(vec![vec![1]]), complete: true };
+    drive(&mut job, [(50, ask(0, 0)), (60, reported(0, third))]);
+    let message = &job.failures()[0].cause.message;
+    assert_eq!(message, "report 1 of Source (1/2)'s splits was lost: 3 has come");
 }
