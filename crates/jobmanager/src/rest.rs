@@ -2,7 +2,8 @@
 //!
 //! Handlers are one file each (or one small family), with the types of their answers beside them. They read published
 //! views through a [`Backend`] and decide nothing; everything that all requests share is here and in `guard` (which
-//! requests are ours to answer), `path`, `params` and `json` (what they say) and `server` (connections and limits).
+//! requests are ours to answer), `path`, `params` and `json` (what they say), `unread` (what is left of their bodies) and
+//! `server` (connections and limits).
 
 mod applications;
 mod backend;
@@ -27,6 +28,7 @@ mod secrets;
 mod server;
 mod task_managers;
 mod throwable;
+mod unread;
 mod vertices;
 
 #[cfg(test)]

@@ -79,8 +79,9 @@ fn large_bodies_are_refused_and_names_of_uploads_lead_nowhere() {
     assert_eq!(answer.status, 413, "{answer:?}");
     assert!(answer.errors().contains("rest.server.max-content-length"), "{answer:?}");
     let body = format!("{{\"programArgs\": \"{}\"}}", "x".repeat(3 << 20));
-    assert_eq!(cluster.rest().send_text(Method::POST, "/jars/x/run", &body).status, 413);
     for name in ["../../../escaped", "/etc/escaped", "%2e%2e%2fescaped", "a\\..\\b"] {
+        // The client keeps the connection for the next request, although most of the body was refused.
+        assert_eq!(cluster.rest().send_text(Method::POST, "/jars/x/run", &body).status, 413);
         let answer = cluster.rest().upload_bytes(name, b"text".to_vec());
         assert_eq!(answer.status, 422, "{answer:?}");
     }

@@ -18,7 +18,7 @@ use super::{
     error::ApiError,
     guard, jars, job_manager, jobs,
     path::{OriginalPath, normalize},
-    task_managers, vertices,
+    task_managers, unread, vertices,
 };
 
 /// The whole of REST as one service.
@@ -45,6 +45,7 @@ pub(crate) fn service(api: Api) -> RestService {
         // After the layers, so that neither applies to it.
         .route("/health", get(cluster::health).fallback(wrong_method))
         .layer(middleware::from_fn(finish))
+        .layer(middleware::from_fn(unread::read_past))
         .with_state(api);
     BoxCloneSyncService::new(routes.map_request(normalize))
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,6 +15,7 @@ use axum::{body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
@@ -35,6 +37,10 @@ const MAX_HEADER_BYTES: usize = 32 * 1024;
 
 /// How long a connection that is to close may take for the request under way.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
+
+/// How long a connection that we close is read from afterwards. A client that is still sending then would get a reset,
+/// which may overtake the answer; one that has got the answer closes the connection itself.
+const CLOSE_LINGER: Duration = Duration::from_secs(2);
 
 /// How long to wait before accepting again when the system has no file handles left.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
@@ -114,26 +120,27 @@ async fn connection(
     }
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (service, busy) = (service.clone(), Arc::clone(&busy));
-        async move {
+        // In a box, so that the stream can be had back in the end.
+        Box::pin(async move {
             busy.fetch_add(1, Ordering::Relaxed);
             let request: Request = request.map(Body::new);
             let response = service.oneshot(request).await;
             busy.fetch_sub(1, Ordering::Relaxed);
             response
-        }
+        })
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_header_size(MAX_HEADER_BYTES)
         .half_close(false)
         .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
+    let mut pinned = Pin::new(&mut connection);
     let result = tokio::select! {
-        result = connection.as_mut() => result,
+        result = pinned.as_mut() => result,
         () = close.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(CLOSE_GRACE, connection).await {
+            pinned.as_mut().graceful_shutdown();
+            match tokio::time::timeout(CLOSE_GRACE, pinned).await {
                 Ok(result) => result,
                 Err(_) => return,
             }
@@ -141,5 +148,18 @@ async fn connection(
     };
     if let Err(error) = result {
         debug!(%error, "a REST connection broke");
+    }
+    tokio::select! {
+        () = linger(connection.into_parts().io.into_inner()) => {}
+        () = close.cancelled() => {}
+    }
+}
+
+/// Takes what a client still sends on a connection that will be answered no more.
+async fn linger(mut stream: TcpStream) {
+    // If this fails the client has gone.
+    if stream.shutdown().await.is_ok() {
+        let _ =
+            tokio::time::timeout(CLOSE_LINGER, tokio::io::copy(&mut stream, &mut tokio::io::sink())).await;
     }
 }

@@ -6,5 +6,6 @@ mod log_files;
 mod security;
 mod shapes;
 mod support;
+mod unread;
 mod uploads;
 mod wire;

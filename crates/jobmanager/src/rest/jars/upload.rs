@@ -1,9 +1,6 @@
 //! `POST /jars/upload`: streams the file of a form to the artifact store, without ever holding it in memory.
 
-use std::time::Duration;
-
 use axum::{
-    body::Body,
     extract::{FromRequest, Multipart, Request, State, multipart::Field},
     http::{HeaderMap, StatusCode, header},
 };
@@ -33,20 +30,13 @@ pub(crate) async fn upload(State(api): State<Api>, request: Request) -> Result<J
     let _permit = api.uploads.try_acquire().map_err(|_| {
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, "Too many uploads are under way: try again later.")
     })?;
-    if let Err(refusal) = refuse_announced_excess(request.headers(), api.options.upload_limit) {
-        linger(read_past_body(request.into_body())).await;
-        return Err(refusal);
-    }
+    refuse_announced_excess(request.headers(), api.options.upload_limit)?;
     let request = request.map(|body| BodyReader::new(body, PATIENCE).into_body());
     // Anything but a form is a request without a file, as Flink has it.
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| wrong_count(0))?;
 
     let mut stored = None;
-    let read = read_form(&api, &mut form, &mut stored).await;
-    if read.is_err() {
-        linger(read_past_form(&mut form)).await;
-    }
-    let refusal = match (read, &stored) {
+    let refusal = match (read_form(&api, &mut form, &mut stored).await, &stored) {
         (Ok(1), Some(Ok(artifact))) => {
             let filename = format!("/flott-web-upload/{}", artifact.id);
             return Ok(Json(UploadAnswer { filename, status: "success" }));
@@ -60,26 +50,6 @@ pub(crate) async fn upload(State(api): State<Api>, request: Request) -> Result<J
         api.backend.delete_artifact(&artifact.id).await?;
     }
     Err(refusal)
-}
-
-/// How long the rest of a refused upload is read.
-const LINGER: Duration = Duration::from_secs(5);
-
-/// Takes what a client still sends. One that is still sending when its connection is closed would see the broken
-/// connection instead of the answer.
-async fn linger(rest: impl Future<Output = ()>) {
-    let _ = tokio::time::timeout(LINGER, rest).await;
-}
-
-async fn read_past_body(body: Body) {
-    let mut body = BodyReader::new(body, PATIENCE);
-    while let Ok(Some(_)) = body.next().await {}
-}
-
-async fn read_past_form(form: &mut Multipart) {
-    while let Ok(Some(mut field)) = form.next_field().await {
-        while let Ok(Some(_)) = field.chunk().await {}
-    }
 }
 
 /// More than a form can add to its file.

@@ -99,7 +99,7 @@ async fn two_files_are_refused_for_their_number_even_if_they_are_no_artifacts() 
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn announced_excess_is_refused_unread() {
     let cluster: Arc<FakeCluster> = Arc::default();
     let mut request = form(Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>()));

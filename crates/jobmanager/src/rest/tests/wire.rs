@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 use super::support::*;
 use crate::rest::server;
 
-struct Server {
-    address: SocketAddr,
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
     shutdown: CancellationToken,
     task: JoinHandle<std::io::Result<()>>,
 }
 
-async fn start() -> Server {
+pub(super) async fn start() -> Server {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
