@@ -1,0 +1,24 @@
+//! Windows: finite parts of an endless stream, for each key (Akidau et al., "The Dataflow Model", VLDB 2015).
+//!
+//! A [`WindowAssigner`] says which windows a record belongs to, a [`Trigger`] when a window gives its contents, an
+//! [`Evictor`] which records leave it then. Semantics and names are Flink's.
+
+mod assigner;
+mod evictor;
+mod offset;
+mod trigger;
+mod window;
+
+pub use assigner::{
+    Aligned, AssignerContext, DynamicGap, EventTimeSessionWindows, GlobalWindows,
+    ProcessingTimeSessionWindows, SessionGap, SlidingEventTimeWindows, SlidingProcessingTimeWindows,
+    StaticGap, TimeDomain, TumblingEventTimeWindows, TumblingProcessingTimeWindows, WindowAssigner,
+};
+pub use evictor::{CountEvictor, DeltaEvictor, Evictor, EvictorContext, TimeEvictor, Timestamped};
+pub use offset::TimeOffset;
+pub use trigger::{
+    ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountTrigger, DeltaTrigger,
+    EndOfStreamTrigger, EventTimeTrigger, NeverTrigger, ProcessingTimeTrigger, ProcessingTimeoutTrigger,
+    PurgingTrigger, TimeoutState, Trigger, TriggerContext, TriggerResult,
+};
+pub use window::{GlobalWindow, TimeWindow, Window};
