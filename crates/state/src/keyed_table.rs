@@ -6,13 +6,8 @@ use flott_core::{
     key_group::{groups_of_subtask, key_group},
 };
 use hashbrown::HashTable;
-use serde::{Serialize, de::DeserializeOwned};
 
-/// What can be a key: equality in memory, and serde for the hash and for snapshots. Equal keys must be serialized to
-/// equal bytes, which those of `HashMap` and `HashSet`, say, are not.
-pub trait Key: Eq + Clone + Send + Serialize + DeserializeOwned + 'static {}
-
-impl<K: Eq + Clone + Send + Serialize + DeserializeOwned + 'static> Key for K {}
+use crate::Key;
 
 struct Entry<K, V> {
     key: K,

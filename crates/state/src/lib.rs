@@ -1,5 +1,36 @@
-//! Keyed state of one subtask.
+//! Keyed state of one subtask: values that belong to the key of the record at work.
+//!
+//! [`KeyedState`] holds all states of an operator, of which [`ValueState`], [`ListState`], [`MapState`],
+//! [`ReducingState`] and [`AggregatingState`] are the handles. [`KeyedTable`] is the bare table for operators that know
+//! what they keep.
 
+mod aggregate_function;
+mod aggregating_state;
+mod descriptor;
+mod encode;
+mod entries;
+mod error;
+mod handle;
+mod keyed_state;
 mod keyed_table;
+mod list_state;
+pub mod map_state;
+mod reducing_state;
+mod table;
+mod ttl;
+mod types;
+mod value_state;
 
-pub use keyed_table::{Key, KeyedTable};
+pub use aggregate_function::AggregateFunction;
+pub use aggregating_state::AggregatingState;
+pub use descriptor::{StateDescriptor, StateInfo, StateKind};
+pub use encode::Encode;
+pub use error::{Error, Result, StateType};
+pub use keyed_state::{InNamespace, KeyedState, StateContext, StateEntry, StateHandle};
+pub use keyed_table::KeyedTable;
+pub use list_state::ListState;
+pub use map_state::MapState;
+pub use reducing_state::ReducingState;
+pub use ttl::{StateTtl, TtlCleanup, TtlUpdate, TtlVisibility};
+pub use types::{Key, MapKey, Namespace, StateValue};
+pub use value_state::ValueState;
