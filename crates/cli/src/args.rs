@@ -14,6 +14,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Makes a Cargo project for a job, with a program that runs and is tested
+    New(NewArgs),
     /// Runs an artifact as a job and, unless detached, shows its progress until it ends
     Run(RunArgs),
     /// Shows the plan of the job that an artifact would run; needs no cluster
@@ -27,6 +29,34 @@ pub(crate) enum Verb {
     /// Waits until a cluster is complete, for scripts
     #[command(hide = true)]
     WaitReady(WaitReadyArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flott new my-job                          makes ./my-job
+  flott new my-job --path /src/jobs/mine    makes it elsewhere
+  flott new my-job --flott-path ../flott    depends on this checkout of Flott
+  flott new my-job --flott-version 0.1      depends on the published crate
+
+Then:
+  cd my-job
+  cargo run
+  cargo test
+  cargo build --release && flott run target/release/my-job")]
+pub(crate) struct NewArgs {
+    /// The project's name: letters, digits, - and _
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The project's directory, which must not exist or be empty; default: NAME, here
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// A checkout of Flott to depend on; default: the one that this command was built in, if it is there
+    #[arg(long, value_name = "DIR", conflicts_with = "flott_version")]
+    pub(crate) flott_path: Option<PathBuf>,
+    /// The version of the published flott crate to depend on; default, without a checkout: that of this command
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) flott_version: Option<String>,
 }
 
 /// Options of all verbs that talk to a cluster.

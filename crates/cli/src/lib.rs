@@ -1,4 +1,5 @@
-//! The `flott` command: runs, lists and cancels jobs of a cluster, and shows what an artifact would run.
+//! The `flott` command: makes projects for jobs, runs, lists and cancels jobs of a cluster, and shows what an artifact
+//! would run.
 //!
 //! Each verb is a file under `verbs`. What they print on stdout is Flink's to the letter, so that scripts can go on
 //! grepping it; progress and errors go to stderr. Exit codes: 0 done (of `run`: the job finished), 1 failed, 2 used
@@ -73,6 +74,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
     let outcome = runtime.block_on(async {
         match cli.verb {
+            Verb::New(args) => verbs::new::execute(&args),
             Verb::Run(args) => verbs::run::execute(args).await,
             Verb::Info(args) => verbs::info::execute(args).await,
             Verb::List(args) => verbs::list::execute(args).await,

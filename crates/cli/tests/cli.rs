@@ -8,6 +8,8 @@ mod cluster;
 mod command;
 #[path = "cli/lifecycle.rs"]
 mod lifecycle;
+#[path = "cli/new.rs"]
+mod new;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/usage.rs"]

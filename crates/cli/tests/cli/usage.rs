@@ -19,6 +19,10 @@ async fn wrong_use_ends_with_2_and_a_hint() {
         &["cancel", "xyz"],
         &["list", "-m", "a:b:c"],
         &["config", "get", "rest.prot"],
+        &["new"],
+        &["new", "2fast"],
+        &["new", "my-job", "--flott-version", "latest"],
+        &["new", "my-job", "--flott-version", "0.1", "--flott-path", "/"],
     ] {
         let done = done(flott(args)).await;
         assert_eq!(done.code, Some(2), "{args:?}: {done:?}");
@@ -45,7 +49,7 @@ async fn arguments_that_are_no_text_are_refused() {
 async fn help_and_version_are_printed() {
     let help = done(flott(["--help"])).await;
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-    for verb in ["run", "info", "list", "cancel"] {
+    for verb in ["new", "run", "info", "list", "cancel"] {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{}", help.stdout);
         assert_eq!(done(flott([verb, "-h"])).await.code, Some(0));
     }
