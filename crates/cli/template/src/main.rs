@@ -43,7 +43,7 @@ impl fmt::Display for WordCount {
     }
 }
 
-fn main() -> Result<(), flott::Error> {
+fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let env = StreamExecutionEnvironment::new();
 

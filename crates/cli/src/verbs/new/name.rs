@@ -16,7 +16,7 @@ const DIRECTORIES: [&str; 4] = ["build", "deps", "examples", "incremental"];
 const STANDARD: [&str; 6] = ["alloc", "core", "proc-macro", "proc_macro", "std", "test"];
 
 /// What the project depends on by name.
-const DEPENDENCIES: [&str; 3] = ["clap", "flott", "serde"];
+const DEPENDENCIES: [&str; 4] = ["anyhow", "clap", "flott", "serde"];
 
 /// Says what is wrong with a name, and what would be right.
 pub(super) fn check(name: &str) -> Result<(), String> {
