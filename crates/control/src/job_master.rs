@@ -119,9 +119,7 @@ impl JobMaster {
                 self.reported(&task_manager_id, registration_id, sequence, report, now, &mut out);
             }
             Event::MetricsReported { tasks } => {
-                for (subtask, attempt, metrics) in tasks {
-                    self.executions.take_metrics(subtask, attempt, metrics);
-                }
+                tasks.into_iter().for_each(|metrics| self.executions.take_metrics(metrics));
             }
             Event::SplitRequested { subtask, attempt, request_id } => {
                 let request = SplitRequest { subtask: subtask.subtask, attempt, request_id };

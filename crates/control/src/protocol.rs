@@ -6,7 +6,7 @@ use flott_core::{
     AllocationId, AttemptNumber, ExecutionState, FailureCause, JobId, LeaderEpoch, RegistrationId, SlotIndex,
     SubtaskId, TaskManagerId,
     deployment::{Placement, TaskDescriptor, TaskHostSpec},
-    metrics::TaskMetrics,
+    metrics::{OperatorMetrics, TaskMetrics},
 };
 use serde::{Deserialize, Serialize};
 
@@ -247,7 +247,7 @@ impl Refusal {
 }
 
 /// What a TaskManager tells a JobMaster about its job. Kept and sent again until it is acknowledged, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Report {
     /// The task host runs, its graph is the submitted one, and it listens.
     HostReady {
@@ -268,7 +268,7 @@ pub enum Report {
 }
 
 /// State of one attempt of a subtask, as its task host tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TaskReport {
     /// Which subtask.
     pub subtask: SubtaskId,
@@ -278,6 +278,34 @@ pub struct TaskReport {
     pub state: TaskState,
     /// What it had done by then.
     pub metrics: TaskMetrics,
+    /// What its operators had registered, and its values by then.
+    pub operators: OperatorMetrics,
+}
+
+impl TaskReport {
+    /// The report of an attempt that has done nothing.
+    pub fn without_metrics(subtask: SubtaskId, attempt: AttemptNumber, state: TaskState) -> Self {
+        Self {
+            subtask,
+            attempt,
+            state,
+            metrics: TaskMetrics::default(),
+            operators: OperatorMetrics::default(),
+        }
+    }
+}
+
+/// What one attempt of a subtask has done so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SubtaskMetrics {
+    /// Which subtask.
+    pub subtask: SubtaskId,
+    /// Which attempt of it.
+    pub attempt: AttemptNumber,
+    /// What it has done since its start.
+    pub metrics: TaskMetrics,
+    /// What its operators have registered.
+    pub operators: OperatorMetrics,
 }
 
 /// States that a task host reports of a subtask.

@@ -3,6 +3,7 @@
 mod deployment;
 mod field;
 mod logs;
+mod metrics;
 mod order;
 mod registration;
 mod report;

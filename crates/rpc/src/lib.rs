@@ -24,8 +24,7 @@ pub use error::{Error, Problem};
 pub use flott_control::protocol;
 pub use message::{
     FencedOrder, Heartbeat, JobReports, LogFile, LogSelector, ProcessMetrics, ReadLog, Sender, SplitRequest,
-    SplitsReport, SubtaskMetrics, TaskHostCommand, TaskHostHello, TaskHostMessage, TaskHostMetrics,
-    TaskHostSetup,
+    SplitsReport, TaskHostCommand, TaskHostHello, TaskHostMessage, TaskHostMetrics, TaskHostSetup,
 };
 pub use retry::{CallError, RetryPolicy, call_with_retry, is_retriable};
 pub use server::{

@@ -1,10 +1,9 @@
 //! Messages for which the machines have no type of their own, because only shells deal in them.
 
-use flott_control::protocol::{Fence, Order, Report, SlotReport, TaskReport};
+use flott_control::protocol::{Fence, Order, Report, SlotReport, SubtaskMetrics, TaskReport};
 use flott_core::{
     AttemptNumber, FailureCause, JobId, SubtaskId, TaskManagerId,
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
-    metrics::TaskMetrics,
 };
 
 /// Which TaskManager speaks, by which registration.
@@ -26,7 +25,7 @@ pub struct FencedOrder {
 }
 
 /// A heartbeat of a TaskManager.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Heartbeat {
     /// Who lives.
     pub sender: Sender,
@@ -52,7 +51,7 @@ pub struct ProcessMetrics {
 }
 
 /// What one task host does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TaskHostMetrics {
     /// Its job.
     pub job_id: JobId,
@@ -64,19 +63,8 @@ pub struct TaskHostMetrics {
     pub subtasks: Vec<SubtaskMetrics>,
 }
 
-/// What one attempt of a subtask has done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SubtaskMetrics {
-    /// Which subtask.
-    pub subtask: SubtaskId,
-    /// Which attempt of it.
-    pub attempt: AttemptNumber,
-    /// What it has done since its start.
-    pub metrics: TaskMetrics,
-}
-
 /// What a TaskManager tells a JobMaster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct JobReports {
     /// Who reports.
     pub sender: Sender,
@@ -109,7 +97,7 @@ pub struct SplitsReport {
 }
 
 /// What a task host tells its TaskManager.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum TaskHostMessage {
     /// Who it is; first of all.
     Hello(TaskHostHello),

@@ -1,11 +1,19 @@
 //! Metrics of one subtask.
 
 use std::{
-    sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
-use flott_core::metrics::TaskMetrics;
+use flott_core::{
+    metrics::{OperatorMetrics, TaskMetrics},
+    time::Timestamp,
+};
+
+use crate::metrics::Registry;
 
 /// Cells that the subtask adds to, once a batch, and the reporter reads.
 #[derive(Debug)]
@@ -21,6 +29,10 @@ pub struct TaskCounters {
     busy_us: AtomicU64,
     backpressured_us: AtomicU64,
     idle_us: AtomicU64,
+    input_watermark: AtomicI64,
+    output_watermark: AtomicI64,
+    /// What operators and user functions have registered.
+    pub(crate) registry: Arc<Registry>,
 }
 
 /// What a subtask spends its time with.
@@ -48,6 +60,9 @@ impl Default for TaskCounters {
             busy_us: AtomicU64::default(),
             backpressured_us: AtomicU64::default(),
             idle_us: AtomicU64::default(),
+            input_watermark: AtomicI64::new(Timestamp::MIN.as_millis()),
+            output_watermark: AtomicI64::new(Timestamp::MIN.as_millis()),
+            registry: Arc::default(),
         }
     }
 }
@@ -67,6 +82,16 @@ impl TaskCounters {
     /// Counts bytes that went out.
     pub fn sent_bytes(&self, bytes: u64) {
         self.bytes_out.fetch_add(bytes, Relaxed);
+    }
+
+    /// Notes the watermark that all inputs have reached.
+    pub fn set_input_watermark(&self, watermark: Timestamp) {
+        self.input_watermark.store(watermark.as_millis(), Relaxed);
+    }
+
+    /// Notes the watermark that was sent.
+    pub fn set_output_watermark(&self, watermark: Timestamp) {
+        self.output_watermark.store(watermark.as_millis(), Relaxed);
     }
 
     /// Ends the current phase and begins another. Only the subtask itself calls this.
@@ -106,7 +131,14 @@ impl TaskCounters {
             busy_ms: time(Phase::Busy, &self.busy_us),
             backpressured_ms: time(Phase::Backpressured, &self.backpressured_us),
             idle_ms: time(Phase::Idle, &self.idle_us),
+            input_watermark: self.input_watermark.load(Relaxed).into(),
+            output_watermark: self.output_watermark.load(Relaxed).into(),
         }
+    }
+
+    /// What operators and user functions have registered, with its values now.
+    pub fn read_operators(&self) -> OperatorMetrics {
+        self.registry.read(now())
     }
 }
 

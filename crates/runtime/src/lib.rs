@@ -8,6 +8,7 @@
 
 pub mod contract;
 pub mod input;
+pub mod metrics;
 pub mod operators;
 pub mod output;
 pub mod program;

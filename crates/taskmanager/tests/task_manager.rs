@@ -6,15 +6,15 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use flott_control::protocol::{Fence, Order, OrderAnswer, Refusal, Report, TaskReport, TaskState};
+use flott_control::protocol::{
+    Fence, Order, OrderAnswer, Refusal, Report, SubtaskMetrics, TaskReport, TaskState,
+};
 use flott_core::{
     AllocationId, AttemptNumber, FailureCause, FailureKind, LeaderEpoch, SlotIndex, SubtaskId,
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostAddress},
-    metrics::TaskMetrics,
+    metrics::{MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
 };
-use flott_rpc::{
-    SplitRequest, SplitsReport, SubtaskMetrics, TaskHostCommand, TaskHostMessage, protocol::SlotHolder,
-};
+use flott_rpc::{SplitRequest, SplitsReport, TaskHostCommand, TaskHostMessage, protocol::SlotHolder};
 use flott_taskmanager::{Ended, Error, RunningTaskManager, TaskManager};
 use support::{Cluster, FakeJobManager, FakeLauncher, HOLDER, Heard, JOB, config, order_by};
 use tokio::sync::mpsc;
@@ -24,7 +24,7 @@ const FIRST: AttemptNumber = AttemptNumber(0);
 
 fn task_report(state: TaskState) -> TaskReport {
     let metrics = TaskMetrics { records_in: 5, ..TaskMetrics::default() };
-    TaskReport { subtask: SUBTASK, attempt: FIRST, state, metrics }
+    TaskReport { subtask: SUBTASK, attempt: FIRST, state, metrics, operators: OperatorMetrics::default() }
 }
 
 async fn deploy(cluster: &Cluster) {
@@ -80,7 +80,13 @@ async fn a_job_runs_from_its_slot_to_its_end() {
     assert_eq!(cluster.job_manager.report().await, Report::Task(task_report(TaskState::Running)));
 
     let metrics = TaskMetrics { records_out: 77, ..TaskMetrics::default() };
-    let subtasks = vec![SubtaskMetrics { subtask: SUBTASK, attempt: FIRST, metrics }];
+    let late = OperatorMetric {
+        operator: "window".into(),
+        name: "numLateRecordsDropped".into(),
+        value: MetricValue::Integer(3),
+    };
+    let subtasks =
+        vec![SubtaskMetrics { subtask: SUBTASK, attempt: FIRST, metrics, operators: [late].into() }];
     host.tell(TaskHostMessage::Metrics(subtasks.clone())).await;
     let heartbeat = cluster
         .job_manager

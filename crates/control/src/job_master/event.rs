@@ -2,10 +2,10 @@
 
 use flott_core::{
     AllocationId, AttemptNumber, FailureCause, RegistrationId, SlotIndex, SubtaskId, TaskManagerId,
-    deployment::EnumeratedSplits, metrics::TaskMetrics,
+    deployment::EnumeratedSplits,
 };
 
-use crate::protocol::{Fence, Refusal, Report};
+use crate::protocol::{Fence, Refusal, Report, SubtaskMetrics};
 
 /// A slot that the ResourceManager gives to the job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct GrantedSlot {
 }
 
 /// An event of one job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The JobMaster runs and may begin.
     Started,
@@ -82,8 +82,8 @@ pub enum Event {
     },
     /// The latest metrics of subtasks. Unknown attempts are skipped.
     MetricsReported {
-        /// Subtask, attempt, metrics.
-        tasks: Vec<(SubtaskId, AttemptNumber, TaskMetrics)>,
+        /// One an attempt.
+        tasks: Vec<SubtaskMetrics>,
     },
     /// A source wants a split. Answered with `AnswerSplit` (perhaps later) or `RejectSplitRequest`.
     SplitRequested {

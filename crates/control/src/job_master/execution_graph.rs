@@ -2,8 +2,10 @@
 
 use flott_core::{
     AllocationId, AttemptNumber, ExecutionState, FailureCause, JobGraph, MonoTime, SubtaskId, TaskManagerId,
-    metrics::TaskMetrics,
+    metrics::{OperatorMetrics, TaskMetrics},
 };
+
+use crate::protocol::SubtaskMetrics;
 
 /// Where an execution is placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub struct Location {
 ///    │          │           └────────────┴────────────┴→ Canceling → Canceled
 ///    └──────────┴→ Canceled                  (Failed and Finished from all that are deployed)
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Execution {
     /// Which subtask.
     pub subtask: SubtaskId,
@@ -39,6 +41,8 @@ pub struct Execution {
     pub failure: Option<FailureCause>,
     /// What it has done so far.
     pub metrics: TaskMetrics,
+    /// What its operators have registered, and its last values.
+    pub operators: OperatorMetrics,
 }
 
 impl Execution {
@@ -150,6 +154,7 @@ impl ExecutionGraph {
                 location: None,
                 failure: None,
                 metrics: TaskMetrics::default(),
+                operators: OperatorMetrics::default(),
             }));
         }
         let mut counts = [0; ExecutionState::ALL.len()];
@@ -222,22 +227,20 @@ impl ExecutionGraph {
         }
     }
 
-    /// Reports of metrics may overtake one another; as their values only grow, the larger is the later.
-    pub(super) fn take_metrics(&mut self, subtask: SubtaskId, attempt: AttemptNumber, new: TaskMetrics) {
-        let Some(index) = self.index(subtask) else { return };
+    /// Reports of metrics may overtake one another.
+    pub(super) fn take_metrics(&mut self, new: SubtaskMetrics) {
+        let Some(index) = self.index(new.subtask) else { return };
         let execution = &mut self.executions[index];
-        if execution.attempt == attempt {
-            let old = execution.metrics;
-            execution.metrics = TaskMetrics {
-                records_in: old.records_in.max(new.records_in),
-                records_out: old.records_out.max(new.records_out),
-                bytes_in: old.bytes_in.max(new.bytes_in),
-                bytes_out: old.bytes_out.max(new.bytes_out),
-                busy_ms: old.busy_ms.max(new.busy_ms),
-                backpressured_ms: old.backpressured_ms.max(new.backpressured_ms),
-                idle_ms: old.idle_ms.max(new.idle_ms),
-            };
+        if execution.attempt != new.attempt {
+            return;
         }
+        // What operators report may fall, so the subtask's own clock tells which report is the later one. Nothing is later
+        // than that of its end.
+        let is_later = new.metrics.running_time() >= execution.metrics.running_time();
+        if is_later && !execution.state.is_terminal() {
+            execution.operators = new.operators;
+        }
+        execution.metrics = execution.metrics.latest(new.metrics);
     }
 
     fn index(&self, subtask: SubtaskId) -> Option<usize> {

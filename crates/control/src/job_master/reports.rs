@@ -5,7 +5,7 @@ use flott_core::{
 };
 
 use super::{Effect, FailureRecord, JobMaster, JobState, lifecycle::HOST_ATTEMPT, slot_pool::HostPhase};
-use crate::protocol::{Refusal, Report, TaskReport, TaskState};
+use crate::protocol::{Refusal, Report, SubtaskMetrics, TaskReport, TaskState};
 
 impl JobMaster {
     pub(super) fn reported(
@@ -143,7 +143,7 @@ impl JobMaster {
         now: MonoTime,
         out: &mut Vec<Effect>,
     ) {
-        let TaskReport { subtask, attempt, state, metrics } = report;
+        let TaskReport { subtask, attempt, state, metrics, operators } = report;
         let Some(execution) = self.executions.get(subtask, attempt).filter(|it| it.is_on(id)) else { return };
         if execution.state.is_terminal() {
             return;
@@ -153,7 +153,7 @@ impl JobMaster {
             return;
         }
         let was_canceling = execution.state == ExecutionState::Canceling;
-        self.executions.take_metrics(subtask, attempt, metrics);
+        self.executions.take_metrics(SubtaskMetrics { subtask, attempt, metrics, operators });
         let moved = self.executions.enter(subtask, state.execution_state(), now);
         match state {
             // While it is being canceled these change nothing.

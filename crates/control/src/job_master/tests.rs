@@ -10,7 +10,6 @@ use flott_core::{
     AllocationId, AttemptNumber, FailureKind, LeaderEpoch, SlotIndex, VertexId,
     job_config::{JobConfig, RuntimeMode},
     job_graph::{JobEdge, JobType, JobVertex, OperatorInfo, Partitioner},
-    metrics::TaskMetrics,
 };
 
 use super::*;
@@ -117,12 +116,7 @@ pub(super) fn ended(name: &str, sequence: u64, kind: FailureKind, message: &str)
 }
 
 pub(super) fn task(name: &str, sequence: u64, vertex: u32, subtask: u32, state: TaskState) -> Event {
-    let report = TaskReport {
-        subtask: SubtaskId::new(vertex, subtask),
-        attempt: AttemptNumber(0),
-        state,
-        metrics: TaskMetrics::default(),
-    };
+    let report = TaskReport::without_metrics(SubtaskId::new(vertex, subtask), AttemptNumber(0), state);
     reported(name, sequence, Report::Task(report))
 }
 

@@ -27,7 +27,7 @@ pub enum HostCommand {
 }
 
 /// An effect of a TaskManager.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Ask the JobManager to register, on a new connection. Comes back as `RegistrationAnswered` or
     /// `RegistrationFailed`. When it is `Registered`, open the heartbeat stream of that registration.

@@ -5,7 +5,7 @@ use flott_core::{AttemptNumber, FailureCause, JobId, RegistrationId};
 use crate::protocol::{CallId, Fence, Order, RegistrationAnswer, ReportAnswer, TaskReport};
 
 /// An event of a TaskManager.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The process is up and its server listens.
     Started,

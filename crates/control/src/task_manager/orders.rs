@@ -5,7 +5,6 @@ use std::time::Duration;
 use flott_core::{
     AllocationId, AttemptNumber, FailureCause, FailureKind, JobId, MonoTime, SubtaskId,
     deployment::{Placement, TaskDescriptor, TaskHostSpec},
-    metrics::TaskMetrics,
 };
 
 use super::{
@@ -162,8 +161,8 @@ impl TaskManager {
             out.push(Effect::SendToTaskHost { job_id, command: HostCommand::Cancel { tasks: running } });
         }
         for (subtask, attempt) in never_ran {
-            let (state, metrics) = (TaskState::Canceled, TaskMetrics::default());
-            self.report(job_id, Report::Task(TaskReport { subtask, attempt, state, metrics }));
+            let report = TaskReport::without_metrics(subtask, attempt, TaskState::Canceled);
+            self.report(job_id, Report::Task(report));
         }
     }
 

@@ -12,7 +12,6 @@ use flott_core::{
     AllocationId, FailureKind, JobGraph, JobType, SlotIndex, SubtaskId,
     deployment::{Placement, TaskDescriptor, TaskHostSpec},
     job_config::{JobConfig, RuntimeMode},
-    metrics::TaskMetrics,
 };
 
 use super::*;
@@ -127,12 +126,7 @@ pub(super) fn cancel(job_id: JobId, subtasks: &[u32]) -> Event {
 }
 
 pub(super) fn task(job_id: JobId, subtask: u32, state: TaskState) -> Event {
-    let report = TaskReport {
-        subtask: SubtaskId::new(0, subtask),
-        attempt: FIRST,
-        state,
-        metrics: TaskMetrics::default(),
-    };
+    let report = TaskReport::without_metrics(SubtaskId::new(0, subtask), FIRST, state);
     Event::HostReportedTask { job_id, attempt: FIRST, report }
 }
 

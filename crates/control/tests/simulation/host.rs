@@ -9,7 +9,6 @@ use flott_control::{
 use flott_core::{
     AllocationId, AttemptNumber, FailureCause, FailureKind, JobId, SubtaskId,
     deployment::{EnumeratedSplits, SplitAnswer, TaskDescriptor, TaskHostSpec},
-    metrics::TaskMetrics,
 };
 
 use super::{
@@ -405,7 +404,7 @@ impl World {
             host.tasks.remove(&subtask);
             self.task_ended(job_id, subtask);
         }
-        let report = TaskReport { subtask, attempt, state, metrics: TaskMetrics::default() };
+        let report = TaskReport::without_metrics(subtask, attempt, state);
         self.task_manager_event(process, Event::HostReportedTask { job_id, attempt: host_attempt, report });
     }
 

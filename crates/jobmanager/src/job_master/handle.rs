@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use flott_control::{job_master::GrantedSlot, protocol::Report};
+use flott_control::{
+    job_master::GrantedSlot,
+    protocol::{Report, SubtaskMetrics},
+};
 use flott_core::{
     AttemptNumber, FailureCause, RegistrationId, SubtaskId, TaskManagerId,
     deployment::{EnumeratedSplits, SplitAnswer},
-    metrics::TaskMetrics,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -23,7 +25,7 @@ pub(crate) enum FromResourceManager {
     SlotsReported { total: u32, free: u32, task_managers: u32 },
     TaskManagerLost { task_manager_id: TaskManagerId, registration_id: RegistrationId, cause: FailureCause },
     TaskManagerReregistered { task_manager_id: TaskManagerId, client: TaskManagerClient },
-    Metrics(Vec<(SubtaskId, AttemptNumber, TaskMetrics)>),
+    Metrics(Vec<SubtaskMetrics>),
 }
 
 /// The ResourceManager's way to a JobMaster.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use flott_control::job_master::{Execution, FailureRecord, JobMaster as Machine};
+use flott_control::{
+    job_master::{Execution, FailureRecord, JobMaster as Machine},
+    protocol::SubtaskMetrics,
+};
 use flott_core::{
     AttemptNumber, ExecutionState, JobStatus, MonoTime, SubtaskId, TaskManagerId, metrics::TaskMetrics,
 };
@@ -40,9 +43,9 @@ impl Viewer {
     }
 
     /// Takes in a TaskManager's periodic report.
-    pub(super) fn sample(&mut self, machine: &Machine, tasks: &[(SubtaskId, AttemptNumber, TaskMetrics)]) {
+    pub(super) fn sample(&mut self, machine: &Machine, tasks: &[SubtaskMetrics]) {
         let reported: BTreeMap<_, _> =
-            tasks.iter().map(|(subtask, attempt, metrics)| (*subtask, (*attempt, *metrics))).collect();
+            tasks.iter().map(|of| (of.subtask, (of.attempt, of.metrics))).collect();
         for execution in machine.executions() {
             let Some((attempt, metrics)) = reported.get(&execution.subtask).copied() else { continue };
             if attempt != execution.attempt {
@@ -129,6 +132,7 @@ impl Viewer {
                 endpoint: location.rpc_address.clone(),
             }),
             metrics: execution.metrics,
+            operators: execution.operators.clone(),
             rates,
         }
     }

@@ -176,9 +176,7 @@ impl ResourceManager {
                 if let Some(job) = self.jobs.get_mut(&host.job_id)
                     && job.is_empty()
                 {
-                    let subtasks = host.subtasks.into_iter();
-                    let subtasks = subtasks.map(|of| (of.subtask, of.attempt, of.metrics)).collect();
-                    job.push(FromResourceManager::Metrics(subtasks));
+                    job.push(FromResourceManager::Metrics(host.subtasks));
                 }
             }
         }

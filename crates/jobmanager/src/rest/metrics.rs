@@ -1,6 +1,6 @@
 //! Metrics as clients ask for them: a list of names, values by name, or aggregates over several sources.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
@@ -13,6 +13,8 @@ pub(crate) enum Value {
     Count(u64),
     /// A time in milliseconds; -1 if it has no meaning now.
     Millis(i64),
+    /// Anything else that is whole and may be negative.
+    Integer(i64),
     /// A rate or a share.
     Gauge(f64),
 }
@@ -21,7 +23,7 @@ impl Value {
     fn as_f64(self) -> f64 {
         match self {
             Self::Count(count) => count as f64,
-            Self::Millis(millis) => millis as f64,
+            Self::Millis(number) | Self::Integer(number) => number as f64,
             Self::Gauge(gauge) => gauge,
         }
     }
@@ -30,7 +32,10 @@ impl Value {
     fn text(self) -> String {
         match self {
             Self::Count(count) => count.to_string(),
-            Self::Millis(millis) => millis.to_string(),
+            Self::Millis(number) | Self::Integer(number) => number.to_string(),
+            Self::Gauge(gauge) if gauge.is_infinite() => {
+                if gauge > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
+            }
             Self::Gauge(gauge) => format!("{gauge:?}"),
         }
     }
@@ -47,6 +52,13 @@ pub(crate) struct Metric {
     value: Option<String>,
 }
 
+impl Metric {
+    /// A metric with its value.
+    pub(crate) fn new(id: String, value: Value) -> Self {
+        Self { id, value: Some(value.text()) }
+    }
+}
+
 /// Answers `?get=`: the asked values, or without it all names. What does not exist is left out.
 pub(crate) fn select<S: AsRef<str>>(metrics: impl Iterator<Item = (S, Value)>, query: &Query) -> Vec<Metric> {
     let wanted = query.list("get");
@@ -55,7 +67,7 @@ pub(crate) fn select<S: AsRef<str>>(metrics: impl Iterator<Item = (S, Value)>, q
     }
     metrics
         .filter(|(id, _)| wanted.contains(&id.as_ref()))
-        .map(|(id, value)| Metric { id: id.as_ref().to_owned(), value: Some(value.text()) })
+        .map(|(id, value)| Metric::new(id.as_ref().to_owned(), value))
         .collect()
 }
 
@@ -106,14 +118,14 @@ impl Aggregation {
 /// One metric over several sources.
 #[derive(Debug, PartialEq)]
 pub(crate) struct AggregatedMetric {
-    id: &'static str,
+    id: Cow<'static, str>,
     values: Vec<(Aggregation, f64)>,
 }
 
 impl Serialize for AggregatedMetric {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1 + self.values.len()))?;
-        map.serialize_entry("id", self.id)?;
+        map.serialize_entry("id", &self.id)?;
         for (aggregation, value) in &self.values {
             map.serialize_entry(aggregation.name(), value)?;
         }
@@ -122,11 +134,12 @@ impl Serialize for AggregatedMetric {
 }
 
 /// Answers `?get=…&agg=…` over the metrics of several sources: all names without `get`, all of `known` without `agg`.
+/// Values that are no numbers count as none.
 ///
 /// # Errors
 /// 400 for an aggregation that is not one of `known`.
-pub(crate) fn aggregate(
-    sources: impl Iterator<Item = Values>,
+pub(crate) fn aggregate<S: Into<Cow<'static, str>>>(
+    sources: impl Iterator<Item = Vec<(S, Value)>>,
     known: &[Aggregation],
     query: &Query,
 ) -> Result<Vec<AggregatedMetric>, ApiError> {
@@ -138,9 +151,10 @@ pub(crate) fn aggregate(
         let parse = |name: &&str| find(name).ok_or_else(|| ApiError::query_parameter("agg", name));
         asked.iter().map(parse).collect::<Result<_, _>>()?
     };
-    let mut by_name = BTreeMap::<&'static str, Vec<f64>>::new();
+    let mut by_name = BTreeMap::<Cow<'static, str>, Vec<f64>>::new();
     for (name, value) in sources.flatten() {
-        by_name.entry(name).or_default().push(value.as_f64());
+        let values = by_name.entry(name.into()).or_default();
+        values.extend(Some(value.as_f64()).filter(|value| value.is_finite()));
     }
     let wanted = query.list("get");
     if wanted.is_empty() {
@@ -148,7 +162,7 @@ pub(crate) fn aggregate(
     }
     Ok(by_name
         .into_iter()
-        .filter(|(id, _)| wanted.contains(id))
+        .filter(|(id, values)| wanted.contains(&id.as_ref()) && !values.is_empty())
         .map(|(id, values)| AggregatedMetric {
             id,
             values: aggregations.iter().map(|aggregation| (*aggregation, aggregation.of(&values))).collect(),

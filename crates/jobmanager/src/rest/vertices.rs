@@ -4,6 +4,7 @@ pub(crate) mod accumulators;
 pub(crate) mod backpressure;
 pub(crate) mod detail;
 pub(crate) mod metrics;
+mod operators;
 pub(crate) mod subtask;
 pub(crate) mod task_managers;
 pub(crate) mod times;
@@ -45,6 +46,11 @@ impl Vertex {
     /// The vertex as planned.
     pub(crate) fn planned(&self) -> &JobVertex {
         self.job.graph.vertex(self.index)
+    }
+
+    /// Whether anything reads from it.
+    pub(crate) fn has_outputs(&self) -> bool {
+        self.job.graph.edges.iter().any(|edge| edge.source == self.index)
     }
 
     /// The vertex as it is.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use flott_core::{
     AttemptNumber, ExecutionState, FailureCause, JobGraph, JobId, JobStatus, TaskManagerId,
-    job_config::JobConfig, metrics::TaskMetrics,
+    job_config::JobConfig,
+    metrics::{OperatorMetrics, TaskMetrics},
 };
 
 /// One job at one moment.
@@ -98,6 +99,8 @@ pub struct SubtaskView {
     pub location: Option<TaskLocation>,
     /// What it has done.
     pub metrics: TaskMetrics,
+    /// What its operators have registered, with the last values also when it has ended.
+    pub operators: OperatorMetrics,
     /// What it does a second, from its last two reports; zero once it has ended.
     pub rates: TaskRates,
 }

@@ -7,13 +7,15 @@ use std::{
 
 use flott_control::protocol::{
     Fence, Hardware, Order, OrderAnswer, RegistrationAnswer, RegistrationRequest, Report, ReportAnswer,
-    SlotReport, TaskManagerInfo, TaskReport, TaskState,
+    SlotReport, SubtaskMetrics, TaskManagerInfo, TaskReport, TaskState,
 };
 use flott_core::{
-    AttemptNumber, JobId, SubtaskId, TaskManagerId, deployment::SplitAnswer, metrics::TaskMetrics,
+    AttemptNumber, JobId, SubtaskId, TaskManagerId,
+    deployment::SplitAnswer,
+    metrics::{MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
 };
 use flott_rpc::{
-    FencedOrder, Heartbeat, JobReports, ProcessMetrics, Sender, SubtaskMetrics, TaskHostMetrics,
+    FencedOrder, Heartbeat, JobReports, ProcessMetrics, Sender, TaskHostMetrics,
     pb::{self, task_manager_server::TaskManager},
 };
 use tokio::{net::TcpListener, sync::mpsc};
@@ -128,7 +130,7 @@ impl FakeTaskManager {
     ) {
         for (subtask, attempt) in tasks.iter().copied() {
             let metrics = TaskMetrics { records_in: 10, ..TaskMetrics::default() };
-            let report = TaskReport { subtask, attempt, state: state.clone(), metrics };
+            let report = TaskReport { subtask, attempt, state: state.clone(), metrics, operators: late(9) };
             self.report(job_id, Report::Task(report)).await;
         }
     }
@@ -190,6 +192,7 @@ impl FakeTaskManager {
             subtask: *subtask,
             attempt: *attempt,
             metrics,
+            operators: late(4),
         });
         let host = TaskHostMetrics {
             job_id,
@@ -352,4 +355,10 @@ orders! {
     cancel_tasks(CancelTasksRequest) -> CancelTasksResponse;
     kill_task_host(KillTaskHostRequest) -> KillTaskHostResponse;
     release_task_host(ReleaseTaskHostRequest) -> ReleaseTaskHostResponse;
+}
+
+/// Late records that an operator has dropped.
+pub(crate) fn late(count: i64) -> OperatorMetrics {
+    let (operator, name) = ("window".into(), "numLateRecordsDropped".into());
+    [OperatorMetric { operator, name, value: MetricValue::Integer(count) }].into()
 }

@@ -9,7 +9,7 @@ use flott_core::{
 };
 
 use crate::{
-    fake_task_manager::FakeTaskManager,
+    fake_task_manager::{FakeTaskManager, late},
     support::{TestCluster, graph},
 };
 
@@ -173,10 +173,24 @@ async fn metrics_of_heartbeats_reach_the_view_with_rates() {
     };
     assert!(job.vertices[1].subtasks[0].metrics.records_in >= 100);
     assert!(job.vertices[1].subtasks[0].rates.busy_ms <= 1_000.0);
+    assert_eq!(job.vertices[1].subtasks[0].operators, late(4));
     let view = cluster.handle().task_manager(&tm.id).await.unwrap().unwrap();
     assert_eq!((view.task_hosts[0].pid, view.task_hosts[0].subtasks), (77, 2));
     assert_eq!(view.process.resident_bytes, 4096);
     assert_eq!(view.slots[0].job_id, Some(job_id));
+}
+
+#[tokio::test]
+async fn an_ended_job_keeps_the_last_metrics_of_its_operators() {
+    let cluster = TestCluster::start(&[]).await;
+    let mut tm = FakeTaskManager::start(cluster.job_manager.rpc_addr, "tm-1", 1).await;
+    let job_id = submit(&cluster, 1).await;
+    let tasks = tm.run_tasks(job_id).await;
+    tm.send_metrics(job_id, &tasks, TaskMetrics::default()).await;
+    tm.report_tasks(job_id, &tasks, &TaskState::Finished).await;
+    let ended = cluster.end_of(job_id).await;
+    assert_eq!(ended.status, JobStatus::Finished);
+    assert!(ended.vertices.iter().all(|vertex| vertex.subtasks[0].operators == late(9)));
 }
 
 #[tokio::test]

@@ -1,15 +1,17 @@
-//! Subtasks: their ids, states, metrics, failures and splits.
+//! Subtasks: their ids, states, failures and splits.
 
 use flott_control::protocol::{TaskReport, TaskState};
 use flott_core::{
     AttemptNumber, FailureCause, FailureKind, SubtaskId,
     deployment::{EnumeratedSplits, SplitAnswer},
-    metrics::TaskMetrics,
 };
 
-use super::field::{ensure, present, required};
+use super::{
+    field::{ensure, present, required},
+    metrics::operator_metrics,
+};
 use crate::{
-    Error, Problem, SubtaskMetrics,
+    Error, Problem,
     pb::{self, split_answer::Answer},
 };
 
@@ -55,52 +57,6 @@ impl From<FailureCause> for pb::FailureCause {
     }
 }
 
-impl From<pb::TaskMetrics> for TaskMetrics {
-    fn from(metrics: pb::TaskMetrics) -> Self {
-        Self {
-            records_in: metrics.records_in,
-            records_out: metrics.records_out,
-            bytes_in: metrics.bytes_in,
-            bytes_out: metrics.bytes_out,
-            busy_ms: metrics.busy_ms,
-            backpressured_ms: metrics.backpressured_ms,
-            idle_ms: metrics.idle_ms,
-        }
-    }
-}
-
-impl From<TaskMetrics> for pb::TaskMetrics {
-    fn from(metrics: TaskMetrics) -> Self {
-        Self {
-            records_in: metrics.records_in,
-            records_out: metrics.records_out,
-            bytes_in: metrics.bytes_in,
-            bytes_out: metrics.bytes_out,
-            busy_ms: metrics.busy_ms,
-            backpressured_ms: metrics.backpressured_ms,
-            idle_ms: metrics.idle_ms,
-        }
-    }
-}
-
-impl TryFrom<pb::SubtaskMetrics> for SubtaskMetrics {
-    type Error = Error;
-
-    fn try_from(metrics: pb::SubtaskMetrics) -> Result<Self, Error> {
-        let (subtask, attempt) = required(metrics.subtask, "subtask")?;
-        Ok(Self { subtask, attempt, metrics: required(metrics.metrics, "metrics")? })
-    }
-}
-
-impl From<SubtaskMetrics> for pb::SubtaskMetrics {
-    fn from(metrics: SubtaskMetrics) -> Self {
-        Self {
-            subtask: Some((metrics.subtask, metrics.attempt).into()),
-            metrics: Some(metrics.metrics.into()),
-        }
-    }
-}
-
 impl TryFrom<pb::TaskStateUpdate> for TaskReport {
     type Error = Error;
 
@@ -117,14 +73,15 @@ impl TryFrom<pb::TaskStateUpdate> for TaskReport {
             }
         };
         let (subtask, attempt) = required(update.subtask, "subtask")?;
-        Ok(Self { subtask, attempt, state, metrics: required(update.metrics, "metrics")? })
+        let metrics = required(update.metrics, "metrics")?;
+        Ok(Self { subtask, attempt, state, metrics, operators: operator_metrics(update.operators)? })
     }
 }
 
 impl From<TaskReport> for pb::TaskStateUpdate {
     fn from(report: TaskReport) -> Self {
         use pb::ExecutionState as S;
-        let TaskReport { subtask, attempt, state, metrics } = report;
+        let TaskReport { subtask, attempt, state, metrics, operators } = report;
         let (state, cause) = match state {
             TaskState::Initializing => (S::Initializing, None),
             TaskState::Running => (S::Running, None),
@@ -137,6 +94,7 @@ impl From<TaskReport> for pb::TaskStateUpdate {
             state: state.into(),
             cause,
             metrics: Some(metrics.into()),
+            operators: operators.iter().map(Into::into).collect(),
         }
     }
 }

@@ -2,22 +2,23 @@ use std::{fmt::Debug, sync::Arc};
 
 use flott_control::protocol::{
     Fence, Hardware, Order, OrderAnswer, Refusal, RegistrationAnswer, RegistrationRequest, Report,
-    SlotHolder, SlotReport, TaskManagerInfo, TaskReport, TaskState,
+    SlotHolder, SlotReport, SubtaskMetrics, TaskManagerInfo, TaskReport, TaskState,
 };
 use flott_core::{
     AllocationId, AttemptNumber, FailureCause, FailureKind, JobGraph, JobId, JobType, LeaderEpoch,
     RegistrationId, SubtaskId, TaskManagerId,
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostAddress, TaskHostSpec},
     job_config::{JobConfig, RuntimeMode},
-    metrics::TaskMetrics,
+    metrics::{HistogramSummary, MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
+    time::Timestamp,
 };
 use proptest::{collection::vec, option, prelude::*};
 use prost::Message;
 
 use crate::{
     Error, FencedOrder, Heartbeat, JobReports, LogFile, LogSelector, ProcessMetrics, ReadLog, Sender,
-    SplitRequest, SplitsReport, SubtaskMetrics, TaskHostCommand, TaskHostHello, TaskHostMessage,
-    TaskHostMetrics, TaskHostSetup, order_answer_response, pb,
+    SplitRequest, SplitsReport, TaskHostCommand, TaskHostHello, TaskHostMessage, TaskHostMetrics,
+    TaskHostSetup, order_answer_response, pb,
 };
 
 /// Sends `value` over the wire and checks that the same arrives.
@@ -88,8 +89,9 @@ fn cause() -> impl Strategy<Value = FailureCause> {
 }
 
 fn metrics() -> impl Strategy<Value = TaskMetrics> {
-    any::<[u64; 7]>().prop_map(
-        |[records_in, records_out, bytes_in, bytes_out, busy_ms, backpressured_ms, idle_ms]| TaskMetrics {
+    (any::<[u64; 7]>(), watermark(), watermark()).prop_map(|(counts, input_watermark, output_watermark)| {
+        let [records_in, records_out, bytes_in, bytes_out, busy_ms, backpressured_ms, idle_ms] = counts;
+        TaskMetrics {
             records_in,
             records_out,
             bytes_in,
@@ -97,8 +99,33 @@ fn metrics() -> impl Strategy<Value = TaskMetrics> {
             busy_ms,
             backpressured_ms,
             idle_ms,
-        },
-    )
+            input_watermark,
+            output_watermark,
+        }
+    })
+}
+
+fn watermark() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![Just(Timestamp::MIN), Just(Timestamp::MAX), any::<i64>().prop_map(Timestamp::from_millis)]
+}
+
+fn operator_metrics() -> impl Strategy<Value = OperatorMetrics> {
+    let histogram = any::<(u64, [f64; 11])>().prop_map(|(count, values)| {
+        let [min, max, mean, stddev, p50, p75, p90, p95, p98, p99, p999] = values;
+        HistogramSummary { count, min, max, mean, stddev, p50, p75, p90, p95, p98, p99, p999 }
+    });
+    let value = prop_oneof![
+        any::<i64>().prop_map(MetricValue::Integer),
+        any::<f64>().prop_map(MetricValue::Float),
+        any::<f64>().prop_map(MetricValue::Rate),
+        histogram.prop_map(MetricValue::Histogram),
+    ];
+    let metric = (any::<String>(), ".{1,9}", value).prop_map(|(operator, name, value)| OperatorMetric {
+        operator: operator.into(),
+        name: name.into(),
+        value,
+    });
+    vec(metric, 0..3).prop_map(Into::into)
 }
 
 fn process_metrics() -> impl Strategy<Value = ProcessMetrics> {
@@ -108,10 +135,8 @@ fn process_metrics() -> impl Strategy<Value = ProcessMetrics> {
 }
 
 fn subtask_metrics() -> impl Strategy<Value = SubtaskMetrics> {
-    (attempt(), metrics()).prop_map(|((subtask, attempt), metrics)| SubtaskMetrics {
-        subtask,
-        attempt,
-        metrics,
+    (attempt(), metrics(), operator_metrics()).prop_map(|((subtask, attempt), metrics, operators)| {
+        SubtaskMetrics { subtask, attempt, metrics, operators }
     })
 }
 
@@ -123,12 +148,15 @@ fn task_report() -> impl Strategy<Value = TaskReport> {
         Just(TaskState::Canceled),
         cause().prop_map(TaskState::Failed),
     ];
-    (attempt(), state, metrics()).prop_map(|((subtask, attempt), state, metrics)| TaskReport {
-        subtask,
-        attempt,
-        state,
-        metrics,
-    })
+    (attempt(), state, metrics(), operator_metrics()).prop_map(
+        |((subtask, attempt), state, metrics, operators)| TaskReport {
+            subtask,
+            attempt,
+            state,
+            metrics,
+            operators,
+        },
+    )
 }
 
 fn report() -> impl Strategy<Value = Report> {
@@ -356,6 +384,7 @@ fn missing_fields_are_named_with_their_path() {
         state: pb::ExecutionState::Failed.into(),
         cause: None,
         metrics: Some(pb::TaskMetrics::default()),
+        operators: Vec::new(),
     });
     assert_eq!(
         message_of(TaskHostMessage::try_from(pb::TaskHostMessage { message: Some(state) })),

@@ -92,8 +92,7 @@ mod tests {
     fn provider() -> (RemoteSplits, Mailbox, UnboundedReceiver<TaskHostMessage>) {
         let (messages, sent) = message_queue();
         let mailbox = Mailbox::default();
-        let provider =
-            RemoteSplits::new(SubtaskId::new(0, 1), AttemptNumber(2), messages, mailbox.clone());
+        let provider = RemoteSplits::new(SubtaskId::new(0, 1), AttemptNumber(2), messages, mailbox.clone());
         (provider, mailbox, sent)
     }
 

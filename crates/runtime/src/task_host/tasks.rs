@@ -15,8 +15,8 @@ use flott_core::{
 };
 use flott_exchange::DataPlane;
 use flott_rpc::{
-    SplitRequest, SubtaskMetrics, TaskHostMessage,
-    protocol::{TaskReport, TaskState},
+    SplitRequest, TaskHostMessage,
+    protocol::{SubtaskMetrics, TaskReport, TaskState},
 };
 use tokio::{runtime::Handle, task::JoinSet};
 
@@ -161,12 +161,7 @@ impl Tasks {
             match self.tasks.get(&(subtask, attempt)) {
                 Some(task) => task.signals.cancel(),
                 None => {
-                    let report = TaskReport {
-                        subtask,
-                        attempt,
-                        state: TaskState::Canceled,
-                        metrics: Default::default(),
-                    };
+                    let report = TaskReport::without_metrics(subtask, attempt, TaskState::Canceled);
                     let _ = self.messages.send(TaskHostMessage::TaskState(report));
                 }
             }
@@ -191,6 +186,7 @@ impl Tasks {
                 subtask,
                 attempt,
                 metrics: task.counters.read(),
+                operators: task.counters.read_operators(),
             })
             .collect();
         if !running.is_empty() {
@@ -222,8 +218,13 @@ impl StateListener for Reporter {
         if !matches!(state, TaskState::Initializing | TaskState::Running) {
             self.ended.store(true, Relaxed);
         }
-        let report =
-            TaskReport { subtask: self.subtask, attempt: self.attempt, state, metrics: self.counters.read() };
+        let report = TaskReport {
+            subtask: self.subtask,
+            attempt: self.attempt,
+            state,
+            metrics: self.counters.read(),
+            operators: self.counters.read_operators(),
+        };
         let _ = self.messages.send(TaskHostMessage::TaskState(report));
     }
 }

@@ -8,11 +8,10 @@ use std::{
 
 use flott_control::{
     TaskManager as Machine,
-    protocol::{CallId, OrderAnswer, RegistrationAnswer},
+    protocol::{CallId, OrderAnswer, RegistrationAnswer, SubtaskMetrics},
     task_manager::{Event, Registration},
 };
 use flott_core::{AttemptNumber, JobId};
-use flott_rpc::SubtaskMetrics;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,

@@ -1,11 +1,11 @@
 //! What the event loop is told.
 
 use flott_control::{
-    protocol::{OrderAnswer, RegistrationAnswer},
+    protocol::{OrderAnswer, RegistrationAnswer, SubtaskMetrics},
     task_manager::Event,
 };
 use flott_core::{AttemptNumber, JobId};
-use flott_rpc::{FencedOrder, SubtaskMetrics};
+use flott_rpc::FencedOrder;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
 

@@ -1,9 +1,12 @@
 use flott_core::{
     ExecutionState,
     deployment::{TaskDescriptor, TaskHostAddress},
+    metrics::{MetricValue, OperatorMetric, TaskMetrics},
+    time::Timestamp,
 };
 
 use super::*;
+use crate::protocol::SubtaskMetrics;
 
 #[test]
 fn a_job_waits_for_slots_then_hosts_then_deploys_and_finishes() {
@@ -170,16 +173,50 @@ fn doubled_and_overtaken_reports_change_nothing() {
     assert!(job.executions().eq(before.executions()));
 }
 
+fn metrics(records_in: u64, watermark: i64, late: i64) -> SubtaskMetrics {
+    SubtaskMetrics {
+        subtask: SubtaskId::new(1, 0),
+        attempt: AttemptNumber(0),
+        metrics: TaskMetrics {
+            records_in,
+            busy_ms: records_in,
+            input_watermark: Timestamp::from_millis(watermark),
+            ..TaskMetrics::default()
+        },
+        operators: Arc::new([OperatorMetric {
+            operator: "Map".into(),
+            name: "late".into(),
+            value: MetricValue::Integer(late),
+        }]),
+    }
+}
+
+fn gauge(job: &JobMaster) -> MetricValue {
+    job.executions().last().unwrap().operators[0].value
+}
+
 #[test]
 fn metrics_never_go_back() {
     let mut job = deployed();
-    let metrics = |records_in| Event::MetricsReported {
-        tasks: vec![(
-            SubtaskId::new(1, 0),
-            AttemptNumber(0),
-            TaskMetrics { records_in, ..TaskMetrics::default() },
-        )],
-    };
-    drive(&mut job, [(50, metrics(10)), (60, metrics(30)), (70, metrics(20))]);
-    assert_eq!(job.executions().last().unwrap().metrics.records_in, 30);
+    let reported =
+        |records, watermark| Event::MetricsReported { tasks: vec![metrics(records, watermark, 0)] };
+    assert_eq!(job.executions().last().unwrap().metrics.input_watermark, Timestamp::MIN);
+    drive(&mut job, [(50, reported(10, -5)), (60, reported(30, 4)), (70, reported(20, 3))]);
+    let metrics = &job.executions().last().unwrap().metrics;
+    assert_eq!((metrics.records_in, metrics.input_watermark), (30, Timestamp::from_millis(4)));
+}
+
+#[test]
+fn what_operators_report_follows_the_subtasks_own_clock_to_its_end() {
+    let mut job = deployed();
+    let reported = |records, value| Event::MetricsReported { tasks: vec![metrics(records, 0, value)] };
+    drive(&mut job, [(50, reported(30, 7)), (60, reported(20, 9))]);
+    assert_eq!(gauge(&job), MetricValue::Integer(7), "the second was overtaken");
+    drive(&mut job, [(70, reported(40, 5))]);
+    assert_eq!(gauge(&job), MetricValue::Integer(5), "a gauge may fall");
+
+    let SubtaskMetrics { subtask, attempt, metrics, operators } = metrics(50, 0, 3);
+    let report = TaskReport { subtask, attempt, state: TaskState::Finished, metrics, operators };
+    drive(&mut job, [(80, super::reported("a", 1, Report::Task(report))), (90, reported(50, 8))]);
+    assert_eq!(gauge(&job), MetricValue::Integer(3), "the last values are those at its end");
 }

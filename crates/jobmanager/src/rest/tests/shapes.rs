@@ -224,6 +224,51 @@ async fn numbers_are_those_of_the_views() {
 }
 
 #[tokio::test]
+async fn watermarks_and_operators_metrics_have_flinks_ids() {
+    let service = service();
+    let vertex = format!("/jobs/{RUNNING}/vertices/{}", vertex());
+    let watermarks = get(&service, &format!("{vertex}/watermarks")).await;
+    let expected = serde_json::json!([
+        {"id": "0.currentInputWatermark", "value": "1795390337729"},
+        {"id": "1.currentInputWatermark", "value": "1795390337730"}
+    ]);
+    assert_eq!(watermarks, expected);
+    let metrics = get(&service, &format!("{vertex}/metrics?get=1.count_by__key.numLateRecordsDropped")).await;
+    let expected = serde_json::json!([{"id": "1.count_by__key.numLateRecordsDropped", "value": "4"}]);
+    assert_eq!(metrics, expected);
+    let of_subtask = "count_by__key.my.size_p99,count_by__key.load,currentInputWatermark";
+    let metrics = get(&service, &format!("{vertex}/subtasks/0/metrics?get={of_subtask}")).await;
+    let expected = serde_json::json!([
+        {"id": "currentInputWatermark", "value": "1795390337729"},
+        {"id": "count_by__key.my.size_p99", "value": "2.5"},
+        {"id": "count_by__key.load", "value": "NaN"}
+    ]);
+    assert_eq!(metrics, expected);
+    let over_subtasks = "count_by__key.numLateRecordsDropped,count_by__key.load";
+    let sums = get(&service, &format!("{vertex}/subtasks/metrics?get={over_subtasks}&agg=sum")).await;
+    let expected = serde_json::json!([
+        {"id": "count_by__key.load", "sum": 0.5}, {"id": "count_by__key.numLateRecordsDropped", "sum": 7.0}
+    ]);
+    assert_eq!(sums, expected);
+    let names = get(&service, &format!("{vertex}/metrics")).await;
+    let outputs =
+        names.as_array().unwrap().iter().filter(|metric| metric["id"] == "0.currentOutputWatermark");
+    assert_eq!(outputs.count(), 0, "nothing reads from it");
+}
+
+#[tokio::test]
+async fn sources_have_an_output_watermark_only() {
+    let service = service();
+    let source = graph().vertices[0].id;
+    let vertex = format!("/jobs/{RUNNING}/vertices/{source}");
+    assert_eq!(get(&service, &format!("{vertex}/watermarks")).await, serde_json::json!([]));
+    let asked = "currentInputWatermark,currentOutputWatermark";
+    let metrics = get(&service, &format!("{vertex}/subtasks/0/metrics?get={asked}")).await;
+    let expected = serde_json::json!([{"id": "currentOutputWatermark", "value": i64::MIN.to_string()}]);
+    assert_eq!(metrics, expected);
+}
+
+#[tokio::test]
 async fn secrets_of_a_job_are_hidden() {
     let config = get(&service(), &format!("/jobs/{RUNNING}/config")).await;
     assert_eq!(config["execution-config"]["user-config"]["my.password"], "******");

@@ -15,8 +15,9 @@ use flott_core::{
     JobStatus, JobType, JobVertex, OperatorInfo, Partitioner, SlotIndex, TaskManagerId, VertexId,
     VertexIndex,
     job_config::{JobConfig, RuntimeMode},
-    metrics::TaskMetrics,
+    metrics::{HistogramSummary, MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
     sdk::EntryInfo,
+    time::Timestamp,
 };
 use futures::{FutureExt, StreamExt};
 use http_body_util::BodyExt;
@@ -158,12 +159,30 @@ fn subtask(state: ExecutionState, index: u64) -> SubtaskView {
         times,
         location: deployed.then(location),
         metrics: if deployed {
-            TaskMetrics { records_in: 100 + index, busy_ms: 7, ..TaskMetrics::default() }
+            TaskMetrics {
+                records_in: 100 + index,
+                busy_ms: 7,
+                input_watermark: Timestamp::from_millis(1_795_390_337_729 + index as i64),
+                ..TaskMetrics::default()
+            }
         } else {
             TaskMetrics::default()
         },
+        operators: if deployed { operators(index) } else { OperatorMetrics::default() },
         rates: TaskRates { records_in: 10.5 * load, backpressured_ms: 600.0 * load, ..TaskRates::default() },
     }
+}
+
+fn operators(index: u64) -> OperatorMetrics {
+    let metric =
+        |name: &str, value| OperatorMetric { operator: "count by: key".into(), name: name.into(), value };
+    let summary = HistogramSummary { count: 4, p99: 2.5, ..HistogramSummary::default() };
+    [
+        metric("numLateRecordsDropped", MetricValue::Integer(3 + index as i64)),
+        metric("my.size", MetricValue::Histogram(summary)),
+        metric("load", MetricValue::Float(if index == 0 { f64::NAN } else { 0.5 })),
+    ]
+    .into()
 }
 
 fn exception(kind: FailureKind) -> ExceptionView {

@@ -1,10 +1,11 @@
-//! Metrics of subtasks: `GET …/metrics`, `…/subtasks/metrics`, `…/subtasks/:subtaskindex/metrics`.
+//! Metrics of subtasks and their operators: `GET …/metrics`, `…/subtasks/metrics`, `…/subtasks/:subtaskindex/metrics`.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use axum::extract::State;
+use flott_core::time::Timestamp;
 
-use super::Vertex;
+use super::{Vertex, operators};
 use crate::{
     rest::{
         Api,
@@ -16,8 +17,25 @@ use crate::{
     view::SubtaskView,
 };
 
-/// The metrics of one subtask, with Flink's names.
-fn values(subtask: &SubtaskView) -> Values {
+/// The metrics of one subtask and of its operators, with Flink's names.
+fn values(vertex: &Vertex, subtask: &SubtaskView) -> Vec<(Cow<'static, str>, Value)> {
+    let own = of_task(subtask).into_iter().chain(watermarks(vertex, subtask));
+    own.map(|(name, value)| (name.into(), value)).chain(operators::values(subtask)).collect()
+}
+
+fn watermarks(vertex: &Vertex, subtask: &SubtaskView) -> Values {
+    let mut watermarks = Vec::new();
+    let mut add = |name, watermark: Timestamp| watermarks.push((name, Value::Integer(watermark.as_millis())));
+    if !vertex.planned().is_source {
+        add("currentInputWatermark", subtask.metrics.input_watermark);
+    }
+    if vertex.has_outputs() {
+        add("currentOutputWatermark", subtask.metrics.output_watermark);
+    }
+    watermarks
+}
+
+fn of_task(subtask: &SubtaskView) -> Values {
     let (total, rates) = (&subtask.metrics, &subtask.rates);
     vec![
         ("numRecordsIn", Value::Count(total.records_in)),
@@ -37,7 +55,7 @@ fn values(subtask: &SubtaskView) -> Values {
     ]
 }
 
-/// All subtasks; ids are `<subtask>.<metric>`.
+/// All subtasks; ids are `<subtask>.<metric>` and `<subtask>.<operator>.<metric>`.
 pub(crate) async fn of_vertex(
     State(api): State<Api>,
     params: PathParams,
@@ -45,7 +63,7 @@ pub(crate) async fn of_vertex(
 ) -> Result<Json<Vec<Metric>>, ApiError> {
     let vertex = Vertex::find(&api, &params).await?;
     let all = vertex.subtasks().flat_map(|(index, subtask)| {
-        values(subtask).into_iter().map(move |(name, value)| (format!("{index}.{name}"), value))
+        values(&vertex, subtask).into_iter().map(move |(name, value)| (format!("{index}.{name}"), value))
     });
     Ok(Json(select(all, &query)))
 }
@@ -58,7 +76,7 @@ pub(crate) async fn of_subtask(
 ) -> Result<Json<Vec<Metric>>, ApiError> {
     let vertex = Vertex::find(&api, &params).await?;
     let (_, subtask) = vertex.subtask(&params)?;
-    Ok(Json(select(values(subtask).into_iter(), &query)))
+    Ok(Json(select(values(&vertex, subtask).into_iter(), &query)))
 }
 
 /// Aggregates over the subtasks, or over those that `?subtasks=0-2,5` names.
@@ -72,7 +90,7 @@ pub(crate) async fn over_subtasks(
     let sources = vertex
         .subtasks()
         .filter(|(index, _)| selected.as_ref().is_none_or(|selected| selected.contains(index)))
-        .map(|(_, subtask)| values(subtask));
+        .map(|(_, subtask)| values(&vertex, subtask));
     Ok(Json(aggregate(sources, Aggregation::WITH_SKEW, &query)?))
 }
 

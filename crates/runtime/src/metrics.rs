@@ -1,0 +1,87 @@
+//! Metrics that operators and user functions count themselves.
+//!
+//! Each operator has a [`MetricGroup`], from which it gets its metrics by name when it is opened. To count is then an
+//! atomic addition, without a lock, so it may be done for each record. The subtask reports the values with its own, and
+//! they can be read over REST as `<subtask>.<operator>.<name>`, also after it has ended.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! use flott_runtime::{TaskCounters, metrics::MetricGroup};
+//!
+//! let counters = Arc::new(TaskCounters::default());
+//! let metrics = MetricGroup::for_operator(&counters, "parse");
+//! let malformed = metrics.counter("malformed");
+//! let sizes = metrics.group("lines").histogram("bytes");
+//! malformed.inc();
+//! sizes.record(80_u64);
+//! assert_eq!(malformed.get(), 1);
+//! ```
+
+mod cells;
+mod histogram;
+mod meter;
+mod registry;
+
+use std::sync::Arc;
+
+use flott_core::metrics::metric_id_part;
+
+pub use cells::{Counter, Gauge, Number};
+pub use histogram::Histogram;
+pub use meter::Meter;
+pub(crate) use registry::Registry;
+
+use crate::TaskCounters;
+
+/// The metrics of one operator in one subtask. Cheap to clone; clones share the metrics.
+///
+/// Whoever registers a name again gets the same metric. Operators of one name in one chain share theirs, as they would
+/// have the same ids. Names and ids are made safe: space, `.`, `:` and `,` become `_`.
+///
+/// A subtask can have a few hundred metrics. What is registered beyond, or under a name that has another kind of metric,
+/// counts but is shown nowhere, and one warning says so.
+#[derive(Clone, Debug)]
+pub struct MetricGroup {
+    registry: Arc<Registry>,
+    operator: Arc<str>,
+    /// Names of the groups, each with a dot behind it.
+    prefix: Arc<str>,
+}
+
+impl MetricGroup {
+    /// The metrics of the operator `operator` in the subtask that has these counters.
+    pub fn for_operator(counters: &TaskCounters, operator: &str) -> Self {
+        Self { registry: counters.registry.clone(), operator: operator.into(), prefix: "".into() }
+    }
+
+    /// A group within this one, whose name comes before those of its metrics.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Self {
+        let prefix = format!("{}{}.", self.prefix, metric_id_part(name)).into();
+        Self { prefix, ..self.clone() }
+    }
+
+    /// Counts something.
+    pub fn counter(&self, name: &str) -> Counter {
+        self.registry.register(&self.operator, self.name(name))
+    }
+
+    /// Shows a value that goes up and down; 0 until it is set.
+    pub fn gauge(&self, name: &str) -> Gauge {
+        self.registry.register(&self.operator, self.name(name))
+    }
+
+    /// Shows how often something happens.
+    pub fn meter(&self, name: &str) -> Meter {
+        self.registry.register(&self.operator, self.name(name))
+    }
+
+    /// Shows how values are distributed.
+    pub fn histogram(&self, name: &str) -> Histogram {
+        self.registry.register(&self.operator, self.name(name))
+    }
+
+    fn name(&self, name: &str) -> Arc<str> {
+        format!("{}{}", self.prefix, metric_id_part(name)).into()
+    }
+}

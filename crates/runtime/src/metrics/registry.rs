@@ -1,0 +1,168 @@
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use flott_core::metrics::{MetricValue, OperatorMetric, OperatorMetrics};
+
+use super::{Counter, Gauge, Histogram, Meter};
+
+/// Most metrics of the operators of one subtask. All of them travel to the JobManager every second, and are kept there.
+const LIMIT: usize = 256;
+
+/// The metrics of a subtask's operators, by operator and name.
+#[derive(Debug, Default)]
+pub(crate) struct Registry(Mutex<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    metrics: BTreeMap<(Arc<str>, Arc<str>), Metric>,
+    has_warned: bool,
+}
+
+/// A metric of any kind.
+#[derive(Clone, Debug)]
+pub(super) enum Metric {
+    Counter(Counter),
+    Gauge(Gauge),
+    Meter(Meter),
+    Histogram(Histogram),
+}
+
+impl Metric {
+    fn read(&self, now: Instant) -> MetricValue {
+        match self {
+            Self::Counter(counter) => MetricValue::Integer(counter.get()),
+            Self::Gauge(gauge) => gauge.get().into(),
+            Self::Meter(meter) => MetricValue::Rate(meter.rate(now)),
+            Self::Histogram(histogram) => MetricValue::Histogram(histogram.summary()),
+        }
+    }
+}
+
+/// A kind of metric.
+pub(super) trait Kind: Clone + Default {
+    /// The metric, if it is of this kind.
+    fn of(metric: &Metric) -> Option<&Self>;
+    fn into_metric(self) -> Metric;
+}
+
+macro_rules! kinds {
+    ($($kind:ident)*) => {
+        $(impl Kind for $kind {
+            fn of(metric: &Metric) -> Option<&Self> {
+                if let Metric::$kind(cell) = metric { Some(cell) } else { None }
+            }
+
+            fn into_metric(self) -> Metric {
+                Metric::$kind(self)
+            }
+        })*
+    };
+}
+kinds!(Counter Gauge Meter Histogram);
+
+impl Registry {
+    /// The metric of this name, a new one if there is none.
+    pub(super) fn register<K: Kind>(&self, operator: &Arc<str>, name: Arc<str>) -> K {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (operator.clone(), name);
+        let problem = match entries.metrics.get(&key) {
+            Some(metric) => match K::of(metric) {
+                Some(cell) => return cell.clone(),
+                None => "there is another kind of metric of this name".to_owned(),
+            },
+            None if entries.metrics.len() < LIMIT => {
+                let cell = K::default();
+                entries.metrics.insert(key, cell.clone().into_metric());
+                return cell;
+            }
+            None => format!("a subtask can have {LIMIT} metrics"),
+        };
+        if !std::mem::replace(&mut entries.has_warned, true) {
+            let (operator, name) = key;
+            eprintln!(
+                "warning: metric {name:?} of operator {operator:?} and perhaps others are not shown: {problem}"
+            );
+        }
+        K::default()
+    }
+
+    /// The values of all metrics.
+    pub(crate) fn read(&self, now: Instant) -> OperatorMetrics {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let metrics = entries.metrics.iter().map(|((operator, name), metric)| OperatorMetric {
+            operator: operator.clone(),
+            name: name.clone(),
+            value: metric.read(now),
+        });
+        metrics.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{super::MetricGroup, *};
+    use crate::{TaskCounters, counters::now};
+
+    fn values(counters: &TaskCounters) -> Vec<(String, MetricValue)> {
+        let at = now() + Duration::from_secs(10);
+        let metrics = counters.registry.read(at);
+        metrics.iter().map(|metric| (format!("{}/{}", metric.operator, metric.name), metric.value)).collect()
+    }
+
+    #[test]
+    fn metrics_are_shown_by_operator_and_name() {
+        let counters = TaskCounters::default();
+        let window = MetricGroup::for_operator(&counters, "window");
+        let sink = MetricGroup::for_operator(&counters, "Sink: out");
+        window.counter("late").inc_by(3);
+        window.clone().counter("late").inc();
+        sink.counter("late").inc();
+        sink.group("my group").group("b").gauge("queue.length").set(7_u64);
+        let expected = [
+            ("Sink: out/late".to_owned(), MetricValue::Integer(1)),
+            ("Sink: out/my_group.b.queue_length".to_owned(), MetricValue::Integer(7)),
+            ("window/late".to_owned(), MetricValue::Integer(4)),
+        ];
+        assert_eq!(values(&counters), expected);
+    }
+
+    #[test]
+    fn rates_and_distributions_are_made_when_read() {
+        let counters = TaskCounters::default();
+        let group = MetricGroup::for_operator(&counters, "map");
+        group.histogram("size").record(2_u32);
+        group.meter("events").mark_many(1_000);
+        let values = values(&counters);
+        let MetricValue::Rate(rate) = values[0].1 else { panic!("{values:?}") };
+        assert!((90.0..=100.0).contains(&rate), "{rate}");
+        assert!(matches!(values[1].1, MetricValue::Histogram(summary) if summary.max == 2.0));
+    }
+
+    #[test]
+    fn another_kind_under_a_known_name_counts_but_is_not_shown() {
+        let counters = TaskCounters::default();
+        let group = MetricGroup::for_operator(&counters, "map");
+        group.counter("n").inc();
+        let gauge = group.gauge("n");
+        gauge.set(9_i64);
+        assert_eq!(gauge.get(), super::super::Number::Integer(9));
+        assert_eq!(values(&counters), [("map/n".to_owned(), MetricValue::Integer(1))]);
+    }
+
+    #[test]
+    fn the_number_of_metrics_is_bounded() {
+        let counters = TaskCounters::default();
+        let group = MetricGroup::for_operator(&counters, "map");
+        for index in 0..LIMIT + 10 {
+            group.counter(&index.to_string()).inc();
+        }
+        assert_eq!(values(&counters).len(), LIMIT);
+        group.counter("0").inc();
+        assert_eq!(values(&counters)[0].1, MetricValue::Integer(2), "known ones are found");
+    }
+}
