@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use flott_runtime::{Boundedness, BoxError, OperatorContext, ReadStatus, Record, Source, SourceReader};
+use flott_runtime::{
+    Batch, Boundedness, BoxError, OperatorContext, ReadStatus, Record, Source, SourceReader, SplitEnumerator,
+    all_splits,
+};
 
 /// Emits the elements of a collection, in order. The program makes the collection anew in each process.
 pub struct CollectionSource<T> {
@@ -29,8 +32,8 @@ impl<T: Record + Sync> Source for CollectionSource<T> {
         Boundedness::Bounded
     }
 
-    fn enumerate(&self, _: &OperatorContext) -> Result<Vec<()>, BoxError> {
-        Ok(vec![()])
+    fn enumerator(&self, _: &OperatorContext) -> Result<Box<dyn SplitEnumerator<()>>, BoxError> {
+        Ok(all_splits(vec![()]))
     }
 
     fn reader(&self, _: &OperatorContext) -> Result<CollectionReader<T>, BoxError> {
@@ -47,10 +50,10 @@ impl<T: Record + Sync> SourceReader for CollectionReader<T> {
         Ok(())
     }
 
-    fn read(&mut self, batch: &mut Vec<T>) -> Result<ReadStatus, BoxError> {
+    fn read(&mut self, batch: &mut Batch<T>) -> Result<ReadStatus, BoxError> {
         let rest = &self.elements[self.next..];
         let count = rest.len().min(flott_runtime::BATCH_RECORDS);
-        batch.extend_from_slice(&rest[..count]);
+        batch.records.extend_from_slice(&rest[..count]);
         self.next += count;
         Ok(if self.next == self.elements.len() { ReadStatus::SplitEnded } else { ReadStatus::More })
     }

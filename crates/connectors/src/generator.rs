@@ -4,7 +4,8 @@ use std::{
 };
 
 use flott_runtime::{
-    BATCH_RECORDS, Boundedness, BoxError, OperatorContext, ReadStatus, Record, Source, SourceReader,
+    BATCH_RECORDS, Batch, Boundedness, BoxError, OperatorContext, ReadStatus, Record, Source, SourceReader,
+    SplitEnumerator, all_splits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -67,14 +68,17 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> Source for GeneratorSou
         if self.count.is_some() { Boundedness::Bounded } else { Boundedness::Unbounded }
     }
 
-    fn enumerate(&self, context: &OperatorContext) -> Result<Vec<GeneratorSplit>, BoxError> {
+    fn enumerator(
+        &self,
+        context: &OperatorContext,
+    ) -> Result<Box<dyn SplitEnumerator<GeneratorSplit>>, BoxError> {
         let subtasks = u64::from(context.task.parallelism);
-        Ok(match self.count {
+        Ok(all_splits(match self.count {
             Some(count) => ranges(count, subtasks * SPLITS_PER_SUBTASK),
             None => {
                 (0..subtasks).map(|next| GeneratorSplit { next, stride: subtasks, remaining: None }).collect()
             }
-        })
+        }))
     }
 
     fn reader(&self, context: &OperatorContext) -> Result<GeneratorReader<F>, BoxError> {
@@ -114,7 +118,7 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> SourceReader for Genera
         Ok(())
     }
 
-    fn read(&mut self, batch: &mut Vec<T>) -> Result<ReadStatus, BoxError> {
+    fn read(&mut self, batch: &mut Batch<T>) -> Result<ReadStatus, BoxError> {
         let mut due = BATCH_RECORDS as u64;
         if let Some(pace) = &self.pace {
             match pace.due(now()) {
@@ -125,7 +129,7 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> SourceReader for Genera
         let split = &mut self.split;
         let count = split.remaining.map_or(due, |remaining| remaining.min(due));
         let (first, stride) = (split.next, split.stride);
-        batch.extend((0..count).map(|step| (self.function)(first + step * stride)));
+        batch.records.extend((0..count).map(|step| (self.function)(first + step * stride)));
         split.next += count * stride;
         if let Some(pace) = &mut self.pace {
             pace.emitted += count;

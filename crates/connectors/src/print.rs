@@ -4,7 +4,7 @@ use std::{
     marker::PhantomData,
 };
 
-use flott_runtime::{BoxError, OperatorContext, Sink, SinkWriter};
+use flott_runtime::{Batch, BoxError, OperatorContext, Sink, SinkWriter};
 
 /// Which stream to print to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,9 +65,9 @@ impl<T: Display + 'static> Sink<T> for PrintSink {
 }
 
 impl<T: Display> SinkWriter<T> for PrintWriter<T> {
-    fn write(&mut self, batch: &mut Vec<T>) -> Result<(), BoxError> {
+    fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         self.text.clear();
-        for record in batch.drain(..) {
+        for record in batch.records.drain(..) {
             writeln!(self.text, "{}{record}", self.prefix)?;
         }
         // One write a batch, so that lines of subtasks that print at the same time stay whole.

@@ -1,45 +1,66 @@
-//! Batches as bytes: a count, then each record in postcard's compact form.
+//! Buffers as bytes: a header with the number of records, then marks, timestamps (each as its difference to the one
+//! before) and records, in postcard's compact form.
 
-use flott_core::ChannelId;
+use flott_core::{ChannelId, time::Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{BATCH_RECORDS, Error, MAX_BATCH_BYTES};
+use crate::{BATCH_RECORDS, Buffer, Error, MAX_BATCH_BYTES, Mark};
 
-/// Bytes of a batch's count of records.
-pub(crate) const COUNT_LEN: usize = 4;
+/// Bytes of a buffer's header.
+pub(crate) const HEADER_LEN: usize = 4;
+
+/// Set in the header if timestamps follow it.
+const TIMESTAMPED: u32 = 1 << 31;
+/// Set in the header if marks follow it.
+const MARKED: u32 = 1 << 30;
 
 /// What can travel between subtasks: data that serde can write and read back.
 pub trait Record: Clone + Send + Serialize + DeserializeOwned + 'static {}
 
 impl<T: Clone + Send + Serialize + DeserializeOwned + 'static> Record for T {}
 
-/// Appends the encoded batch to `bytes`.
+/// Appends the encoded buffer to `bytes`.
 pub(crate) fn encode<T: Serialize>(
-    records: &[T],
+    buffer: &Buffer<T>,
     channel: ChannelId,
     mut bytes: Vec<u8>,
 ) -> Result<Vec<u8>, Error> {
-    debug_assert!(records.len() <= BATCH_RECORDS, "the receiver takes no larger batches");
+    let Buffer { batch, marks } = buffer;
+    debug_assert!(batch.len() <= BATCH_RECORDS, "the receiver takes no larger batches");
+    let failed =
+        |error: postcard::Error| Error::Encode { channel, reason: error.to_string().into() };
     let start = bytes.len();
-    bytes.extend_from_slice(&(records.len() as u32).to_le_bytes());
-    for record in records {
-        bytes = postcard::to_extend(record, bytes)
-            .map_err(|error| Error::Encode { channel, reason: error.to_string().into() })?;
+    let timestamped = if batch.is_timestamped() { TIMESTAMPED } else { 0 };
+    let marked = if marks.is_empty() { 0 } else { MARKED };
+    bytes.extend_from_slice(&(batch.len() as u32 | timestamped | marked).to_le_bytes());
+    if marked != 0 {
+        bytes = postcard::to_extend(marks, bytes).map_err(failed)?;
+    }
+    // Neighbors are near each other in time, and small numbers take few bytes.
+    let mut previous = 0i64;
+    for timestamp in &batch.timestamps {
+        let millis = timestamp.as_millis();
+        bytes = postcard::to_extend(&millis.wrapping_sub(previous), bytes).map_err(failed)?;
+        previous = millis;
+    }
+    for record in &batch.records {
+        bytes = postcard::to_extend(record, bytes).map_err(failed)?;
     }
     let size = bytes.len() - start;
     if size > MAX_BATCH_BYTES { Err(Error::TooLarge { channel, size }) } else { Ok(bytes) }
 }
 
-/// Appends the records of an encoded batch to `records`.
+/// Adds what an encoded buffer holds to `buffer`, which is empty.
 pub(crate) fn decode<T: DeserializeOwned>(
     bytes: &[u8],
     channel: ChannelId,
-    records: &mut Vec<T>,
+    buffer: &mut Buffer<T>,
 ) -> Result<(), Error> {
     let failed = |record: u32, reason: String| Error::Decode { channel, record, reason: reason.into() };
-    let (count, mut rest) =
-        bytes.split_first_chunk().ok_or_else(|| failed(0, "the batch has no count".to_owned()))?;
-    let count = u32::from_le_bytes(*count);
+    let (header, mut rest) =
+        bytes.split_first_chunk().ok_or_else(|| failed(0, "the batch has no header".to_owned()))?;
+    let header = u32::from_le_bytes(*header);
+    let count = header & !(TIMESTAMPED | MARKED);
     // Records may take no bytes at all, so the number of bytes does not bound them.
     if count as usize > BATCH_RECORDS {
         return Err(failed(
@@ -47,13 +68,34 @@ pub(crate) fn decode<T: DeserializeOwned>(
             format!("{count} records are announced, at most {BATCH_RECORDS} make a batch"),
         ));
     }
+    if header & MARKED != 0 {
+        let marks: Vec<(u32, Mark)> = take(&mut rest).map_err(|error| failed(0, error))?;
+        let ascend = marks.is_sorted_by_key(|(at, _)| *at) && marks.last().is_none_or(|(at, _)| *at <= count);
+        if !ascend {
+            return Err(failed(0, "the marks are not where records are".to_owned()));
+        }
+        buffer.marks = marks;
+    }
+    if header & TIMESTAMPED != 0 {
+        let mut millis = 0i64;
+        for position in 0..count {
+            let delta: i64 = take(&mut rest).map_err(|error| failed(position, error))?;
+            millis = millis.wrapping_add(delta);
+            buffer.batch.timestamps.push(Timestamp::from_millis(millis));
+        }
+    }
     for position in 0..count {
-        let (record, remaining) =
-            postcard::take_from_bytes(rest).map_err(|error| failed(position, error.to_string()))?;
-        records.push(record);
-        rest = remaining;
+        let record = take(&mut rest).map_err(|error| failed(position, error))?;
+        buffer.batch.records.push(record);
     }
     if rest.is_empty() { Ok(()) } else { Err(failed(count, format!("{} bytes are left over", rest.len()))) }
+}
+
+#[inline]
+fn take<V: DeserializeOwned>(bytes: &mut &[u8]) -> Result<V, String> {
+    let (value, rest) = postcard::take_from_bytes(bytes).map_err(|error| error.to_string())?;
+    *bytes = rest;
+    Ok(value)
 }
 
 /// Size of a record on the wire, in bytes; its size in memory if it can't be serialized.
@@ -74,32 +116,58 @@ mod tests {
         consumer: flott_core::SubtaskIndex(2),
     };
 
+    type Row = (String, u64, Option<i32>);
+
+    fn buffer(records: Vec<(Row, Option<i64>, Option<i64>)>) -> Buffer<Row> {
+        let mut buffer = Buffer::default();
+        for (record, timestamp, watermark) in records {
+            buffer.batch.push(record, timestamp.map_or(Timestamp::MIN, Timestamp::from_millis));
+            if let Some(watermark) = watermark {
+                buffer.mark(Mark::Watermark(Timestamp::from_millis(watermark)));
+            }
+        }
+        buffer
+    }
+
     proptest! {
         #[test]
-        fn batches_round_trip(records: Vec<(String, u64, Option<i32>)>) {
-            let bytes = encode(&records, CHANNEL, Vec::new()).unwrap();
-            let mut decoded: Vec<(String, u64, Option<i32>)> = Vec::new();
+        fn buffers_round_trip(records: Vec<(Row, Option<i64>, Option<i64>)>) {
+            let buffer = buffer(records);
+            let bytes = encode(&buffer, CHANNEL, Vec::new()).unwrap();
+            let mut decoded = Buffer::default();
             decode(&bytes, CHANNEL, &mut decoded).unwrap();
-            prop_assert_eq!(decoded, records);
+            prop_assert_eq!(decoded, buffer);
         }
 
         #[test]
         fn batches_of_records_without_bytes_are_bounded(count in BATCH_RECORDS as u32 + 1..) {
-            let error = decode::<()>(&count.to_le_bytes(), CHANNEL, &mut Vec::new()).unwrap_err();
+            let count = count & !(TIMESTAMPED | MARKED);
+            prop_assume!(count as usize > BATCH_RECORDS);
+            let error = decode::<()>(&count.to_le_bytes(), CHANNEL, &mut Buffer::default()).unwrap_err();
             prop_assert!(error.to_string().contains("at most 1024"));
         }
 
         #[test]
         fn any_bytes_give_records_or_an_error(bytes: Vec<u8>) {
-            let _ = decode::<(String, u64)>(&bytes, CHANNEL, &mut Vec::new());
+            let _ = decode::<(String, u64)>(&bytes, CHANNEL, &mut Buffer::default());
         }
 
         #[test]
-        fn truncated_batches_are_refused(records: Vec<String>, cut in 1usize..50) {
+        fn truncated_buffers_are_refused(records: Vec<(Row, Option<i64>, Option<i64>)>, cut in 1usize..50) {
             prop_assume!(!records.is_empty());
-            let bytes = encode(&records, CHANNEL, Vec::new()).unwrap();
+            let bytes = encode(&buffer(records), CHANNEL, Vec::new()).unwrap();
             let short = &bytes[..bytes.len().saturating_sub(cut)];
-            prop_assert!(decode::<String>(short, CHANNEL, &mut Vec::new()).is_err());
+            prop_assert!(decode::<Row>(short, CHANNEL, &mut Buffer::default()).is_err());
         }
+    }
+
+    #[test]
+    fn timestamps_of_neighbors_take_few_bytes() {
+        let mut buffer = Buffer::default();
+        for second in 0..1_000 {
+            buffer.batch.push((), Timestamp::from_millis(1_700_000_000_000 + second * 20));
+        }
+        let bytes = encode(&buffer, CHANNEL, Vec::new()).unwrap();
+        assert!(bytes.len() < 1_020, "{}", bytes.len());
     }
 }

@@ -12,12 +12,18 @@ use bytes::Bytes;
 use flott_core::ChannelId;
 use tokio::sync::Notify;
 
-use crate::{Error, Record, codec, connection::Outgoing, sender::LocalChannel};
+use crate::{
+    Batch, Buffer, Error, Mark, Record,
+    buffer::{Piece, Pieces},
+    codec,
+    connection::Outgoing,
+    sender::LocalChannel,
+};
 
 /// What lies in a gate's queue.
 pub(crate) enum Queued<T> {
     /// From a producer in this process.
-    Batch(Vec<T>),
+    Buffer(Buffer<T>),
     /// From another process; decoded by the consumer, so that the network thread runs no user code.
     Encoded(Vec<Bytes>),
     /// The producer has sent everything.
@@ -88,9 +94,16 @@ pub enum GateItem<T> {
         /// Position of the channel in the gate.
         channel: u32,
         /// The records.
-        records: Vec<T>,
+        records: Batch<T>,
         /// How many bytes they took on the wire; 0 if they were not sent over one.
         bytes: usize,
+    },
+    /// What stood behind the records before it.
+    Mark {
+        /// Position of the channel in the gate.
+        channel: u32,
+        /// The mark.
+        mark: Mark,
     },
     /// Nothing is waiting; the gate's signal will be given when there is.
     Empty,
@@ -105,8 +118,12 @@ pub struct InputGate<T> {
     taken: VecDeque<(u32, Queued<T>)>,
     channels: Vec<InputChannel<T>>,
     open: usize,
-    /// Empty vectors for records decoded from the wire.
-    spare: Vec<Vec<T>>,
+    /// A buffer with marks that is being handed out, and its channel.
+    open_buffer: Option<(u32, Pieces<T>)>,
+    /// Memory for its pieces.
+    piece: Batch<T>,
+    /// Empty buffers for what is decoded from the wire.
+    spare: Vec<Buffer<T>>,
 }
 
 impl<T: Record> InputGate<T> {
@@ -116,7 +133,20 @@ impl<T: Record> InputGate<T> {
 
     pub(crate) fn new(queue: Arc<GateQueue<T>>, channels: Vec<InputChannel<T>>) -> Self {
         let open = channels.len();
-        Self { queue, taken: VecDeque::new(), channels, open, spare: Vec::new() }
+        Self {
+            queue,
+            taken: VecDeque::new(),
+            channels,
+            open,
+            open_buffer: None,
+            piece: Batch::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Number of channels, those that have ended included.
+    pub fn channels(&self) -> usize {
+        self.channels.len()
     }
 
     /// Takes the next item, without waiting.
@@ -125,6 +155,9 @@ impl<T: Record> InputGate<T> {
     /// If a channel broke or a batch can't be decoded. The gate must not be used after that.
     pub fn poll(&mut self) -> Result<GateItem<T>, Error> {
         loop {
+            if let Some(item) = self.next_piece() {
+                return Ok(item);
+            }
             if self.taken.is_empty() {
                 let mut entries = self.queue.entries.lock().unwrap_or_else(PoisonError::into_inner);
                 std::mem::swap(&mut *entries, &mut self.taken);
@@ -133,35 +166,74 @@ impl<T: Record> InputGate<T> {
                 return Ok(if self.open == 0 { GateItem::Ended } else { GateItem::Empty });
             };
             let input = &mut self.channels[channel as usize];
-            match entry {
-                Queued::Batch(records) => return Ok(GateItem::Batch { channel, records, bytes: 0 }),
+            let (buffer, bytes) = match entry {
+                Queued::Buffer(buffer) => (buffer, 0),
                 Queued::Encoded(frames) => {
-                    let mut records = self.spare.pop().unwrap_or_default();
-                    let bytes = decode_frames(&frames, input.id, &mut records)?;
-                    return Ok(GateItem::Batch { channel, records, bytes });
+                    let mut buffer = self.spare.pop().unwrap_or_default();
+                    let bytes = decode_frames(&frames, input.id, &mut buffer)?;
+                    (buffer, bytes)
                 }
                 Queued::End if !input.ended => {
                     input.ended = true;
                     self.open -= 1;
+                    continue;
                 }
                 // A connection may break after its channels have ended: that harms nobody.
-                Queued::End | Queued::Failed(_) if input.ended => {}
-                Queued::End => {}
-                Queued::Failed(error) => return Err(error),
+                Queued::Failed(error) if !input.ended => return Err(error),
+                Queued::End | Queued::Failed(_) => continue,
+            };
+            if buffer.marks.is_empty() {
+                return Ok(GateItem::Batch { channel, records: buffer.batch, bytes });
+            }
+            self.open_buffer = Some((channel, Pieces::new(buffer)));
+            if bytes > 0 {
+                return Ok(self.next_piece_of(bytes));
             }
         }
     }
 
-    /// Gives the credit of a processed batch back to its producer, and its vector to whoever can use it.
-    pub fn recycle(&mut self, channel: u32, mut records: Vec<T>) {
+    /// The first piece of a buffer from the wire carries the bytes of all.
+    fn next_piece_of(&mut self, size: usize) -> GateItem<T> {
+        match self.next_piece() {
+            Some(GateItem::Batch { channel, records, .. }) => GateItem::Batch { channel, records, bytes: size },
+            Some(item) => item,
+            None => GateItem::Empty,
+        }
+    }
+
+    fn next_piece(&mut self) -> Option<GateItem<T>> {
+        let (channel, pieces) = self.open_buffer.as_mut()?;
+        let channel = *channel;
+        match pieces.next(&mut self.piece) {
+            Some(Piece::Records(records)) => Some(GateItem::Batch { channel, records, bytes: 0 }),
+            Some(Piece::Mark(mark)) => Some(GateItem::Mark { channel, mark }),
+            None => {
+                if let Some((channel, pieces)) = self.open_buffer.take() {
+                    self.give_back(channel, pieces.into_buffer());
+                }
+                None
+            }
+        }
+    }
+
+    /// Takes back a processed batch: its credit goes to its producer, its memory to whoever can use it.
+    pub fn recycle(&mut self, channel: u32, mut records: Batch<T>) {
         records.clear();
+        if self.open_buffer.is_some() {
+            self.piece = records;
+        } else {
+            self.give_back(channel, Buffer { batch: records, marks: Vec::new() });
+        }
+    }
+
+    fn give_back(&mut self, channel: u32, buffer: Buffer<T>) {
         let input = &self.channels[channel as usize];
         match &input.credit_return {
-            CreditReturn::Local(local) => local.take_back(records),
+            CreditReturn::Local(local) => local.take_back(buffer),
             CreditReturn::Remote(outgoing, unspent) => {
                 unspent.fetch_add(1, Ordering::AcqRel);
                 outgoing.grant(input.id, 1);
-                self.spare.push(records);
+                self.spare.push(buffer);
             }
         }
     }
@@ -170,12 +242,12 @@ impl<T: Record> InputGate<T> {
 fn decode_frames<T: Record>(
     frames: &[Bytes],
     channel: ChannelId,
-    records: &mut Vec<T>,
+    buffer: &mut Buffer<T>,
 ) -> Result<usize, Error> {
     let bytes = frames.iter().map(Bytes::len).sum();
     match frames {
-        [frame] => codec::decode(frame, channel, records)?,
-        frames => codec::decode(&frames.concat(), channel, records)?,
+        [frame] => codec::decode(frame, channel, buffer)?,
+        frames => codec::decode(&frames.concat(), channel, buffer)?,
     }
     Ok(bytes)
 }

@@ -9,6 +9,8 @@
 //! Credits are granted by the consumer when its gate exists, hence producers and consumers may be deployed in any
 //! order. A channel ends only by its end-of-partition element; whatever else ends it is a failure of both ends.
 
+mod batch;
+mod buffer;
 mod codec;
 mod connection;
 mod credit;
@@ -19,6 +21,8 @@ mod handshake;
 mod plane;
 mod sender;
 
+pub use batch::{Batch, Mark};
+pub use buffer::Buffer;
 pub use codec::Record;
 pub use error::Error;
 pub use gate::{GateItem, InputGate};

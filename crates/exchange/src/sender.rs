@@ -4,20 +4,24 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use flott_core::ChannelId;
 
+
 use crate::{
-    BATCH_BYTES, CREDITS_PER_CHANNEL, Error, Record, codec,
+    BATCH_BYTES, Buffer, CREDITS_PER_CHANNEL, Error, Record, codec,
     connection::Outgoing,
     credit::Credit,
     frame::{self, FrameKind, HEADER_LEN},
     gate::{GateQueue, Queued},
 };
 
+/// Room that the largest record leaves for its timestamp and for marks, in bytes.
+const RESERVED: usize = 32 << 10;
+
 /// A channel within this process. Both ends share it; it is created by whichever comes first.
 pub(crate) struct LocalChannel<T> {
     pub(crate) credit: Credit,
     gate: OnceLock<(Arc<GateQueue<T>>, u32)>,
-    /// Emptied vectors on their way back to the producer.
-    spare: Mutex<Vec<Vec<T>>>,
+    /// Emptied buffers on their way back to the producer.
+    spare: Mutex<Vec<Buffer<T>>>,
 }
 
 impl<T> Default for LocalChannel<T> {
@@ -34,9 +38,9 @@ impl<T> LocalChannel<T> {
         }
     }
 
-    /// Takes back a processed batch's vector and its credit.
-    pub(crate) fn take_back(&self, records: Vec<T>) {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(records);
+    /// Takes back a processed buffer and its credit.
+    pub(crate) fn take_back(&self, buffer: Buffer<T>) {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
         self.grant(1);
     }
 
@@ -80,12 +84,12 @@ impl<T: Record> ChannelSender<T> {
         Self { id, way: Way::Remote(sender), bytes_sent: 0 }
     }
 
-    /// Sends the records if there is credit, leaving an empty vector that is good for the next batch. Returns whether
-    /// it did.
+    /// Sends the buffer if there is credit, leaving an empty one that is good for the next records. Returns whether it
+    /// did.
     ///
     /// # Errors
     /// If the channel is broken or a record can't be serialized.
-    pub fn try_send(&mut self, records: &mut Vec<T>) -> Result<bool, Error> {
+    pub fn try_send(&mut self, buffer: &mut Buffer<T>) -> Result<bool, Error> {
         let credit = match &self.way {
             Way::Local(channel) => &channel.credit,
             Way::Remote(sender) => &*sender.credit,
@@ -96,15 +100,15 @@ impl<T: Record> ChannelSender<T> {
         match &mut self.way {
             Way::Local(channel) => {
                 let spare = channel.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let batch = std::mem::replace(records, spare.unwrap_or_default());
-                channel.push(Queued::Batch(batch));
+                let full = std::mem::replace(buffer, spare.unwrap_or_default());
+                channel.push(Queued::Buffer(full));
             }
             Way::Remote(sender) => {
                 let mut message = Vec::with_capacity(HEADER_LEN + BATCH_BYTES / 4);
                 message.resize(HEADER_LEN, 0);
-                let message = codec::encode(records, self.id, message)?;
+                let message = codec::encode(buffer, self.id, message)?;
                 self.bytes_sent += message.len() as u64;
-                records.clear();
+                buffer.clear();
                 sender.outgoing.send(self.id, frame::data(self.id, message, &mut sender.sequence));
             }
         }
@@ -161,7 +165,7 @@ impl<T: Record> ChannelSender<T> {
     /// # Errors
     /// If a batch of this one record would exceed [`MAX_BATCH_BYTES`](crate::MAX_BATCH_BYTES).
     pub fn check_size(&self, size: usize) -> Result<(), Error> {
-        if size <= crate::MAX_BATCH_BYTES - codec::COUNT_LEN {
+        if size <= crate::MAX_BATCH_BYTES - codec::HEADER_LEN - RESERVED {
             return Ok(());
         }
         Err(Error::TooLarge { channel: self.id, size })

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use flott_core::{ChannelId, EdgeIndex, JobId, SubtaskIndex, TaskManagerId, deployment::TaskHostAddress};
 use flott_exchange::{
-    CREDITS_PER_CHANNEL, ChannelPeer, ChannelSender, DataPlane, Error, GateItem, InputGate,
+    Buffer, CREDITS_PER_CHANNEL, ChannelPeer, ChannelSender, DataPlane, Error, GateItem, InputGate,
 };
 use tokio::{runtime::Handle, sync::Notify, time::timeout};
 
@@ -42,7 +42,7 @@ async fn send_all(
     records: &[String],
 ) -> Result<(), Error> {
     for chunk in records.chunks(10) {
-        let mut batch = chunk.to_vec();
+        let mut batch = Buffer::from(chunk.to_vec());
         while !sender.try_send(&mut batch)? {
             signal.notified().await;
         }
@@ -59,9 +59,10 @@ async fn receive_all(gate: &mut InputGate<String>, signal: &Notify) -> Result<Ve
     loop {
         match gate.poll()? {
             GateItem::Batch { channel, mut records, .. } => {
-                received.append(&mut records);
+                received.append(&mut records.records);
                 gate.recycle(channel, records);
             }
+            GateItem::Mark { .. } => {}
             GateItem::Empty => signal.notified().await,
             GateItem::Ended => return Ok(received),
         }
@@ -110,17 +111,17 @@ async fn a_producer_has_no_more_batches_underway_than_credits() {
     let signal = Arc::new(Notify::new());
     let peer = ChannelPeer { channel: channel(0, 0), host: 0 };
     let mut sender = plane.sender::<u64>(peer, &signal).unwrap();
-    assert!(!sender.try_send(&mut vec![1]).unwrap(), "there is no credit before the consumer came");
+    assert!(!sender.try_send(&mut vec![1].into()).unwrap(), "there is no credit before the consumer came");
     assert!(!sender.try_end().unwrap());
     let mut gate = plane.gate::<u64>(&[peer], &signal).unwrap();
     for _ in 0..CREDITS_PER_CHANNEL {
-        assert!(sender.try_send(&mut vec![1]).unwrap());
+        assert!(sender.try_send(&mut vec![1].into()).unwrap());
     }
-    assert!(!sender.try_send(&mut vec![1]).unwrap());
+    assert!(!sender.try_send(&mut vec![1].into()).unwrap());
     let GateItem::Batch { channel, records, .. } = gate.poll().unwrap() else { panic!("a batch is waiting") };
-    assert!(!sender.try_send(&mut vec![1]).unwrap(), "credit comes back only after processing");
+    assert!(!sender.try_send(&mut vec![1].into()).unwrap(), "credit comes back only after processing");
     gate.recycle(channel, records);
-    assert!(sender.try_send(&mut vec![1]).unwrap());
+    assert!(sender.try_send(&mut vec![1].into()).unwrap());
 }
 
 #[tokio::test]
@@ -167,7 +168,7 @@ async fn both_ends_fail_when_the_peer_process_is_gone() {
     let mut sender =
         second.sender::<String>(ChannelPeer { channel: channel(0, 0), host: 0 }, &produced).unwrap();
     timeout(LIMIT, async {
-        while !sender.try_send(&mut vec!["one".to_owned()]).unwrap() {
+        while !sender.try_send(&mut vec!["one".to_owned()].into()).unwrap() {
             produced.notified().await;
         }
     })

@@ -1,17 +1,19 @@
-use std::{fmt::Display, ops::Deref};
+mod operator;
+mod partitioning;
+mod sinks;
+mod time;
 
-use flott_connectors::{PrintSink, PrintTarget, TextFileSink};
-use flott_core::{FailureKind, Partitioner};
 use flott_runtime::{
-    Record, Sink, TaskEnd,
-    operators::{ByRef, ByValue, Collector, Filter, FlatMap, Map, SinkOperator},
-    output::BoxOutput,
+    OperatorContext, Record, Result,
+    operators::{ByRef, ByValue, Collector, Filter, FlatMap, Map},
+    output::{BoxOutput, Downstream},
 };
 use flott_state::Key;
 
+pub use self::operator::{DataStreamSink, SingleOutputStream};
 use crate::{
     KeyedStream, StreamExecutionEnvironment,
-    graph::{Node, NodeId, Upstream},
+    graph::{Node, Upstream},
 };
 
 /// Records on their way from one operator to the next.
@@ -26,105 +28,32 @@ pub struct DataStream<T> {
     record: std::marker::PhantomData<fn() -> T>,
 }
 
-/// The stream of one operator, whose settings can still be changed.
-pub struct SingleOutputStream<T> {
-    stream: DataStream<T>,
-    node: NodeId,
-}
-
-impl<T> Deref for SingleOutputStream<T> {
-    type Target = DataStream<T>;
-
-    fn deref(&self) -> &DataStream<T> {
-        &self.stream
-    }
-}
-
-/// A sink, whose settings can still be changed.
-pub struct DataStreamSink {
-    env: StreamExecutionEnvironment,
-    node: NodeId,
-}
-
-/// The settings that each operator has.
-macro_rules! operator_settings {
-    () => {
-        fn set(self, change: impl FnOnce(&mut Node)) -> Self {
-            change(&mut self.graph().borrow_mut().nodes[self.node.0]);
-            self
-        }
-
-        /// Names the operator, for plans and the dashboard.
-        pub fn name(self, name: impl Into<String>) -> Self {
-            self.set(|node| node.name = name.into())
-        }
-
-        /// Gives the operator an identity that outlives changes of the program.
-        pub fn uid(self, uid: impl Into<String>) -> Self {
-            self.set(|node| node.uid = Some(uid.into()))
-        }
-
-        /// Sets the operator's parallelism.
-        pub fn set_parallelism(self, parallelism: u32) -> Self {
-            self.set(|node| node.parallelism = Some(parallelism))
-        }
-
-        /// Sets the operator's max parallelism: the number of its key groups.
-        pub fn set_max_parallelism(self, max_parallelism: u32) -> Self {
-            self.set(|node| node.max_parallelism = Some(max_parallelism))
-        }
-
-        /// Keeps the operator from being chained to the one before it.
-        pub fn start_new_chain(self) -> Self {
-            self.set(|node| node.chainable = false)
-        }
-
-        /// Puts the operator, and those behind it that set none, into a slot sharing group.
-        pub fn slot_sharing_group(self, group: impl Into<String>) -> Self {
-            self.set(|node| node.slot_sharing_group = Some(group.into()))
-        }
-    };
-}
-
-impl<T: Record> SingleOutputStream<T> {
-    pub(crate) fn add(env: &StreamExecutionEnvironment, node: Node) -> Self {
-        let node = env.graph.borrow_mut().add(node);
-        let stream = DataStream {
-            env: env.clone(),
-            upstreams: vec![Upstream::of::<T>(node)],
-            record: std::marker::PhantomData,
-        };
-        Self { stream, node }
-    }
-
-    fn graph(&self) -> &std::cell::RefCell<crate::graph::StreamGraph> {
-        &self.stream.env.graph
-    }
-
-    operator_settings!();
-}
-
-impl DataStreamSink {
-    fn graph(&self) -> &std::cell::RefCell<crate::graph::StreamGraph> {
-        &self.env.graph
-    }
-
-    operator_settings!();
-}
-
 impl<T: Record> DataStream<T> {
+    pub(crate) fn new(env: &StreamExecutionEnvironment, upstream: Upstream) -> Self {
+        Self { env: env.clone(), upstreams: vec![upstream], record: std::marker::PhantomData }
+    }
+
+    /// The same records, from elsewhere or spread in another way.
+    pub(crate) fn with_upstreams(&self, upstreams: Vec<Upstream>) -> DataStream<T> {
+        DataStream { upstreams, ..self.clone() }
+    }
+
+    /// Adds an operator that each subtask makes with `build`.
     pub(crate) fn operator<U: Record>(
         &self,
         name: &str,
-        build: impl Fn(&flott_runtime::OperatorContext, BoxOutput<U>) -> flott_runtime::Result<BoxOutput<T>>
-        + Send
-        + Sync
-        + 'static,
+        build: impl Fn(OperatorContext, BoxOutput<U>) -> Result<BoxOutput<T>> + Send + Sync + 'static,
     ) -> SingleOutputStream<U> {
-        let node = Node::operator::<T, U>(name, self.upstreams.clone(), move |builder, position, next| {
-            build(&builder.operator(position), next)
-        });
-        SingleOutputStream::add(&self.env, node)
+        SingleOutputStream::add(&self.env, Node::operator(name, self.upstreams.clone(), build))
+    }
+
+    /// As [`operator`](Self::operator), with side outputs.
+    pub(crate) fn operator_with_sides<U: Record>(
+        &self,
+        name: &str,
+        build: impl Fn(OperatorContext, Downstream<U>) -> Result<BoxOutput<T>> + Send + Sync + 'static,
+    ) -> SingleOutputStream<U> {
+        SingleOutputStream::add(&self.env, Node::with_sides(name, self.upstreams.clone(), build))
     }
 
     /// Turns each record into another one.
@@ -143,7 +72,7 @@ impl<T: Record> DataStream<T> {
         U: Record,
         F: FnMut(T) -> U + Clone + Send + Sync + 'static,
     {
-        self.operator("Map", move |context, next| Ok(Box::new(Map::new(context, function.clone(), next))))
+        self.operator("Map", move |context, next| Ok(Box::new(Map::new(&context, function.clone(), next))))
     }
 
     /// Turns each record into any number of others, which `function` hands to the collector. If the task ends meanwhile
@@ -161,8 +90,23 @@ impl<T: Record> DataStream<T> {
         F: FnMut(T, &mut Collector<'_, U>) + Clone + Send + Sync + 'static,
     {
         self.operator("Flat Map", move |context, next| {
-            Ok(Box::new(FlatMap::new(context, function.clone(), next)))
+            Ok(Box::new(FlatMap::new(&context, function.clone(), next)))
         })
+    }
+
+    /// Turns each record into another one or none.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.read_text_file("/data/numbers").filter_map(|line| line.trim().parse::<f64>().ok());
+    /// ```
+    pub fn filter_map<U, F>(&self, mut function: F) -> SingleOutputStream<U>
+    where
+        U: Record,
+        F: FnMut(T) -> Option<U> + Clone + Send + Sync + 'static,
+    {
+        self.flat_map(move |record, out: &mut Collector<'_, U>| out.extend(function(record))).name("Filter Map")
     }
 
     /// Keeps the records for which `predicate` holds.
@@ -177,7 +121,7 @@ impl<T: Record> DataStream<T> {
         F: FnMut(&T) -> bool + Clone + Send + Sync + 'static,
     {
         self.operator("Filter", move |context, next| {
-            Ok(Box::new(Filter::new(context, predicate.clone(), next)))
+            Ok(Box::new(Filter::new(&context, predicate.clone(), next)))
         })
     }
 
@@ -225,81 +169,5 @@ impl<T: Record> DataStream<T> {
     pub fn union(&self, other: &DataStream<T>) -> DataStream<T> {
         let upstreams = self.upstreams.iter().chain(&other.upstreams).cloned().collect();
         self.with_upstreams(upstreams)
-    }
-
-    /// The same records, from elsewhere or spread in another way.
-    pub(crate) fn with_upstreams(&self, upstreams: Vec<Upstream>) -> DataStream<T> {
-        DataStream { upstreams, ..self.clone() }
-    }
-
-    fn partitioned(&self, partitioner: Partitioner) -> DataStream<T> {
-        self.with_upstreams(
-            self.upstreams.iter().map(|upstream| upstream.partitioned::<T>(partitioner)).collect(),
-        )
-    }
-
-    /// Sends one record to each subtask of the next operator in turn.
-    #[must_use]
-    pub fn rebalance(&self) -> DataStream<T> {
-        self.partitioned(Partitioner::Rebalance)
-    }
-
-    /// Sends each record to all subtasks of the next operator.
-    #[must_use]
-    pub fn broadcast(&self) -> DataStream<T> {
-        self.partitioned(Partitioner::Broadcast)
-    }
-
-    /// Sends to the subtask of the same number. `execute` refuses it if the next operator has another parallelism.
-    #[must_use]
-    pub fn forward(&self) -> DataStream<T> {
-        self.partitioned(Partitioner::Forward)
-    }
-
-    /// Writes the records to a sink.
-    ///
-    /// ```
-    /// # use flott::{connectors::TextFileSink, prelude::*};
-    /// # let env = StreamExecutionEnvironment::new();
-    /// env.from_sequence(1, 10).sink_to(TextFileSink::new("/data/numbers"), "numbers").set_parallelism(1);
-    /// ```
-    pub fn sink_to<S: Sink<T>>(&self, sink: S, name: &str) -> DataStreamSink {
-        let name = format!("Sink: {name}");
-        let node = Node::operator::<T, ()>(&name, self.upstreams.clone(), move |builder, position, _| {
-            let context = builder.operator(position);
-            let writer = sink.writer(&context).map_err(|error| {
-                match TaskEnd::from_user(FailureKind::External, error.as_ref()) {
-                    TaskEnd::Failed(cause) => cause.in_operator(&*context.name).into(),
-                    end @ TaskEnd::Canceled => end,
-                }
-            })?;
-            Ok(Box::new(SinkOperator::new(context, writer)))
-        });
-        let node = self.env.graph.borrow_mut().add(node);
-        DataStreamSink { env: self.env.clone(), node }
-    }
-
-    /// Prints each record on a line of standard output: on a cluster, of the TaskManagers.
-    pub fn print(&self) -> DataStreamSink
-    where
-        T: Display,
-    {
-        self.sink_to(PrintSink::default(), "Print to Std. Out")
-    }
-
-    /// Prints each record on a line of standard error.
-    pub fn print_to_err(&self) -> DataStreamSink
-    where
-        T: Display,
-    {
-        self.sink_to(PrintSink::new(PrintTarget::Stderr, None), "Print to Std. Err")
-    }
-
-    /// Writes each record as a line of text into part files of this directory, one a subtask.
-    pub fn write_text(&self, directory: impl Into<String>) -> DataStreamSink
-    where
-        T: Display,
-    {
-        self.sink_to(TextFileSink::new(directory), "text file")
     }
 }

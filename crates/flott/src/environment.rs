@@ -1,12 +1,17 @@
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use flott_connectors::{CollectionSource, GeneratorSource, TextFileSource};
 use flott_core::{job_config::JobConfig, sdk};
-use flott_runtime::{Record, Source, input::SourceInput};
+use flott_runtime::{
+    Record, Source,
+    input::{SourceInput, TaskInput},
+    program::TaskBuilder,
+    watermark::{TimestampAssigner, WatermarkGenerator, WatermarkStrategy},
+};
 
 use crate::{
     Error, JobExecutionResult, RuntimeMode, SingleOutputStream, execution,
-    graph::{Node, NodeKind, StreamGraph},
+    graph::{AnyOutput, Node, NodeKind, StreamGraph},
 };
 
 /// Where a dataflow is built and run; Flink's class of the same name.
@@ -69,27 +74,57 @@ impl StreamExecutionEnvironment {
         self.change(|config| config.operator_chaining = false)
     }
 
+    /// Sets how often watermarks are made; zero for never but those that records bring about.
+    pub fn set_auto_watermark_interval(&self, interval: Duration) -> &Self {
+        let millis = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        self.change(|config| config.auto_watermark_interval_ms = millis)
+    }
+
+    /// Sets a value that functions find in their [`RuntimeContext`](crate::RuntimeContext).
+    pub fn set_job_parameter(&self, name: impl Into<String>, value: impl Into<String>) -> &Self {
+        self.graph.borrow_mut().parameters.insert(name.into(), value.into());
+        self
+    }
+
+    /// A stream of what `source` reads, with timestamps and watermarks as `strategy` says.
+    ///
+    /// ```
+    /// # use flott::{connectors::TextFileSource, prelude::*};
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_source(TextFileSource::new("/data/books"), WatermarkStrategy::no_watermarks(), "books");
+    /// ```
+    pub fn from_source<S, G, A>(
+        &self,
+        source: S,
+        strategy: WatermarkStrategy<G, A>,
+        name: &str,
+    ) -> SingleOutputStream<S::Record>
+    where
+        S: Source,
+        G: WatermarkGenerator<S::Record> + Clone + Sync + 'static,
+        A: TimestampAssigner<S::Record> + Clone + Sync + 'static,
+    {
+        let records = self.add_source(source, name);
+        if G::SILENT && A::KEEPS { records } else { records.assign_timestamps_and_watermarks(strategy) }
+    }
+
     /// A stream of what `source` reads.
-    pub fn from_source<S: Source>(&self, source: S, name: &str) -> SingleOutputStream<S::Record> {
+    fn add_source<S: Source>(&self, source: S, name: &str) -> SingleOutputStream<S::Record> {
         let source = Arc::new(source);
         let boundedness = source.boundedness();
-        let build = Arc::new(
-            move |builder: &mut flott_runtime::program::TaskBuilder,
-                  position,
-                  next: crate::graph::AnyOutput| {
-                let context = builder.operator(position);
-                let splits = builder.splits();
-                let input = SourceInput::new(context, source.clone(), splits, next.downcast())?;
-                Ok(Box::new(input) as Box<dyn flott_runtime::input::TaskInput>)
-            },
-        );
+        let build = Arc::new(move |builder: &mut TaskBuilder, next: AnyOutput| {
+            let context = builder.operator(0);
+            let splits = builder.splits();
+            let input = SourceInput::new(context, source.clone(), splits, next.downcast())?;
+            Ok(Box::new(input) as Box<dyn TaskInput>)
+        });
         let node = Node::new::<S::Record>(format!("Source: {name}"), NodeKind::Source { boundedness, build });
         SingleOutputStream::add(self, node)
     }
 
     /// The lines of a text file, of all files of a directory, or of the files that a glob pattern matches.
     pub fn read_text_file(&self, path: impl Into<String>) -> SingleOutputStream<String> {
-        self.from_source(TextFileSource::new(path), "text file")
+        self.add_source(TextFileSource::new(path), "text file")
     }
 
     /// The elements of a collection, in order, emitted by one subtask.
@@ -106,7 +141,7 @@ impl StreamExecutionEnvironment {
         elements: impl IntoIterator<Item = T>,
     ) -> SingleOutputStream<T> {
         let source = CollectionSource::new(elements.into_iter().collect());
-        self.from_source(source, "collection").set_parallelism(1)
+        self.add_source(source, "collection").set_parallelism(1)
     }
 
     /// The numbers from `first` to `last`, both included. `execute` refuses a `first` that is greater than `last`.
@@ -131,7 +166,7 @@ impl StreamExecutionEnvironment {
             self.graph.borrow_mut().problems.push(Error::Setting(problem));
             0
         });
-        self.from_source(GeneratorSource::new(Some(count), move |index| first + index), "sequence")
+        self.add_source(GeneratorSource::new(Some(count), move |index| first + index), "sequence")
     }
 
     /// `function(0)`, `function(1)`, … up to `count` records, or for ever. `function` must give the same record for
@@ -153,7 +188,7 @@ impl StreamExecutionEnvironment {
         T: Record,
         F: Fn(u64) -> T + Send + Sync + 'static,
     {
-        self.from_source(GeneratorSource::new(count, function), "generator")
+        self.add_source(GeneratorSource::new(count, function), "generator")
     }
 
     /// The dataflow in the form in which task hosts run it.

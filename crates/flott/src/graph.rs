@@ -3,15 +3,15 @@
 mod chain;
 mod translate;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use flott_core::{Partitioner, job_config::JobConfig};
 use flott_runtime::{
-    Boundedness, Record, Result, TaskEnd,
-    input::{GateInput, TaskInput},
-    output::{BoxOutput, Tee},
+    Boundedness, OperatorContext, OutputTag, Record, Result, TaskEnd,
+    input::{GateInput, TaskInput, TwoGatesInput, TwoInputs},
+    output::{AnySide, BoxOutput, Downstream, Side, SideOutputs, Tee, WithSides},
     program::TaskBuilder,
-    writer::{Broadcast, EdgeWriter, Forward, Rebalance},
+    writer::{Broadcast, Distribution, EdgeWriter, Forward, Global, Rebalance, Shuffle},
 };
 
 pub(crate) use flott_runtime::output::AnyOutput;
@@ -22,15 +22,40 @@ use crate::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeId(pub(crate) usize);
 
-/// Makes the input of a source, given its position in the chain and what it feeds.
+/// Makes the input of a source, given what it feeds. It is always the head of its chain.
 pub(crate) type BuildSource =
-    dyn Fn(&mut TaskBuilder, u32, AnyOutput) -> Result<Box<dyn TaskInput>> + Send + Sync;
+    dyn Fn(&mut TaskBuilder, AnyOutput) -> Result<Box<dyn TaskInput>> + Send + Sync;
 /// Makes an operator, given its position in the chain and what it feeds.
-pub(crate) type BuildOperator = dyn Fn(&mut TaskBuilder, u32, AnyOutput) -> Result<AnyOutput> + Send + Sync;
+pub(crate) type BuildOperator = dyn Fn(&mut TaskBuilder, u32, Next) -> Result<AnyOutput> + Send + Sync;
+/// Makes an operator with two inputs together with these, given what it feeds. It is always the head of its chain.
+pub(crate) type BuildTwoInputs = dyn Fn(&mut TaskBuilder, Next) -> Result<Box<dyn TaskInput>> + Send + Sync;
 /// Makes the gate in front of an operator.
 pub(crate) type BuildGate = dyn Fn(&mut TaskBuilder, AnyOutput) -> Result<Box<dyn TaskInput>> + Send + Sync;
 /// Makes what sends into an edge.
 pub(crate) type BuildWriter = dyn Fn(&TaskBuilder, &EdgeTarget) -> Result<AnyOutput> + Send + Sync;
+
+/// Hands records to several outputs; with none it drops them.
+pub(crate) type MakeTee = dyn Fn(Vec<AnyOutput>) -> AnyOutput + Send + Sync;
+/// Hands the records of a side output to its readers.
+pub(crate) type MakeSide = dyn Fn(Vec<AnyOutput>) -> Box<dyn AnySide> + Send + Sync;
+
+/// What an operator feeds.
+pub(crate) struct Next {
+    pub(crate) main: AnyOutput,
+    pub(crate) sides: SideOutputs,
+}
+
+impl Next {
+    /// For an operator that has no side outputs of its own.
+    fn into_main<T: Record>(self) -> BoxOutput<T> {
+        let main = self.main.downcast();
+        if self.sides.is_empty() { main } else { Box::new(WithSides::new(main, self.sides)) }
+    }
+
+    fn into_downstream<T: Record>(self) -> Downstream<T> {
+        Downstream::new(self.main.downcast(), self.sides)
+    }
+}
 
 /// Where an edge leads.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +73,7 @@ pub(crate) struct EdgeTarget {
 pub(crate) enum NodeKind {
     Source { boundedness: Boundedness, build: Arc<BuildSource> },
     Operator { build: Arc<BuildOperator>, gate: Arc<BuildGate> },
+    TwoInputs { build: Arc<BuildTwoInputs> },
 }
 
 /// An operator.
@@ -56,21 +82,33 @@ pub(crate) struct Node {
     pub(crate) uid: Option<String>,
     pub(crate) parallelism: Option<u32>,
     pub(crate) max_parallelism: Option<u32>,
-    pub(crate) chainable: bool,
+    /// Whether it may be chained to the operator before it.
+    pub(crate) chains_to_previous: bool,
+    /// Whether the operators behind it may be chained to it.
+    pub(crate) chains_next: bool,
     pub(crate) slot_sharing_group: Option<String>,
     pub(crate) inputs: Vec<Upstream>,
     pub(crate) kind: NodeKind,
-    /// Hands its records to several outputs; with none it drops them.
-    tee: Arc<dyn Fn(Vec<AnyOutput>) -> AnyOutput + Send + Sync>,
+    tee: Arc<MakeTee>,
 }
 
 /// A stream that an operator reads: who produces it and how it is spread.
 #[derive(Clone)]
 pub(crate) struct Upstream {
     pub(crate) node: NodeId,
+    /// Set if it is a side output.
+    pub(crate) side: Option<SideOutput>,
     /// `None`: forward if the parallelism allows it, else rebalance.
     pub(crate) partitioner: Option<Partitioner>,
     pub(crate) writer: Arc<BuildWriter>,
+}
+
+/// A side output that somebody reads.
+#[derive(Clone)]
+pub(crate) struct SideOutput {
+    pub(crate) id: Arc<str>,
+    pub(crate) record_type: &'static str,
+    pub(crate) make: Arc<MakeSide>,
 }
 
 impl Node {
@@ -81,14 +119,12 @@ impl Node {
             uid: None,
             parallelism: None,
             max_parallelism: None,
-            chainable: true,
+            chains_to_previous: true,
+            chains_next: true,
             slot_sharing_group: None,
             inputs: Vec::new(),
             kind,
-            tee: Arc::new(|outputs| {
-                let outputs = outputs.into_iter().map(AnyOutput::downcast::<T>).collect();
-                AnyOutput::new::<T>(Box::new(Tee::new(outputs)))
-            }),
+            tee: Arc::new(|outputs| AnyOutput::new(tee::<T>(outputs))),
         }
     }
 
@@ -96,30 +132,112 @@ impl Node {
     pub(crate) fn operator<I: Record, T: Record>(
         name: &str,
         inputs: Vec<Upstream>,
-        build: impl Fn(&TaskBuilder, u32, BoxOutput<T>) -> Result<BoxOutput<I>> + Send + Sync + 'static,
+        build: impl Fn(OperatorContext, BoxOutput<T>) -> Result<BoxOutput<I>> + Send + Sync + 'static,
     ) -> Self {
-        let build = Arc::new(move |builder: &mut TaskBuilder, position: u32, next: AnyOutput| {
-            build(builder, position, next.downcast()).map(AnyOutput::new)
+        Self::operator_of::<I, T>(name, inputs, move |builder, position, next| {
+            build(builder.operator(position), next.into_main())
+        })
+    }
+
+    /// As [`operator`](Self::operator), with side outputs.
+    pub(crate) fn with_sides<I: Record, T: Record>(
+        name: &str,
+        inputs: Vec<Upstream>,
+        build: impl Fn(OperatorContext, Downstream<T>) -> Result<BoxOutput<I>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::operator_of::<I, T>(name, inputs, move |builder, position, next| {
+            build(builder.operator(position), next.into_downstream())
+        })
+    }
+
+    fn operator_of<I: Record, T: Record>(
+        name: &str,
+        inputs: Vec<Upstream>,
+        build: impl Fn(&mut TaskBuilder, u32, Next) -> Result<BoxOutput<I>> + Send + Sync + 'static,
+    ) -> Self {
+        let build = Arc::new(move |builder: &mut TaskBuilder, position: u32, next: Next| {
+            build(builder, position, next).map(AnyOutput::new)
         });
         let gate = Arc::new(|builder: &mut TaskBuilder, head: AnyOutput| {
-            let gate = builder.gate::<I>()?;
+            let gate = builder.gate::<I>(0..builder.inputs())?;
             let counters = builder.task().counters.clone();
             Ok(Box::new(GateInput::new(gate, counters, head.downcast())) as Box<dyn TaskInput>)
         });
         Self { inputs, ..Self::new::<T>(name.to_owned(), NodeKind::Operator { build, gate }) }
+    }
+
+    /// An operator over two inputs that emits records of type `T`.
+    pub(crate) fn two_inputs<A: Record, B: Record, T: Record>(
+        name: &str,
+        left: Vec<Upstream>,
+        right: Vec<Upstream>,
+        build: impl Fn(OperatorContext, Downstream<T>) -> Result<Box<dyn TwoInputs<A, B>>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let left_inputs = left.len();
+        let build = Arc::new(move |builder: &mut TaskBuilder, next: Next| {
+            let operator = build(builder.operator(0), next.into_downstream())?;
+            let left = builder.gate::<A>(0..left_inputs)?;
+            let right = builder.gate::<B>(left_inputs..builder.inputs())?;
+            let counters = builder.task().counters.clone();
+            Ok(Box::new(TwoGatesInput::new(left, right, counters, operator)) as Box<dyn TaskInput>)
+        });
+        let inputs = left.into_iter().chain(right).collect();
+        Self {
+            inputs,
+            chains_to_previous: false,
+            ..Self::new::<T>(name.to_owned(), NodeKind::TwoInputs { build })
+        }
     }
 }
 
 impl Upstream {
     /// What `node` emits, spread in the way that fits the parallelism.
     pub(crate) fn of<T: Record>(node: NodeId) -> Self {
-        Self { node, partitioner: None, writer: writer::<T>(None) }
+        Self { node, side: None, partitioner: None, writer: writer::<T>(None) }
+    }
+
+    /// A side output of `node`.
+    pub(crate) fn of_side<T: Record>(node: NodeId, tag: &OutputTag<T>) -> Self {
+        let side = SideOutput {
+            id: tag.id().into(),
+            record_type: std::any::type_name::<T>(),
+            make: Arc::new(|outputs| Box::new(Side::new(tee::<T>(outputs)))),
+        };
+        Self { side: Some(side), ..Self::of::<T>(node) }
     }
 
     /// The same stream, spread in this way.
     pub(crate) fn partitioned<T: Record>(&self, partitioner: Partitioner) -> Self {
-        Self { node: self.node, partitioner: Some(partitioner), writer: writer::<T>(Some(partitioner)) }
+        self.spread(partitioner, writer::<T>(Some(partitioner)))
     }
+
+    /// The same stream, sent by this writer.
+    pub(crate) fn spread(&self, partitioner: Partitioner, writer: Arc<BuildWriter>) -> Self {
+        Self { partitioner: Some(partitioner), writer, ..self.clone() }
+    }
+}
+
+/// All outputs as one.
+fn tee<T: Record>(mut outputs: Vec<AnyOutput>) -> BoxOutput<T> {
+    if outputs.len() == 1 {
+        return outputs.remove(0).downcast();
+    }
+    Box::new(Tee::new(outputs.into_iter().map(AnyOutput::downcast::<T>).collect()))
+}
+
+/// What sends records of type `T` as a distribution made by `make` says.
+pub(crate) fn writer_by<T: Record, D: Distribution<T> + 'static>(
+    make: impl Fn(&TaskBuilder, &EdgeTarget) -> D + Send + Sync + 'static,
+) -> Arc<BuildWriter> {
+    Arc::new(move |builder, target| {
+        let channels = builder.channels::<T>(target.output)?;
+        let producer = builder.operator(target.producer);
+        let distribution = make(builder, target);
+        Ok(AnyOutput::new::<T>(Box::new(EdgeWriter::new(producer, channels, distribution))))
+    })
 }
 
 /// What sends records of type `T` without a key.
@@ -133,11 +251,16 @@ fn writer<T: Record>(partitioner: Option<Partitioner>) -> Arc<BuildWriter> {
             Some(Partitioner::Forward) => Box::new(EdgeWriter::new(producer, channels, Forward)),
             Some(Partitioner::Broadcast) => Box::new(EdgeWriter::new(producer, channels, Broadcast)),
             None if forwards => Box::new(EdgeWriter::new(producer, channels, Forward)),
-            None | Some(Partitioner::Rebalance) => {
+            // Those of a rescale edge are fewer.
+            None | Some(Partitioner::Rebalance | Partitioner::Rescale) => {
                 Box::new(EdgeWriter::new(producer, channels, Rebalance::new(subtask)))
             }
-            Some(Partitioner::Hash) => {
-                let reason = "a hash edge needs the key selector of key_by";
+            Some(Partitioner::Shuffle) => {
+                Box::new(EdgeWriter::new(producer, channels, Shuffle::new(subtask)))
+            }
+            Some(Partitioner::Global) => Box::new(EdgeWriter::new(producer, channels, Global)),
+            Some(Partitioner::Hash | Partitioner::Custom) => {
+                let reason = "a hash edge needs the key selector of key_by, a custom one its partitioner";
                 return Err(TaskEnd::failed(flott_core::FailureKind::Internal, reason));
             }
         }))
@@ -148,13 +271,15 @@ fn writer<T: Record>(partitioner: Option<Partitioner>) -> Arc<BuildWriter> {
 pub(crate) struct StreamGraph {
     pub(crate) config: JobConfig,
     pub(crate) nodes: Vec<Node>,
+    /// What the program tells all its functions.
+    pub(crate) parameters: BTreeMap<String, String>,
     /// Mistakes that were made while building, told when the graph is run.
     pub(crate) problems: Vec<Error>,
 }
 
 impl StreamGraph {
     pub(crate) fn new(config: JobConfig) -> Self {
-        Self { config, nodes: Vec::new(), problems: Vec::new() }
+        Self { config, nodes: Vec::new(), parameters: BTreeMap::new(), problems: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, node: Node) -> NodeId {

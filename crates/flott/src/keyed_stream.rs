@@ -4,12 +4,12 @@ use flott_core::Partitioner;
 use flott_runtime::{
     Record,
     operators::{Aggregation, Count, Emission, KeyAndValue, KeySelector, KeyedReduce, Reduce, ValueOnly},
-    writer::{EdgeWriter, Hash},
+    writer::Hash,
 };
 
 use crate::{
     DataStream, SingleOutputStream,
-    graph::{AnyOutput, Upstream},
+    graph::{BuildWriter, writer_by},
 };
 
 /// A stream whose records are grouped by key: all records of a key go to the same subtask.
@@ -26,11 +26,7 @@ impl<T: Record, S: KeySelector<T>> KeyedStream<T, S> {
         let upstreams = stream
             .upstreams
             .iter()
-            .map(|upstream| Upstream {
-                node: upstream.node,
-                partitioner: Some(Partitioner::Hash),
-                writer: hash_writer::<T, S>(selector.clone()),
-            })
+            .map(|upstream| upstream.spread(Partitioner::Hash, hash_writer::<T, S>(selector.clone())))
             .collect();
         Self { stream: stream.with_upstreams(upstreams), selector }
     }
@@ -47,7 +43,7 @@ impl<T: Record, S: KeySelector<T>> KeyedStream<T, S> {
     {
         let selector = self.selector.clone();
         self.stream.operator(name, move |context, next| {
-            Ok(Box::new(KeyedReduce::new(context, selector.clone(), aggregation(), emission(), next)))
+            Ok(Box::new(KeyedReduce::new(&context, selector.clone(), aggregation(), emission(), next)))
         })
     }
 
@@ -130,11 +126,6 @@ impl<T: Record, S: KeySelector<T>> KeyedStream<T, S> {
     }
 }
 
-fn hash_writer<T: Record, S: KeySelector<T>>(selector: S) -> Arc<crate::graph::BuildWriter> {
-    Arc::new(move |builder, target| {
-        let channels = builder.channels::<T>(target.output)?;
-        let hash = Hash::new(selector.clone(), target.parallelism, target.max_parallelism);
-        let producer = builder.operator(target.producer);
-        Ok(AnyOutput::new::<T>(Box::new(EdgeWriter::new(producer, channels, hash))))
-    })
+fn hash_writer<T: Record, S: KeySelector<T>>(selector: S) -> Arc<BuildWriter> {
+    writer_by::<T, _>(move |_, target| Hash::new(selector.clone(), target.parallelism, target.max_parallelism))
 }

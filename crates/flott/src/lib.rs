@@ -39,14 +39,19 @@ pub use flott_connectors as connectors;
 pub use flott_core::hash::mix;
 pub use flott_core::job_config::RuntimeMode;
 pub use flott_runtime::{
-    Boundedness, BoxError, OperatorContext, ReadStatus, Record, Sink, SinkWriter, Source, SourceReader,
+    Batch, Boundedness, BoxError, Discovery, OperatorContext as RuntimeContext, OutputTag, ProcessingClock,
+    ReadStatus, Record, Sink, SinkWriter, Source, SourceReader, SplitEnumerator, Timestamp, Waker, all_splits,
     operators::Collector,
+    watermark::{
+        self, TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy,
+    },
 };
 pub use keyed_stream::KeyedStream;
 
 /// What most programs need.
 pub mod prelude {
     pub use crate::{
-        Collector, CompactString, DataStream, KeyedStream, RuntimeMode, StreamExecutionEnvironment,
+        Collector, CompactString, DataStream, KeyedStream, OutputTag, RuntimeContext, RuntimeMode,
+        SingleOutputStream, StreamExecutionEnvironment, Timestamp, WatermarkStrategy,
     };
 }

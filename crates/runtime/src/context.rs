@@ -1,8 +1,9 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use flott_core::{AttemptNumber, JobId, SubtaskIndex, job_config::RuntimeMode};
+use tokio::sync::Notify;
 
-use crate::TaskCounters;
+use crate::{ProcessingClock, TaskCounters};
 
 /// What a subtask knows of itself.
 #[derive(Clone, Debug)]
@@ -11,6 +12,8 @@ pub struct TaskContext {
     pub job_id: JobId,
     /// Name of the job.
     pub job_name: Arc<str>,
+    /// What the program has told all its functions.
+    pub job_parameters: Arc<BTreeMap<String, String>>,
     /// Name of the vertex.
     pub task_name: Arc<str>,
     /// Which parallel instance this is.
@@ -23,11 +26,17 @@ pub struct TaskContext {
     pub attempt: AttemptNumber,
     /// `Batch` or `Streaming`, never `Automatic`.
     pub runtime_mode: RuntimeMode,
+    /// How often watermarks are made; zero for never.
+    pub auto_watermark_interval: std::time::Duration,
+    /// Processing time.
+    pub clock: ProcessingClock,
     /// The subtask's metrics.
     pub counters: Arc<TaskCounters>,
+    /// Wakes the subtask.
+    pub wake: Arc<Notify>,
 }
 
-/// What an operator knows of itself.
+/// What an operator knows of itself and of its surroundings; Flink's `RuntimeContext`.
 #[derive(Clone, Debug)]
 pub struct OperatorContext {
     /// The subtask in which it runs.
@@ -42,5 +51,46 @@ impl OperatorContext {
     /// The operator `name` at `position` of the chain.
     pub fn new(task: TaskContext, name: impl Into<Arc<str>>, position: u32) -> Self {
         Self { task, name: name.into(), position }
+    }
+
+    /// Which parallel instance of the operator this is, from 0.
+    pub fn subtask_index(&self) -> u32 {
+        self.task.subtask.0
+    }
+
+    /// How many parallel instances of the operator there are.
+    pub fn parallelism(&self) -> u32 {
+        self.task.parallelism
+    }
+
+    /// How often this instance was started before.
+    pub fn attempt(&self) -> u32 {
+        self.task.attempt.0
+    }
+
+    /// A value that the program has set with `set_job_parameters`.
+    pub fn job_parameter(&self, name: &str) -> Option<&str> {
+        self.task.job_parameters.get(name).map(String::as_str)
+    }
+
+    /// Processing time.
+    pub fn clock(&self) -> &ProcessingClock {
+        &self.task.clock
+    }
+
+    /// Wakes the subtask: for sources that wait in another thread.
+    pub fn waker(&self) -> Waker {
+        Waker(self.task.wake.clone())
+    }
+}
+
+/// Wakes a subtask that waits for input.
+#[derive(Clone, Debug)]
+pub struct Waker(Arc<Notify>);
+
+impl Waker {
+    /// Wakes the subtask. It may be called from any thread, and is remembered if the subtask does not wait.
+    pub fn wake(&self) {
+        self.0.notify_one();
     }
 }

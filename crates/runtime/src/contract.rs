@@ -1,10 +1,11 @@
 //! What authors of sources and sinks implement.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use flott_core::time::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{OperatorContext, Record};
+use crate::{Batch, OperatorContext, Record};
 
 /// An error of a source, a sink or a function: any error will do.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -33,17 +34,50 @@ pub trait Source: Send + Sync + 'static {
     /// Whether it ends.
     fn boundedness(&self) -> Boundedness;
 
-    /// Lists the splits. Called once a job, on one subtask.
+    /// Makes what finds the splits. Called once a job, on one subtask.
     ///
     /// # Errors
     /// If the input can't be listed; the job fails with it.
-    fn enumerate(&self, context: &OperatorContext) -> Result<Vec<Self::Split>, BoxError>;
+    fn enumerator(
+        &self,
+        context: &OperatorContext,
+    ) -> Result<Box<dyn SplitEnumerator<Self::Split>>, BoxError>;
 
     /// Makes the reader of one subtask.
     ///
     /// # Errors
     /// If it can't be made; the job fails with it.
     fn reader(&self, context: &OperatorContext) -> Result<Self::Reader, BoxError>;
+}
+
+/// Finds the splits of a source.
+pub trait SplitEnumerator<S>: Send {
+    /// Looks for splits that were not found before. Called at once, then as often as its results ask for.
+    ///
+    /// # Errors
+    /// If the input can't be listed; the job fails with it.
+    fn discover(&mut self) -> Result<Discovery<S>, BoxError>;
+}
+
+/// What a look for splits has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discovery<S> {
+    /// The new splits, in the order in which they are to be read.
+    pub splits: Vec<S>,
+    /// When to look again; `None` if there will be no more.
+    pub again_in: Option<Duration>,
+}
+
+/// The enumerator of a source whose splits are known from the start.
+pub fn all_splits<S: Send + 'static>(splits: Vec<S>) -> Box<dyn SplitEnumerator<S>> {
+    struct Known<S>(Vec<S>);
+
+    impl<S: Send> SplitEnumerator<S> for Known<S> {
+        fn discover(&mut self) -> Result<Discovery<S>, BoxError> {
+            Ok(Discovery { splits: std::mem::take(&mut self.0), again_in: None })
+        }
+    }
+    Box::new(Known(splits))
 }
 
 /// Reads the splits of one subtask, one after the other.
@@ -59,11 +93,12 @@ pub trait SourceReader: Send {
     /// If the split can't be opened; the job fails with it.
     fn start(&mut self, split: Self::Split) -> Result<(), BoxError>;
 
-    /// Appends about a batch of records to `batch`. Must not wait for input that is not there yet.
+    /// Appends about a batch of records to `batch`, with timestamps if they have any. Must not wait for input that is
+    /// not there yet.
     ///
     /// # Errors
     /// If the split can't be read; the job fails with it.
-    fn read(&mut self, batch: &mut Vec<Self::Record>) -> Result<ReadStatus, BoxError>;
+    fn read(&mut self, batch: &mut Batch<Self::Record>) -> Result<ReadStatus, BoxError>;
 
     /// Bytes read so far, for the metrics; 0 if that means nothing here.
     fn bytes_read(&self) -> u64 {
@@ -78,6 +113,8 @@ pub enum ReadStatus {
     More,
     /// There is nothing before this time.
     WaitUntil(Instant),
+    /// There is nothing until [`Waker::wake`](crate::Waker::wake) was called.
+    Waiting,
     /// The split has been read to its end.
     SplitEnded,
 }
@@ -100,7 +137,26 @@ pub trait SinkWriter<T>: Send {
     ///
     /// # Errors
     /// If they can't be written; the job fails with it.
-    fn write(&mut self, batch: &mut Vec<T>) -> Result<(), BoxError>;
+    fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError>;
+
+    /// Learns how far event time has come.
+    ///
+    /// # Errors
+    /// If what is due then fails; the job fails with it.
+    fn on_watermark(&mut self, watermark: Timestamp) -> Result<(), BoxError> {
+        let _ = watermark;
+        Ok(())
+    }
+
+    /// Does what is due at this processing time, which was asked for with
+    /// [`ProcessingClock::wake_at`](crate::ProcessingClock::wake_at).
+    ///
+    /// # Errors
+    /// If what is due then fails; the job fails with it.
+    fn on_processing_time(&mut self, now: Timestamp) -> Result<(), BoxError> {
+        let _ = now;
+        Ok(())
+    }
 
     /// Makes visible what was written. Called when the input pauses.
     ///

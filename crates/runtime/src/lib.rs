@@ -13,8 +13,10 @@ pub mod operators;
 pub mod output;
 pub mod program;
 pub mod task_host;
+pub mod watermark;
 pub mod writer;
 
+mod clock;
 mod context;
 mod counters;
 mod failure;
@@ -23,10 +25,15 @@ mod subtask;
 #[cfg(test)]
 mod testing;
 
-pub use context::{OperatorContext, TaskContext};
-pub use contract::{Boundedness, BoxError, ReadStatus, Sink, SinkWriter, Source, SourceReader};
+pub use clock::ProcessingClock;
+pub use context::{OperatorContext, TaskContext, Waker};
+pub use contract::{
+    Boundedness, BoxError, Discovery, ReadStatus, Sink, SinkWriter, Source, SourceReader, SplitEnumerator,
+    all_splits,
+};
 pub use counters::TaskCounters;
 pub use failure::{Result, TaskEnd};
-pub use flott_exchange::{BATCH_RECORDS, Record};
-pub use output::{BoxOutput, Output};
+pub use flott_core::time::Timestamp;
+pub use flott_exchange::{BATCH_RECORDS, Batch, Mark, Record};
+pub use output::{BoxOutput, Output, OutputTag};
 pub use program::{JobProgram, VertexProgram};

@@ -15,19 +15,32 @@ pub use map::Map;
 pub use sink::SinkOperator;
 pub(crate) use sink::sink_failure;
 
-/// Hands `end`, `flush` and `close` on to `self.next`.
+/// Hands the named calls on to `self.next`.
 macro_rules! pass_on {
-    (end, $($rest:ident),+) => {
+    ($($call:ident),+) => {
+        $(crate::operators::pass_on!(@$call);)+
+    };
+    (@mark) => {
+        fn mark(&mut self, mark: crate::Mark) -> crate::Result<()> {
+            self.next.mark(mark)
+        }
+    };
+    (@on_processing_time) => {
+        fn on_processing_time(&mut self, now: flott_core::time::Timestamp) -> crate::Result<()> {
+            self.next.on_processing_time(now)
+        }
+    };
+    (@end) => {
         fn end(&mut self) -> crate::Result<()> {
             self.next.end()
         }
-        crate::operators::pass_on!($($rest),+);
     };
-    (flush, close) => {
+    (@flush) => {
         fn flush(&mut self, flush: crate::output::Flush) -> crate::Result<()> {
             self.next.flush(flush)
         }
-
+    };
+    (@close) => {
         fn close(&mut self) -> crate::Result<bool> {
             self.next.close()
         }

@@ -1,8 +1,16 @@
 //! What an operator hands its records to.
 
+mod downstream;
+mod side;
+
 use std::any::Any;
 
-use crate::{Record, Result};
+use flott_core::time::Timestamp;
+
+pub use downstream::Downstream;
+pub use side::{AnySide, OutputTag, Side, SideOutputs, WithSides};
+
+use crate::{Batch, Mark, Record, Result};
 
 /// The receiving side of the next operator in the chain, or of the channels behind it.
 pub trait Output<T>: Send {
@@ -10,7 +18,22 @@ pub trait Output<T>: Send {
     ///
     /// # Errors
     /// Whatever ends the subtask.
-    fn emit(&mut self, batch: &mut Vec<T>) -> Result<()>;
+    fn emit(&mut self, batch: &mut Batch<T>) -> Result<()>;
+
+    /// Takes what stands behind the records before. An operator emits what a watermark brings about, then hands the
+    /// watermark on. At the end of the input the watermark is [`Timestamp::MAX`].
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    fn mark(&mut self, mark: Mark) -> Result<()>;
+
+    /// Does what is due at `now` in processing time. Called for the whole chain when a time has come that was asked for
+    /// with [`ProcessingClock::wake_at`](crate::ProcessingClock::wake_at). In batch mode the last call, at the end of
+    /// the input, says [`Timestamp::MAX`].
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    fn on_processing_time(&mut self, now: Timestamp) -> Result<()>;
 
     /// Emits what depends on the end of the input, after which nothing is emitted any more.
     ///
@@ -45,6 +68,32 @@ pub enum Flush {
 /// An output behind a pointer: one virtual call a batch.
 pub type BoxOutput<T> = Box<dyn Output<T>>;
 
+impl<T> Output<T> for BoxOutput<T> {
+    fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
+        (**self).emit(batch)
+    }
+
+    fn mark(&mut self, mark: Mark) -> Result<()> {
+        (**self).mark(mark)
+    }
+
+    fn on_processing_time(&mut self, now: Timestamp) -> Result<()> {
+        (**self).on_processing_time(now)
+    }
+
+    fn end(&mut self) -> Result<()> {
+        (**self).end()
+    }
+
+    fn flush(&mut self, flush: Flush) -> Result<()> {
+        (**self).flush(flush)
+    }
+
+    fn close(&mut self) -> Result<bool> {
+        (**self).close()
+    }
+}
+
 /// A [`BoxOutput`] whose record type the graph does not know.
 pub struct AnyOutput(Box<dyn Any + Send>);
 
@@ -68,27 +117,35 @@ impl AnyOutput {
 /// Hands each record to several outputs.
 pub struct Tee<T> {
     outputs: Vec<BoxOutput<T>>,
-    copy: Vec<T>,
+    copy: Batch<T>,
 }
 
 impl<T: Record> Tee<T> {
     /// Over these outputs.
     pub fn new(outputs: Vec<BoxOutput<T>>) -> Self {
-        Self { outputs, copy: Vec::new() }
+        Self { outputs, copy: Batch::new() }
     }
 }
 
 impl<T: Record> Output<T> for Tee<T> {
-    fn emit(&mut self, batch: &mut Vec<T>) -> Result<()> {
+    fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
         let Some((last, others)) = self.outputs.split_last_mut() else {
             batch.clear();
             return Ok(());
         };
         for output in others {
-            self.copy.clone_from(batch);
+            self.copy.copy_from(batch);
             output.emit(&mut self.copy)?;
         }
         last.emit(batch)
+    }
+
+    fn mark(&mut self, mark: Mark) -> Result<()> {
+        self.outputs.iter_mut().try_for_each(|output| output.mark(mark))
+    }
+
+    fn on_processing_time(&mut self, now: Timestamp) -> Result<()> {
+        self.outputs.iter_mut().try_for_each(|output| output.on_processing_time(now))
     }
 
     fn end(&mut self) -> Result<()> {
@@ -118,17 +175,19 @@ mod tests {
         let outputs = [Collected::default(), Collected::default(), Collected::default()];
         let mut tee =
             Tee::new(outputs.iter().map(|output| Box::new(output.clone()) as BoxOutput<u64>).collect());
-        let mut batch = vec![1, 2];
+        let mut batch = Batch::from(vec![1, 2]);
         tee.emit(&mut batch).unwrap();
         assert!(batch.is_empty());
-        tee.emit(&mut vec![3]).unwrap();
+        tee.mark(Mark::Idle).unwrap();
+        tee.emit(&mut vec![3].into()).unwrap();
         tee.end().unwrap();
         tee.flush(Flush::All).unwrap();
         assert!(tee.close().unwrap());
         for output in outputs {
             let expected = [
-                Event::Batch(vec![1u64, 2]),
-                Event::Batch(vec![3]),
+                Event::Batch(vec![1u64, 2].into()),
+                Event::Mark(Mark::Idle),
+                Event::Batch(vec![3].into()),
                 Event::End,
                 Event::Flush(Flush::All),
                 Event::Close,
@@ -140,7 +199,7 @@ mod tests {
     #[test]
     fn a_tee_without_outputs_drops_its_records() {
         let mut tee = Tee::<u64>::new(Vec::new());
-        let mut batch = vec![1];
+        let mut batch = vec![1].into();
         tee.emit(&mut batch).unwrap();
         assert!(batch.is_empty() && tee.close().unwrap());
     }

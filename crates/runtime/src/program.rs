@@ -1,6 +1,6 @@
 //! A job's dataflow in executable form, as its program has built it in this process.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use flott_core::{ChannelId, JobGraph, SubtaskId, VertexIndex, deployment::Placement, job_config::JobConfig};
 use flott_exchange::{ChannelPeer, ChannelSender, DataPlane, InputGate};
@@ -29,6 +29,8 @@ pub struct JobProgram {
     pub vertices: Vec<VertexProgram>,
     /// The settings from which both were built.
     pub config: JobConfig,
+    /// What the program tells all its functions.
+    pub parameters: Arc<BTreeMap<String, String>>,
 }
 
 /// What the parts of one subtask are made of.
@@ -37,7 +39,8 @@ pub struct TaskBuilder {
     operators: Vec<String>,
     plane: DataPlane,
     signals: Arc<TaskSignals>,
-    inputs: Vec<ChannelPeer>,
+    /// By position of the edge among the vertex' inputs.
+    inputs: Vec<Vec<ChannelPeer>>,
     /// By position of the edge among the vertex' outputs.
     outputs: Vec<Vec<ChannelPeer>>,
     splits: Option<Box<dyn SplitProvider>>,
@@ -64,14 +67,16 @@ impl TaskBuilder {
         };
         let mut inputs = Vec::new();
         for (index, edge) in graph.inputs_of(task.vertex) {
+            let mut channels = Vec::new();
             for producer in graph.producers_of(edge, task.subtask) {
                 let channel = ChannelId {
                     edge: index,
                     producer: flott_core::SubtaskIndex(producer),
                     consumer: task.subtask,
                 };
-                inputs.push(ChannelPeer { channel, host: host_of(edge.source, producer)? });
+                channels.push(ChannelPeer { channel, host: host_of(edge.source, producer)? });
             }
+            inputs.push(channels);
         }
         let mut outputs = Vec::new();
         for (index, edge) in graph.outputs_of(task.vertex) {
@@ -88,7 +93,8 @@ impl TaskBuilder {
         }
         let operators =
             graph.vertex(task.vertex).operators.iter().map(|operator| operator.name.clone()).collect();
-        Ok(Self { context, operators, plane, signals: Arc::default(), inputs, outputs, splits: Some(splits) })
+        let signals = Arc::new(TaskSignals::new(context.wake.clone()));
+        Ok(Self { context, operators, plane, signals, inputs, outputs, splits: Some(splits) })
     }
 
     /// The signals of the subtask, shared by its loop and its writers.
@@ -130,12 +136,18 @@ impl TaskBuilder {
         Ok(Channels::new(senders, self.signals.clone(), self.context.counters.clone()))
     }
 
-    /// The gate over all of the vertex' input edges.
+    /// The gate over some of the vertex' input edges, by their position among them.
     ///
     /// # Errors
     /// If a producer has another type of records.
-    pub fn gate<T: Record>(&self) -> Result<InputGate<T>> {
-        Ok(self.plane.gate(&self.inputs, &self.signals.wake)?)
+    pub fn gate<T: Record>(&self, inputs: std::ops::Range<usize>) -> Result<InputGate<T>> {
+        let channels = self.inputs[inputs].concat();
+        Ok(self.plane.gate(&channels, &self.signals.wake)?)
+    }
+
+    /// Number of the vertex' input edges.
+    pub fn inputs(&self) -> usize {
+        self.inputs.len()
     }
 
     /// The way to the split queue, for the source at the head.

@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use flott_core::{ExecutionState, FailureCause};
+use flott_core::{ExecutionState, FailureCause, job_config::RuntimeMode, time::Timestamp};
 
 use crate::{
-    Result, TaskCounters, TaskEnd, VertexProgram,
+    ProcessingClock, Result, TaskCounters, TaskEnd, VertexProgram,
     counters::{Phase, now},
     input::{Step, TaskInput},
     output::Flush,
@@ -39,11 +39,13 @@ pub(crate) async fn run(
     let operators = builder.operators().to_vec();
     let signals = builder.signals().clone();
     let counters = builder.task().counters.clone();
+    let clock = builder.task().clock.clone();
+    let is_batch = builder.task().runtime_mode == RuntimeMode::Batch;
     listener.on_state(ExecutionState::Initializing, None);
     let result = match scope::catch(&operators, || (vertex.build)(&mut builder)) {
         Ok(input) => {
             listener.on_state(ExecutionState::Running, None);
-            Loop { input, operators, signals, counters, buffer_timeout }.run().await
+            Loop { input, operators, signals, counters, clock, is_batch, buffer_timeout }.run().await
         }
         Err(end) => Err(end),
     };
@@ -59,6 +61,8 @@ struct Loop {
     operators: Vec<String>,
     signals: Arc<TaskSignals>,
     counters: Arc<TaskCounters>,
+    clock: ProcessingClock,
+    is_batch: bool,
     buffer_timeout: Duration,
 }
 
@@ -94,6 +98,9 @@ impl Loop {
                     continue;
                 }
             }
+            if let Some(now) = self.clock.take_due() {
+                self.guarded(|input| input.on_processing_time(now))?;
+            }
             match self.guarded(|input| input.step())? {
                 Step::Worked => {
                     steps += 1;
@@ -125,6 +132,10 @@ impl Loop {
 
     /// Emits what the end of the input brings, sends everything, and closes the channels.
     async fn finish(&mut self) -> Result<()> {
+        // A bounded input does not wait for the clock: in batch mode all that was to come in processing time comes now.
+        while self.is_batch && self.clock.take_any() {
+            self.guarded(|input| input.on_processing_time(Timestamp::MAX))?;
+        }
         self.guarded(|input| input.end())?;
         loop {
             self.guarded(|input| input.flush(Flush::All))?;
@@ -142,6 +153,11 @@ impl Loop {
     async fn wait(&mut self, phase: Phase, until: Option<Instant>) {
         self.counters.enter(phase);
         let woken = self.signals.wake.notified();
+        let due = if phase == Phase::Idle { self.clock.until_due() } else { None };
+        let until = match (until, due.map(|duration| now() + duration)) {
+            (Some(until), Some(due)) => Some(until.min(due)),
+            (until, due) => until.or(due),
+        };
         match until {
             Some(time) => drop(tokio::time::timeout_at(time.into(), woken).await),
             None => woken.await,

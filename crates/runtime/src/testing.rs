@@ -2,21 +2,25 @@
 
 use std::sync::{Arc, Mutex};
 
-use flott_core::{AttemptNumber, JobId, SubtaskIndex, job_config::RuntimeMode};
+use flott_core::{AttemptNumber, JobId, SubtaskIndex, job_config::RuntimeMode, time::Timestamp};
 
-use crate::{OperatorContext, Output, Result, TaskContext, output::Flush};
+use crate::{Batch, Mark, OperatorContext, ProcessingClock, Output, Result, TaskContext, output::Flush};
 
 pub(crate) fn task(subtask: u32, parallelism: u32) -> TaskContext {
     TaskContext {
         job_id: JobId::from_bytes([1; 16]),
         job_name: "test".into(),
+        job_parameters: Arc::default(),
         task_name: "task".into(),
         subtask: SubtaskIndex(subtask),
         parallelism,
         max_parallelism: 128,
         attempt: AttemptNumber(0),
         runtime_mode: RuntimeMode::Streaming,
+        auto_watermark_interval: std::time::Duration::from_millis(200),
+        clock: ProcessingClock::manual(Timestamp::EPOCH),
         counters: Arc::default(),
+        wake: Arc::default(),
     }
 }
 
@@ -29,7 +33,9 @@ pub(crate) struct Collected<T>(Arc<Mutex<Vec<Event<T>>>>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event<T> {
-    Batch(Vec<T>),
+    Batch(Batch<T>),
+    Mark(Mark),
+    Time(Timestamp),
     End,
     Flush(Flush),
     Close,
@@ -54,7 +60,7 @@ impl<T: Clone> Collected<T> {
 
     pub(crate) fn records(&self) -> Vec<T> {
         let batches = self.events().into_iter().map(|event| match event {
-            Event::Batch(records) => records,
+            Event::Batch(batch) => batch.records,
             _ => Vec::new(),
         });
         batches.flatten().collect()
@@ -66,8 +72,18 @@ impl<T: Clone> Collected<T> {
 }
 
 impl<T: Clone + Send> Output<T> for Collected<T> {
-    fn emit(&mut self, batch: &mut Vec<T>) -> Result<()> {
+    fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
         self.note(Event::Batch(std::mem::take(batch)));
+        Ok(())
+    }
+
+    fn mark(&mut self, mark: Mark) -> Result<()> {
+        self.note(Event::Mark(mark));
+        Ok(())
+    }
+
+    fn on_processing_time(&mut self, now: Timestamp) -> Result<()> {
+        self.note(Event::Time(now));
         Ok(())
     }
 

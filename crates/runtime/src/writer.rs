@@ -12,20 +12,20 @@ use std::{
     },
 };
 
-use flott_core::FailureKind;
-use flott_exchange::{BATCH_BYTES, BATCH_RECORDS, ChannelSender};
+use flott_core::{FailureKind, time::Timestamp};
+use flott_exchange::{BATCH_BYTES, BATCH_RECORDS, Buffer, ChannelSender};
 use tokio::{runtime::Handle, sync::Notify, task::block_in_place};
 
-pub use distribution::{Broadcast, Distribution, Forward, Hash, Rebalance};
+pub use distribution::{Broadcast, Custom, Distribution, Forward, Global, Hash, Rebalance, Shuffle};
 
-use crate::{OperatorContext, Output, Record, Result, TaskCounters, TaskEnd, output::Flush, scope};
+use crate::{Batch, Mark, OperatorContext, Output, Record, Result, TaskCounters, TaskEnd, output::Flush, scope};
 
 /// Batches that one channel may hold back for want of credit before the subtask stops within a batch. Reached only by
 /// operators that make very many records of one.
 const HELD_LIMIT: usize = 16;
 
 /// What the loop of a subtask shares with its writers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TaskSignals {
     /// Given when input, credit, a split or a cancellation has come.
     pub wake: Arc<Notify>,
@@ -35,6 +35,11 @@ pub struct TaskSignals {
 }
 
 impl TaskSignals {
+    /// The signals of a subtask that is woken in this way.
+    pub fn new(wake: Arc<Notify>) -> Self {
+        Self { wake, held: AtomicUsize::new(0), canceled: AtomicBool::new(false) }
+    }
+
     /// Tells the subtask to stop.
     pub fn cancel(&self) {
         self.canceled.store(true, Relaxed);
@@ -55,11 +60,11 @@ impl TaskSignals {
 /// A channel with what is to be sent into it.
 struct Channel<T> {
     sender: ChannelSender<T>,
-    buffer: Vec<T>,
+    buffer: Buffer<T>,
     /// Bytes of the records in `buffer`, if they are measured.
     buffered_bytes: usize,
     /// Full batches that wait for credit, oldest first.
-    held: VecDeque<Vec<T>>,
+    held: VecDeque<Buffer<T>>,
     bytes_counted: u64,
     closed: bool,
 }
@@ -82,7 +87,7 @@ impl<T: Record> Channels<T> {
             .into_iter()
             .map(|sender| Channel {
                 sender,
-                buffer: Vec::new(),
+                buffer: Buffer::default(),
                 buffered_bytes: 0,
                 held: VecDeque::new(),
                 bytes_counted: 0,
@@ -124,7 +129,7 @@ impl<T: Record> Channels<T> {
     /// # Errors
     /// If the channel is broken or the record too large.
     #[inline]
-    pub fn push(&mut self, index: usize, record: T) -> Result<()> {
+    pub fn push(&mut self, index: usize, record: T, timestamp: Timestamp) -> Result<()> {
         if Self::MEASURED {
             let size = ChannelSender::record_size(&record);
             if self.channels[index].buffered_bytes + size > BATCH_BYTES {
@@ -132,9 +137,21 @@ impl<T: Record> Channels<T> {
             }
             self.channels[index].buffered_bytes += size;
         }
-        let buffer = &mut self.channels[index].buffer;
-        buffer.push(record);
-        if buffer.len() >= Self::CAPACITY { self.send(index) } else { Ok(()) }
+        let batch = &mut self.channels[index].buffer.batch;
+        batch.push(record, timestamp);
+        if batch.len() >= Self::CAPACITY { self.send(index) } else { Ok(()) }
+    }
+
+    /// Puts a mark into all channels, behind the records that are there.
+    fn mark(&mut self, mark: Mark) -> Result<()> {
+        for index in 0..self.channels.len() {
+            let buffer = &mut self.channels[index].buffer;
+            buffer.mark(mark);
+            if buffer.is_full_of_marks() {
+                self.send(index)?;
+            }
+        }
+        Ok(())
     }
 
     #[cold]
@@ -162,7 +179,8 @@ impl<T: Record> Channels<T> {
         }
         // Reserved at once and to the full: growing step by step copies.
         let channel = &mut self.channels[index];
-        channel.buffer.reserve(Self::CAPACITY);
+        let batch = &mut channel.buffer.batch;
+        batch.records.reserve(Self::CAPACITY);
         self.count_bytes(index);
         Ok(())
     }
@@ -234,9 +252,17 @@ impl<T: Record, D: Distribution<T>> EdgeWriter<T, D> {
 }
 
 impl<T: Record, D: Distribution<T>> Output<T> for EdgeWriter<T, D> {
-    fn emit(&mut self, batch: &mut Vec<T>) -> Result<()> {
+    fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
         self.channels.counters.sent(batch.len());
         self.within_producer(|channels, distribution| distribution.distribute(batch, channels))
+    }
+
+    fn mark(&mut self, mark: Mark) -> Result<()> {
+        self.channels.mark(mark)
+    }
+
+    fn on_processing_time(&mut self, _: Timestamp) -> Result<()> {
+        Ok(())
     }
 
     fn end(&mut self) -> Result<()> {

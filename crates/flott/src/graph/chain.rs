@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
-use flott_runtime::{Result, VertexProgram, input::TaskInput, program::TaskBuilder};
+use flott_runtime::{Result, VertexProgram, input::TaskInput, output::SideOutputs, program::TaskBuilder};
 
-use super::{AnyOutput, BuildGate, BuildOperator, BuildSource, BuildWriter, EdgeTarget};
+use super::{
+    AnyOutput, BuildGate, BuildOperator, BuildSource, BuildTwoInputs, BuildWriter, EdgeTarget, MakeTee, Next,
+    SideOutput,
+};
 
 /// One operator of a chain.
 pub(super) struct ChainedOperator {
-    /// `None` for a source, which only a head can be.
+    /// `None` for what only a head can be.
     pub(super) build: Option<Arc<BuildOperator>>,
-    pub(super) tee: Arc<dyn Fn(Vec<AnyOutput>) -> AnyOutput + Send + Sync>,
-    pub(super) consumers: Vec<Consumer>,
+    pub(super) tee: Arc<MakeTee>,
+    /// Who reads what it emits, and which side output if not the main one.
+    pub(super) consumers: Vec<(Option<SideOutput>, Consumer)>,
 }
 
 /// Who reads what an operator emits.
@@ -26,6 +30,7 @@ pub(super) enum Consumer {
 pub(super) enum Head {
     Source(Arc<BuildSource>),
     Gate(Arc<BuildGate>),
+    TwoInputs(Arc<BuildTwoInputs>),
 }
 
 /// The operators of a vertex, the head first.
@@ -42,36 +47,47 @@ impl Chain {
     fn build(&self, builder: &mut TaskBuilder) -> Result<Box<dyn TaskInput>> {
         match &self.head {
             Head::Source(build) => {
-                let next = self.outputs_of(builder, 0)?;
-                builder.within(0, |builder| build(builder, 0, next))
+                let next = self.next_of(builder, 0)?;
+                builder.within(0, |builder| build(builder, next.main))
             }
             Head::Gate(build) => {
                 let head = self.operator(builder, 0)?;
                 build(builder, head)
+            }
+            Head::TwoInputs(build) => {
+                let next = self.next_of(builder, 0)?;
+                builder.within(0, |builder| build(builder, next))
             }
         }
     }
 
     /// The operator at a position with everything behind it.
     fn operator(&self, builder: &mut TaskBuilder, position: usize) -> Result<AnyOutput> {
-        let next = self.outputs_of(builder, position)?;
+        let next = self.next_of(builder, position)?;
         let build = self.operators[position].build.as_ref().expect("only the head of a chain is a source");
         let position = position as u32;
         builder.within(position, |builder| build(builder, position, next))
     }
 
-    fn outputs_of(&self, builder: &mut TaskBuilder, position: usize) -> Result<AnyOutput> {
+    /// What the operator at a position feeds.
+    fn next_of(&self, builder: &mut TaskBuilder, position: usize) -> Result<Next> {
         let operator = &self.operators[position];
-        let mut outputs = Vec::with_capacity(operator.consumers.len());
-        for consumer in &operator.consumers {
-            outputs.push(match consumer {
+        let mut main = Vec::new();
+        let mut sides: Vec<(&SideOutput, Vec<AnyOutput>)> = Vec::new();
+        for (side, consumer) in &operator.consumers {
+            let output = match consumer {
                 Consumer::Chained(child) => self.operator(builder, *child)?,
                 Consumer::Edge { target, writer } => writer(builder, target)?,
-            });
+            };
+            match side {
+                None => main.push(output),
+                Some(side) => match sides.iter_mut().find(|(known, _)| known.id == side.id) {
+                    Some((_, outputs)) => outputs.push(output),
+                    None => sides.push((side, vec![output])),
+                },
+            }
         }
-        Ok(match outputs.len() {
-            1 => outputs.remove(0),
-            _ => (operator.tee)(outputs),
-        })
+        let sides = sides.into_iter().map(|(side, outputs)| (side.id.clone(), (side.make)(outputs)));
+        Ok(Next { main: (operator.tee)(main), sides: SideOutputs::new(sides.collect()) })
     }
 }

@@ -9,13 +9,16 @@ use flott_core::{
 use flott_runtime::{Boundedness, JobProgram, VertexProgram};
 
 use super::{
-    EdgeTarget, Node, NodeKind, StreamGraph, Upstream,
+    EdgeTarget, Node, NodeKind, SideOutput, StreamGraph, Upstream,
     chain::{Chain, ChainedOperator, Consumer, Head},
 };
 use crate::{Error, RuntimeMode};
 
 #[cfg(test)]
 mod tests;
+
+/// Who reads an operator, and which of its side outputs if not the main one.
+type Consumers = Vec<(Option<SideOutput>, Consumer)>;
 
 const DEFAULT_GROUP: &str = "default";
 
@@ -45,6 +48,7 @@ impl StreamGraph {
         if let Some(problem) = self.problems.first() {
             return Err(Error::Setting(problem.to_string()));
         }
+        self.check_side_outputs()?;
         let runtime_mode = self.resolve_mode()?;
         let mut translation = Translation::new(self);
         translation.form_chains();
@@ -58,7 +62,24 @@ impl StreamGraph {
             edges,
         };
         graph.validate()?;
-        Ok(JobProgram { graph, vertices: programs, config: self.config.clone() })
+        let (config, parameters) = (self.config.clone(), self.parameters.clone().into());
+        Ok(JobProgram { graph, vertices: programs, config, parameters })
+    }
+
+    /// Whether all readers of a side output read the same type.
+    fn check_side_outputs(&self) -> Result<(), Error> {
+        let mut types = BTreeMap::new();
+        for input in self.nodes.iter().flat_map(|node| &node.inputs) {
+            let Some(side) = &input.side else { continue };
+            let known = *types.entry((input.node, &side.id)).or_insert(side.record_type);
+            if known != side.record_type {
+                return Err(Error::Setting(format!(
+                    "side output \"{}\" of \"{}\" is read as {known} and as {}: use one OutputTag for all its readers",
+                    side.id, self.nodes[input.node.0].name, side.record_type
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Turns `Automatic` into what it means for this graph.
@@ -139,7 +160,8 @@ impl<'a> Translation<'a> {
         let [input] = node.inputs.as_slice() else { return None };
         let producer = input.node.0;
         let chains = self.graph.config.operator_chaining
-            && node.chainable
+            && node.chains_to_previous
+            && self.graph.nodes[producer].chains_next
             && self.partitioner(input, consumer) == Partitioner::Forward
             && self.parallelism[producer] == self.parallelism[consumer]
             && self.groups[producer] == self.groups[consumer]
@@ -170,12 +192,12 @@ impl<'a> Translation<'a> {
         let nodes = &self.graph.nodes;
         let mut edges = Vec::new();
         let mut outputs = vec![0; self.members.len()];
-        let mut consumers: Vec<Vec<Consumer>> = nodes.iter().map(|_| Vec::new()).collect();
+        let mut consumers: Vec<Consumers> = nodes.iter().map(|_| Vec::new()).collect();
         for (consumer, node) in nodes.iter().enumerate() {
             let place = self.places[consumer];
             if place.position > 0 {
-                let producer = node.inputs[0].node.0;
-                consumers[producer].push(Consumer::Chained(place.position));
+                let input = &node.inputs[0];
+                consumers[input.node.0].push((input.side.clone(), Consumer::Chained(place.position)));
                 continue;
             }
             for input in &node.inputs {
@@ -187,7 +209,8 @@ impl<'a> Translation<'a> {
                     max_parallelism: self.max_parallelism(place.vertex),
                 };
                 outputs[source] += 1;
-                consumers[input.node.0].push(Consumer::Edge { target, writer: input.writer.clone() });
+                let edge = Consumer::Edge { target, writer: input.writer.clone() };
+                consumers[input.node.0].push((input.side.clone(), edge));
                 edges.push(JobEdge {
                     source: VertexIndex(source as u32),
                     target: VertexIndex(place.vertex as u32),
@@ -199,17 +222,18 @@ impl<'a> Translation<'a> {
         (edges, programs.collect())
     }
 
-    fn chain(&self, members: &[usize], consumers: &mut [Vec<Consumer>]) -> Chain {
+    fn chain(&self, members: &[usize], consumers: &mut [Consumers]) -> Chain {
         let nodes = &self.graph.nodes;
         let head = match &nodes[members[0]].kind {
             NodeKind::Source { build, .. } => Head::Source(build.clone()),
             NodeKind::Operator { gate, .. } => Head::Gate(gate.clone()),
+            NodeKind::TwoInputs { build } => Head::TwoInputs(build.clone()),
         };
         let operators = members
             .iter()
             .map(|&member| ChainedOperator {
                 build: match &nodes[member].kind {
-                    NodeKind::Source { .. } => None,
+                    NodeKind::Source { .. } | NodeKind::TwoInputs { .. } => None,
                     NodeKind::Operator { build, .. } => Some(build.clone()),
                 },
                 tee: nodes[member].tee.clone(),

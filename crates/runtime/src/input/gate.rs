@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
+use flott_core::time::Timestamp;
 use flott_exchange::{GateItem, InputGate};
 
-use super::{Step, TaskInput, drive_head};
+use super::{Step, TaskInput, WatermarkMerger, drive_head};
 use crate::{BoxOutput, Record, Result, TaskCounters};
 
 /// Feeds a chain with what other subtasks send.
 pub struct GateInput<T> {
     gate: InputGate<T>,
+    merger: WatermarkMerger,
     counters: Arc<TaskCounters>,
     head: BoxOutput<T>,
 }
@@ -15,7 +17,7 @@ pub struct GateInput<T> {
 impl<T: Record> GateInput<T> {
     /// From `gate` to `head`.
     pub fn new(gate: InputGate<T>, counters: Arc<TaskCounters>, head: BoxOutput<T>) -> Self {
-        Self { gate, counters, head }
+        Self { merger: WatermarkMerger::new(gate.channels()), gate, counters, head }
     }
 }
 
@@ -26,6 +28,12 @@ impl<T: Record> TaskInput for GateInput<T> {
                 self.counters.received(records.len(), bytes);
                 self.head.emit(&mut records)?;
                 self.gate.recycle(channel, records);
+                Ok(Step::Worked)
+            }
+            GateItem::Mark { channel, mark } => {
+                for mark in self.merger.merge(channel as usize, mark).into_iter().flatten() {
+                    self.head.mark(mark)?;
+                }
                 Ok(Step::Worked)
             }
             GateItem::Empty => Ok(Step::Idle(None)),

@@ -1,11 +1,15 @@
+mod discovering;
+
 use std::{sync::Arc, time::Instant};
 
-use flott_core::{FailureCause, FailureKind, deployment::SplitAnswer};
+use flott_core::{FailureKind, deployment::SplitAnswer, time::Timestamp};
 use flott_exchange::BATCH_RECORDS;
+
+use self::discovering::Discovering;
 
 use super::{SplitProvider, Step, TaskInput, drive_head};
 use crate::{
-    BoxError, BoxOutput, OperatorContext, ReadStatus, Record, Result, Source, SourceReader, TaskEnd,
+    Batch, BoxError, BoxOutput, Mark, OperatorContext, ReadStatus, Record, Result, Source, SourceReader, TaskEnd,
     operators::sink_failure as contract_failure, scope,
 };
 
@@ -28,9 +32,11 @@ pub struct SourceInput<S: Source> {
     source: Arc<S>,
     reader: S::Reader,
     splits: Box<dyn SplitProvider>,
+    /// Set in the one subtask that looks for splits, while it does.
+    discovering: Option<Discovering<S::Split>>,
     state: State,
     bytes_counted: u64,
-    batch: Vec<S::Record>,
+    batch: Batch<S::Record>,
     head: BoxOutput<S::Record>,
 }
 
@@ -51,9 +57,10 @@ impl<S: Source> SourceInput<S> {
             source,
             reader,
             splits,
+            discovering: None,
             state: State::NeedsSplit,
             bytes_counted: 0,
-            batch: Vec::with_capacity(BATCH_RECORDS),
+            batch: Batch::with_capacity(BATCH_RECORDS),
             head,
         })
     }
@@ -65,9 +72,14 @@ impl<S: Source> SourceInput<S> {
     fn on_answer(&mut self, answer: SplitAnswer) -> Result<State> {
         match answer {
             SplitAnswer::Enumerate => {
-                let splits = self.enumerate();
-                self.splits.report(splits.clone(), true);
-                splits?;
+                let enumerator = self.source.enumerator(&self.context);
+                let enumerator = enumerator.map_err(|error| {
+                    let end = self.failed(error);
+                    discovering::report_failure(&mut *self.splits, &end);
+                    end
+                })?;
+                self.discovering = Some(Discovering::new(enumerator));
+                self.discover()?;
                 Ok(State::NeedsSplit)
             }
             SplitAnswer::Split(bytes) => {
@@ -77,20 +89,30 @@ impl<S: Source> SourceInput<S> {
                 self.reader.start(split).map_err(|error| self.failed(error))?;
                 Ok(State::Reading)
             }
-            SplitAnswer::NoMoreSplits => Ok(State::Ended),
+            SplitAnswer::NoMoreSplits => {
+                self.head.mark(Mark::Watermark(Timestamp::MAX))?;
+                Ok(State::Ended)
+            }
         }
     }
 
-    fn enumerate(&self) -> Result<Vec<Vec<u8>>, FailureCause> {
-        let failed = |error: BoxError| match self.failed(error) {
-            TaskEnd::Failed(cause) => *cause,
-            TaskEnd::Canceled => FailureCause::new(FailureKind::Internal, "canceled while listing splits"),
-        };
-        let splits = self.source.enumerate(&self.context).map_err(failed)?;
-        splits
-            .iter()
-            .map(|split| postcard::to_stdvec(split).map_err(|error| failed(Box::new(error))))
-            .collect()
+    /// Looks for splits if it is time to.
+    fn discover(&mut self) -> Result<()> {
+        let Some(discovering) = &mut self.discovering else { return Ok(()) };
+        let more = discovering.discover(&self.context, &mut *self.splits)?;
+        if !more {
+            self.discovering = None;
+        }
+        Ok(())
+    }
+
+    /// Nothing is to be done before `until`, or before it is time to look for splits.
+    fn idle(&self, until: Option<Instant>) -> Step {
+        let look = self.discovering.as_ref().map(Discovering::due);
+        Step::Idle(match (until, look) {
+            (Some(until), Some(look)) => Some(until.min(look)),
+            (until, look) => until.or(look),
+        })
     }
 
     fn read(&mut self) -> Result<Step> {
@@ -106,7 +128,8 @@ impl<S: Source> SourceInput<S> {
         }
         Ok(match status {
             ReadStatus::More => Step::Worked,
-            ReadStatus::WaitUntil(time) => Step::Idle(Some(time)),
+            ReadStatus::WaitUntil(time) => self.idle(Some(time)),
+            ReadStatus::Waiting => self.idle(None),
             ReadStatus::SplitEnded => {
                 self.state = State::NeedsSplit;
                 Step::Worked
@@ -121,6 +144,7 @@ where
 {
     fn step(&mut self) -> Result<Step> {
         let _scope = scope::enter(self.context.position);
+        self.discover()?;
         match self.state {
             State::NeedsSplit => {
                 self.splits.request();
@@ -132,7 +156,7 @@ where
                     self.state = self.on_answer(answer)?;
                     Ok(Step::Worked)
                 }
-                None => Ok(Step::Idle(None::<Instant>)),
+                None => Ok(self.idle(None)),
             },
             State::Reading => self.read(),
             State::Ended => Ok(Step::Ended),
@@ -149,9 +173,11 @@ mod tests {
         sync::{Mutex, PoisonError},
     };
 
+    use flott_core::FailureCause;
+
     use super::*;
     use crate::{
-        Boundedness,
+        Boundedness, SplitEnumerator, all_splits,
         testing::{Collected, operator},
     };
 
@@ -172,8 +198,11 @@ mod tests {
             Boundedness::Bounded
         }
 
-        fn enumerate(&self, _: &OperatorContext) -> std::result::Result<Vec<u64>, BoxError> {
-            Ok(vec![2, 0])
+        fn enumerator(
+            &self,
+            _: &OperatorContext,
+        ) -> std::result::Result<Box<dyn SplitEnumerator<u64>>, BoxError> {
+            Ok(all_splits(vec![2, 0]))
         }
 
         fn reader(&self, _: &OperatorContext) -> std::result::Result<NumbersReader, BoxError> {
@@ -193,12 +222,12 @@ mod tests {
             Ok(())
         }
 
-        fn read(&mut self, batch: &mut Vec<u64>) -> std::result::Result<ReadStatus, BoxError> {
+        fn read(&mut self, batch: &mut Batch<u64>) -> std::result::Result<ReadStatus, BoxError> {
             if self.left == 0 {
                 return Ok(ReadStatus::SplitEnded);
             }
             self.left -= 1;
-            batch.push(self.split);
+            batch.push(self.split, Timestamp::MIN);
             Ok(ReadStatus::More)
         }
 

@@ -1,5 +1,5 @@
 use super::pass_on;
-use crate::{BoxOutput, OperatorContext, Output, Result, scope};
+use crate::{Batch, BoxOutput, OperatorContext, Output, Result, scope};
 
 /// Lets through the records for which a predicate holds.
 pub struct Filter<F, T> {
@@ -16,13 +16,13 @@ impl<F, T> Filter<F, T> {
 }
 
 impl<T, F: FnMut(&T) -> bool + Send> Output<T> for Filter<F, T> {
-    fn emit(&mut self, batch: &mut Vec<T>) -> Result<()> {
+    fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
         {
             let _scope = scope::enter(self.position);
             batch.retain(&mut self.predicate);
         }
-        self.next.emit(batch)
+        if batch.is_empty() { Ok(()) } else { self.next.emit(batch) }
     }
 
-    pass_on!(end, flush, close);
+    pass_on!(mark, on_processing_time, end, flush, close);
 }

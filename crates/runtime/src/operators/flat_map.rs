@@ -1,35 +1,29 @@
-use flott_exchange::BATCH_RECORDS;
+use flott_core::time::Timestamp;
 
 use super::pass_on;
-use crate::{BoxOutput, OperatorContext, Output, Result, TaskEnd, scope};
+use crate::{
+    Batch, BoxOutput, OperatorContext, Output, Result,
+    output::{Downstream, SideOutputs},
+    scope,
+};
 
-/// Takes what a flat-map function emits.
+/// Takes what a function emits.
 pub struct Collector<'a, U> {
-    buffer: &'a mut Vec<U>,
-    next: &'a mut dyn Output<U>,
-    /// Set once the rest of the chain has failed and the function could not be left; what comes after that is dropped.
-    end: &'a mut Option<TaskEnd>,
+    downstream: &'a mut Downstream<U>,
+    timestamp: Timestamp,
 }
 
-impl<U> Collector<'_, U> {
-    /// Emits a record.
+impl<'a, U> Collector<'a, U> {
+    /// Emits into `downstream`, all records with this timestamp.
     #[inline]
-    pub fn emit(&mut self, record: U) {
-        self.buffer.push(record);
-        // A record that becomes millions must not fill the memory before it is done.
-        if self.buffer.len() >= BATCH_RECORDS {
-            self.pass_on();
-        }
+    pub fn new(downstream: &'a mut Downstream<U>, timestamp: Timestamp) -> Self {
+        Self { downstream, timestamp }
     }
 
-    #[cold]
-    fn pass_on(&mut self) {
-        if self.end.is_some() {
-            self.buffer.clear();
-        } else if let Err(end) = self.next.emit(self.buffer) {
-            // The function may go on for ever.
-            *self.end = Some(scope::unwind_with(end));
-        }
+    /// Emits a record. It has the timestamp of the record that is processed.
+    #[inline]
+    pub fn emit(&mut self, record: U) {
+        self.downstream.emit(record, self.timestamp);
     }
 }
 
@@ -45,41 +39,35 @@ impl<U> Extend<U> for Collector<'_, U> {
 pub struct FlatMap<F, U> {
     position: u32,
     function: F,
-    buffer: Vec<U>,
-    next: BoxOutput<U>,
+    next: Downstream<U>,
 }
 
 impl<F, U> FlatMap<F, U> {
     /// Maps with `function` and hands on to `next`.
     pub fn new(context: &OperatorContext, function: F, next: BoxOutput<U>) -> Self {
-        Self { position: context.position, function, buffer: Vec::with_capacity(BATCH_RECORDS), next }
+        Self { position: context.position, function, next: Downstream::new(next, SideOutputs::default()) }
     }
 }
 
 impl<T, U: Send, F: FnMut(T, &mut Collector<'_, U>) + Send> Output<T> for FlatMap<F, U> {
-    fn emit(&mut self, batch: &mut Vec<T>) -> Result<()> {
-        let mut end = None;
+    fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
         {
             let _scope = scope::enter(self.position);
-            let mut collector =
-                Collector { buffer: &mut self.buffer, next: self.next.as_mut(), end: &mut end };
-            for record in batch.drain(..) {
-                (self.function)(record, &mut collector);
+            for (record, timestamp) in batch.drain() {
+                (self.function)(record, &mut Collector::new(&mut self.next, timestamp));
             }
         }
-        match end {
-            Some(end) => Err(end),
-            None => self.next.emit(&mut self.buffer),
-        }
+        self.next.send()
     }
 
-    pass_on!(end, flush, close);
+    pass_on!(mark, on_processing_time, end, flush, close);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
+        BATCH_RECORDS, Mark, TaskEnd,
         output::Flush,
         testing::{Collected, Event, operator},
     };
@@ -90,10 +78,18 @@ mod tests {
     }
 
     impl Output<u64> for Full {
-        fn emit(&mut self, batch: &mut Vec<u64>) -> Result<()> {
+        fn emit(&mut self, batch: &mut Batch<u64>) -> Result<()> {
             self.batches += 1;
             batch.clear();
             if self.batches > 1 { Err(TaskEnd::Canceled) } else { Ok(()) }
+        }
+
+        fn mark(&mut self, _: Mark) -> Result<()> {
+            Ok(())
+        }
+
+        fn on_processing_time(&mut self, _: Timestamp) -> Result<()> {
+            Ok(())
         }
 
         fn end(&mut self) -> Result<()> {
@@ -117,7 +113,7 @@ mod tests {
             |count: u64, out: &mut Collector<'_, u64>| out.extend(0..count),
             Box::new(output.clone()),
         );
-        flat_map.emit(&mut vec![BATCH_RECORDS as u64 + 1, 1]).unwrap();
+        flat_map.emit(&mut vec![BATCH_RECORDS as u64 + 1, 1].into()).unwrap();
         let sizes: Vec<_> = output
             .events()
             .iter()
@@ -137,7 +133,7 @@ mod tests {
             },
             Box::new(Full { batches: 0 }),
         );
-        let end = scope::catch(&[], || flat_map.emit(&mut vec![1]));
+        let end = scope::catch(&[], || flat_map.emit(&mut vec![1].into()));
         assert!(matches!(end, Err(TaskEnd::Canceled)), "{end:?}");
     }
 }

@@ -1,11 +1,11 @@
 //! Aggregation by key.
 
-use flott_core::{hash::stable_hash, job_config::RuntimeMode};
+use flott_core::{hash::stable_hash, job_config::RuntimeMode, time::Timestamp};
 use flott_exchange::BATCH_RECORDS;
 use flott_state::KeyedTable;
 
 use super::{KeySelector, pass_on};
-use crate::{BoxOutput, OperatorContext, Output, Record, Result, scope};
+use crate::{Batch, BoxOutput, Mark, OperatorContext, Output, Record, Result, scope};
 
 /// How records of one key become one value.
 pub trait Aggregation<T>: Send {
@@ -87,7 +87,7 @@ impl<K: Record, V: Record> Emission<K, V> for KeyAndValue {
 }
 
 /// Aggregates the records of each key. In streaming mode each record gives its key's new value, in batch mode each key
-/// gives its final value at the end of the input.
+/// gives its final value at the last watermark.
 pub struct KeyedReduce<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::Key, A::Value>> {
     position: u32,
     selector: S,
@@ -95,7 +95,7 @@ pub struct KeyedReduce<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::K
     emission: E,
     values: KeyedTable<S::Key, A::Value>,
     emits_updates: bool,
-    buffer: Vec<E::Record>,
+    buffer: Batch<E::Record>,
     next: BoxOutput<E::Record>,
 }
 
@@ -116,14 +116,14 @@ impl<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::Key, A::Value>> Key
             emission,
             values: KeyedTable::new(task.subtask, task.parallelism, task.max_parallelism),
             emits_updates: task.runtime_mode != RuntimeMode::Batch,
-            buffer: Vec::with_capacity(BATCH_RECORDS),
+            buffer: Batch::with_capacity(BATCH_RECORDS),
             next,
         }
     }
 
     /// Adds a record; gives its key's value if updates are emitted.
     #[inline]
-    fn add(&mut self, record: T) {
+    fn add(&mut self, record: T, timestamp: Timestamp) {
         let Self { selector, aggregation, emission, values, .. } = self;
         let (hash, found) = selector.with(&record, |key| {
             let hash = stable_hash(key);
@@ -137,7 +137,7 @@ impl<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::Key, A::Value>> Key
             Err(key) => values.insert(hash, key, aggregation.first(record)),
         };
         if self.emits_updates {
-            self.buffer.push(emission.record(key, value.clone()));
+            self.buffer.push(emission.record(key, value.clone()), timestamp);
         }
     }
 }
@@ -149,28 +149,29 @@ where
     A: Aggregation<T>,
     E: Emission<S::Key, A::Value>,
 {
-    fn emit(&mut self, batch: &mut Vec<T>) -> Result<()> {
+    fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
         {
             let _scope = scope::enter(self.position);
-            for record in batch.drain(..) {
-                self.add(record);
+            for (record, timestamp) in batch.drain() {
+                self.add(record, timestamp);
             }
         }
         if self.emits_updates { self.next.emit(&mut self.buffer) } else { Ok(()) }
     }
 
-    fn end(&mut self) -> Result<()> {
-        if !self.emits_updates {
+    fn mark(&mut self, mark: Mark) -> Result<()> {
+        // Before the watermark goes on: behind it, the results would be late.
+        if !self.emits_updates && mark == Mark::Watermark(Timestamp::MAX) {
             for (key, value) in self.values.drain() {
-                self.buffer.push(self.emission.record(&key, value));
+                self.buffer.push(self.emission.record(&key, value), Timestamp::MIN);
                 if self.buffer.len() >= BATCH_RECORDS {
                     self.next.emit(&mut self.buffer)?;
                 }
             }
             self.next.emit(&mut self.buffer)?;
         }
-        self.next.end()
+        self.next.mark(mark)
     }
 
-    pass_on!(flush, close);
+    pass_on!(on_processing_time, end, flush, close);
 }

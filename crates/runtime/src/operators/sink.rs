@@ -1,6 +1,6 @@
-use flott_core::FailureKind;
+use flott_core::{FailureKind, time::Timestamp};
 
-use crate::{OperatorContext, Output, Result, SinkWriter, TaskEnd, output::Flush, scope};
+use crate::{Batch, Mark, OperatorContext, Output, Result, SinkWriter, TaskEnd, output::Flush, scope};
 
 /// The end of a chain that writes to the outside.
 pub struct SinkOperator<W> {
@@ -29,12 +29,23 @@ pub(crate) fn sink_failure(context: &OperatorContext, error: crate::BoxError) ->
 }
 
 impl<T, W: SinkWriter<T>> Output<T> for SinkOperator<W> {
-    fn emit(&mut self, batch: &mut Vec<T>) -> Result<()> {
+    fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
         let _scope = scope::enter(self.context.position);
         self.context.task.counters.sent(batch.len());
         self.writer.write(batch).map_err(|error| self.failed(error))?;
         batch.clear();
         Ok(())
+    }
+
+    fn mark(&mut self, mark: Mark) -> Result<()> {
+        let Mark::Watermark(watermark) = mark else { return Ok(()) };
+        let _scope = scope::enter(self.context.position);
+        self.writer.on_watermark(watermark).map_err(|error| self.failed(error))
+    }
+
+    fn on_processing_time(&mut self, now: Timestamp) -> Result<()> {
+        let _scope = scope::enter(self.context.position);
+        self.writer.on_processing_time(now).map_err(|error| self.failed(error))
     }
 
     fn end(&mut self) -> Result<()> {
@@ -66,7 +77,7 @@ mod tests {
     }
 
     impl SinkWriter<u64> for Strict {
-        fn write(&mut self, _: &mut Vec<u64>) -> std::result::Result<(), crate::BoxError> {
+        fn write(&mut self, _: &mut Batch<u64>) -> std::result::Result<(), crate::BoxError> {
             Err("disk full".into())
         }
 
@@ -96,7 +107,7 @@ mod tests {
 
     #[test]
     fn an_error_names_the_sink() {
-        let Err(TaskEnd::Failed(cause)) = sink().emit(&mut vec![1]) else { panic!("it must fail") };
+        let Err(TaskEnd::Failed(cause)) = sink().emit(&mut vec![1].into()) else { panic!("it must fail") };
         assert_eq!(cause.message, "disk full");
         assert_eq!(cause.operator.as_deref(), Some("Sink: strict"));
     }

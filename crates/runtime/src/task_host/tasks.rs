@@ -25,7 +25,7 @@ use super::{
     splits::{Mailbox, RemoteSplits},
 };
 use crate::{
-    JobProgram, TaskContext, TaskCounters,
+    JobProgram, ProcessingClock, TaskContext, TaskCounters,
     program::TaskBuilder,
     subtask::{self, StateListener},
     writer::TaskSignals,
@@ -151,7 +151,11 @@ impl Tasks {
             max_parallelism: vertex.max_parallelism,
             attempt,
             runtime_mode: graph.runtime_mode,
+            job_parameters: self.program.parameters.clone(),
+            auto_watermark_interval: Duration::from_millis(self.program.config.auto_watermark_interval_ms),
+            clock: ProcessingClock::default(),
             counters: counters.clone(),
+            wake: Arc::default(),
         })
     }
 

@@ -18,7 +18,7 @@ fn edge<T: Record, D: Distribution<T>>(consumers: u32, distribution: D) -> Edge<
     let plane = DataPlane::new(JobId::from_bytes([1; 16]), [1; 32], Handle::current());
     let task_manager_id = TaskManagerId::new("tm".to_owned());
     plane.place(0, vec![TaskHostAddress { task_manager_id, data_address: "127.0.0.1:1".to_owned() }]);
-    let signals = Arc::<TaskSignals>::default();
+    let signals = Arc::new(TaskSignals::new(Arc::default()));
     let peers: Vec<_> = (0..consumers)
         .map(|consumer| {
             let consumer = SubtaskIndex(consumer);
@@ -38,7 +38,7 @@ impl<T: Record, D: Distribution<T>> Edge<T, D> {
         let gate = &mut self.gates[consumer];
         let mut batches = Vec::new();
         while let GateItem::Batch { channel, records, .. } = gate.poll().unwrap() {
-            batches.push(records.clone());
+            batches.push(records.records.clone());
             gate.recycle(channel, records);
         }
         batches
@@ -53,8 +53,8 @@ impl<T: Record, D: Distribution<T>> Edge<T, D> {
 async fn batches_are_bounded_in_bytes_whatever_came_before() {
     let mut edge = edge(1, Forward);
     // Small ones first: their size says nothing about those that follow.
-    edge.writer.emit(&mut vec!["x".to_owned(); 10]).unwrap();
-    edge.writer.emit(&mut vec!["x".repeat(BATCH_BYTES / 4); 12]).unwrap();
+    edge.writer.emit(&mut vec!["x".to_owned(); 10].into()).unwrap();
+    edge.writer.emit(&mut vec!["x".repeat(BATCH_BYTES / 4); 12].into()).unwrap();
     edge.writer.flush(Flush::All).unwrap();
     let batches = edge.received(0);
     assert_eq!(batches.concat().len(), 22);
@@ -68,7 +68,7 @@ async fn batches_are_bounded_in_bytes_whatever_came_before() {
 async fn a_record_larger_than_a_batch_goes_alone() {
     let mut edge = edge(1, Forward);
     let large = "x".repeat(BATCH_BYTES * 2);
-    edge.writer.emit(&mut vec!["a".to_owned(), large.clone(), "b".to_owned()]).unwrap();
+    edge.writer.emit(&mut vec!["a".to_owned(), large.clone(), "b".to_owned()].into()).unwrap();
     edge.writer.flush(Flush::All).unwrap();
     assert_eq!(edge.received(0), [vec!["a".to_owned()], vec![large], vec!["b".to_owned()]]);
 }
@@ -76,7 +76,7 @@ async fn a_record_larger_than_a_batch_goes_alone() {
 #[tokio::test]
 async fn a_record_too_large_for_the_wire_fails_everywhere_and_names_its_producer() {
     let mut edge = edge(1, Forward);
-    let end = edge.writer.emit(&mut vec!["x".repeat(MAX_BATCH_BYTES)]);
+    let end = edge.writer.emit(&mut vec!["x".repeat(MAX_BATCH_BYTES)].into());
     let Err(TaskEnd::Failed(cause)) = end else { panic!("it must fail") };
     assert_eq!(cause.kind, FailureKind::UserError);
     assert_eq!(cause.operator.as_deref(), Some("Map"));
@@ -87,7 +87,7 @@ async fn a_record_too_large_for_the_wire_fails_everywhere_and_names_its_producer
 async fn without_credit_batches_are_held_back_in_order() {
     let mut edge = edge(1, Forward);
     let batches = CREDITS_PER_CHANNEL as u64 + 3;
-    let mut records: Vec<u64> = (0..batches * BATCH_RECORDS as u64).collect();
+    let mut records: Batch<u64> = (0..batches * BATCH_RECORDS as u64).collect();
     edge.writer.emit(&mut records).unwrap();
     assert!(edge.signals.is_held_back());
     let mut received = edge.records(0);
@@ -103,7 +103,7 @@ async fn without_credit_batches_are_held_back_in_order() {
 async fn a_canceled_task_sends_nothing_more() {
     let mut edge = edge(1, Forward);
     edge.signals.cancel();
-    assert!(matches!(edge.writer.emit(&mut vec![0u64; BATCH_RECORDS]), Err(TaskEnd::Canceled)));
+    assert!(matches!(edge.writer.emit(&mut vec![0u64; BATCH_RECORDS].into()), Err(TaskEnd::Canceled)));
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn rebalance_begins_with_the_producers_number() {
 #[tokio::test]
 async fn broadcast_sends_each_record_to_all() {
     let mut edge = edge(3, Broadcast);
-    edge.writer.emit(&mut vec![1u64, 2]).unwrap();
+    edge.writer.emit(&mut vec![1u64, 2].into()).unwrap();
     edge.writer.flush(Flush::All).unwrap();
     for consumer in 0..3 {
         assert_eq!(edge.records(consumer), [1, 2]);
@@ -143,4 +143,56 @@ async fn records_reach_the_subtask_whose_table_owns_their_key() {
         }
         assert_eq!(count, 1_000);
     }
+}
+
+#[tokio::test]
+async fn marks_keep_their_place_between_the_records_of_each_channel() {
+    let mut edge = edge(2, Rebalance::new(SubtaskIndex(0)));
+    let watermark = |millis| Mark::Watermark(Timestamp::from_millis(millis));
+    edge.writer.emit(&mut vec![0u64, 1, 2].into()).unwrap();
+    edge.writer.mark(watermark(5)).unwrap();
+    edge.writer.emit(&mut vec![3u64].into()).unwrap();
+    edge.writer.mark(Mark::Idle).unwrap();
+    edge.writer.flush(Flush::All).unwrap();
+    let mut seen = Vec::new();
+    for gate in &mut edge.gates {
+        let mut texts = Vec::new();
+        loop {
+            match gate.poll().unwrap() {
+                GateItem::Batch { channel, records, .. } => {
+                    texts.push(format!("{:?}", records.records));
+                    gate.recycle(channel, records);
+                }
+                GateItem::Mark { mark, .. } => texts.push(format!("{mark:?}")),
+                GateItem::Empty | GateItem::Ended => break,
+            }
+        }
+        seen.push(texts.join(" "));
+    }
+    assert_eq!(seen, ["[0, 2] Watermark(Timestamp(5)) Idle", "[1] Watermark(Timestamp(5)) [3] Idle"]);
+}
+
+#[tokio::test]
+async fn shuffle_reaches_all_and_global_only_the_first() {
+    let mut shuffled = edge(3, Shuffle::new(SubtaskIndex(1)));
+    shuffled.writer.emit(&mut (0..3_000u64).collect()).unwrap();
+    shuffled.writer.flush(Flush::All).unwrap();
+    let counts = [0, 1, 2].map(|consumer| shuffled.records(consumer).len());
+    assert!(counts.iter().all(|count| (800..1_200).contains(count)), "{counts:?}");
+    let mut global = edge(3, Global);
+    global.writer.emit(&mut (0..10u64).collect()).unwrap();
+    global.writer.flush(Flush::All).unwrap();
+    assert_eq!([0, 1, 2].map(|consumer| global.records(consumer).len()), [10, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_custom_partitioner_chooses_the_consumer_or_fails_naming_its_mistake() {
+    let key = ByValue::new(|record: &u64| *record);
+    let mut edge = edge(2, Custom::new(|key: &u64, _: usize| *key as usize, key));
+    edge.writer.emit(&mut vec![1u64, 0, 1].into()).unwrap();
+    edge.writer.flush(Flush::All).unwrap();
+    assert_eq!([edge.records(0), edge.records(1)], [vec![0], vec![1, 1]]);
+    let Err(TaskEnd::Failed(cause)) = edge.writer.emit(&mut vec![2u64].into()) else { panic!("it must fail") };
+    assert_eq!(cause.operator.as_deref(), Some("Map"));
+    assert!(cause.message.contains("chose subtask 2"), "{}", cause.message);
 }

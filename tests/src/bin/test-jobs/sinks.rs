@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, thread, time::Duration};
 
-use flott::{BoxError, OperatorContext, Sink, SinkWriter};
+use flott::{Batch, BoxError, RuntimeContext, Sink, SinkWriter};
 
 /// Forgets its records.
 pub(crate) struct Discard;
@@ -12,13 +12,13 @@ pub(crate) struct DiscardWriter;
 impl<T: 'static> Sink<T> for Discard {
     type Writer = DiscardWriter;
 
-    fn writer(&self, _: &OperatorContext) -> Result<DiscardWriter, BoxError> {
+    fn writer(&self, _: &RuntimeContext) -> Result<DiscardWriter, BoxError> {
         Ok(DiscardWriter)
     }
 }
 
 impl<T> SinkWriter<T> for DiscardWriter {
-    fn write(&mut self, batch: &mut Vec<T>) -> Result<(), BoxError> {
+    fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         batch.clear();
         Ok(())
     }
@@ -41,7 +41,7 @@ pub(crate) struct PausingWriter {
 impl<T: 'static> Sink<T> for Pausing {
     type Writer = PausingWriter;
 
-    fn writer(&self, context: &OperatorContext) -> Result<PausingWriter, BoxError> {
+    fn writer(&self, context: &RuntimeContext) -> Result<PausingWriter, BoxError> {
         fs::create_dir_all(&self.output)?;
         let file = self.output.join(format!("subtask-{}", context.task.subtask));
         Ok(PausingWriter { file, every: self.every, pause: self.pause, records: 0 })
@@ -49,7 +49,7 @@ impl<T: 'static> Sink<T> for Pausing {
 }
 
 impl<T> SinkWriter<T> for PausingWriter {
-    fn write(&mut self, batch: &mut Vec<T>) -> Result<(), BoxError> {
+    fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         for _ in batch.drain(..) {
             self.records += 1;
             if self.records.is_multiple_of(self.every) {
@@ -77,13 +77,13 @@ pub(crate) struct RefusingWriter {
 impl<T: 'static> Sink<T> for Refusing {
     type Writer = RefusingWriter;
 
-    fn writer(&self, _: &OperatorContext) -> Result<RefusingWriter, BoxError> {
+    fn writer(&self, _: &RuntimeContext) -> Result<RefusingWriter, BoxError> {
         Ok(RefusingWriter { room: self.capacity })
     }
 }
 
 impl<T> SinkWriter<T> for RefusingWriter {
-    fn write(&mut self, batch: &mut Vec<T>) -> Result<(), BoxError> {
+    fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         self.room = self.room.checked_sub(batch.len() as u64).ok_or("the shelf is full")?;
         batch.clear();
         Ok(())

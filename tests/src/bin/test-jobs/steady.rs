@@ -20,7 +20,7 @@ struct Endless {
 pub(crate) fn endless() -> Result<(), BoxError> {
     let Endless { rate, keys } = Endless::parse();
     let env = StreamExecutionEnvironment::new();
-    env.from_source(GeneratorSource::new(None, |index| index).rate(rate), "numbers")
+    env.from_source(GeneratorSource::new(None, |index| index).rate(rate), WatermarkStrategy::no_watermarks(), "numbers")
         .key_by(move |number| number % keys)
         .count()
         .name("count")
@@ -122,7 +122,7 @@ struct Print {
 pub(crate) fn print() -> Result<(), BoxError> {
     let Print { rate } = Print::parse();
     let env = StreamExecutionEnvironment::new();
-    env.from_source(GeneratorSource::new(None, |index| format!("printed line {index}")).rate(rate), "lines")
+    env.from_source(GeneratorSource::new(None, |index| format!("printed line {index}")).rate(rate), WatermarkStrategy::no_watermarks(), "lines")
         .print();
     env.execute("print")?;
     Ok(())
@@ -135,9 +135,9 @@ pub(crate) fn shop() -> Result<(), BoxError> {
         let amount = move |index: u64| (index % 500, (index * step % 300) as i64);
         GeneratorSource::new(None, amount).rate(rate)
     };
-    let orders = env.from_source(amounts(40_000.0, 7919), "orders");
+    let orders = env.from_source(amounts(40_000.0, 7919), WatermarkStrategy::no_watermarks(), "orders");
     let returns = env
-        .from_source(amounts(4_000.0, 104_729), "returns")
+        .from_source(amounts(4_000.0, 104_729), WatermarkStrategy::no_watermarks(), "returns")
         .map(|(product, amount)| (product, -amount))
         .name("negate");
     let all = orders.union(&returns);

@@ -1,0 +1,57 @@
+//! Where the records of a stream end.
+
+use std::fmt::Display;
+
+use flott_connectors::{PrintSink, PrintTarget, TextFileSink};
+use flott_core::FailureKind;
+use flott_runtime::{Record, Sink, TaskEnd, operators::SinkOperator};
+
+use super::DataStream;
+use crate::{DataStreamSink, graph::Node};
+
+impl<T: Record> DataStream<T> {
+    /// Writes the records to a sink.
+    ///
+    /// ```
+    /// # use flott::{connectors::TextFileSink, prelude::*};
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 10).sink_to(TextFileSink::new("/data/numbers"), "numbers").set_parallelism(1);
+    /// ```
+    pub fn sink_to<S: Sink<T>>(&self, sink: S, name: &str) -> DataStreamSink {
+        let name = format!("Sink: {name}");
+        let node = Node::operator::<T, ()>(&name, self.upstreams.clone(), move |context, _| {
+            let writer = sink.writer(&context).map_err(|error| {
+                match TaskEnd::from_user(FailureKind::External, error.as_ref()) {
+                    TaskEnd::Failed(cause) => cause.in_operator(&*context.name).into(),
+                    end @ TaskEnd::Canceled => end,
+                }
+            })?;
+            Ok(Box::new(SinkOperator::new(context, writer)))
+        });
+        DataStreamSink::add(&self.env, node)
+    }
+
+    /// Prints each record on a line of standard output: on a cluster, of the TaskManagers.
+    pub fn print(&self) -> DataStreamSink
+    where
+        T: Display,
+    {
+        self.sink_to(PrintSink::default(), "Print to Std. Out")
+    }
+
+    /// Prints each record on a line of standard error.
+    pub fn print_to_err(&self) -> DataStreamSink
+    where
+        T: Display,
+    {
+        self.sink_to(PrintSink::new(PrintTarget::Stderr, None), "Print to Std. Err")
+    }
+
+    /// Writes each record as a line of text into part files of this directory, one a subtask.
+    pub fn write_text(&self, directory: impl Into<String>) -> DataStreamSink
+    where
+        T: Display,
+    {
+        self.sink_to(TextFileSink::new(directory), "text file")
+    }
+}

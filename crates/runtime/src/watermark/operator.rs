@@ -1,0 +1,281 @@
+use std::time::Duration;
+
+use flott_core::{job_config::RuntimeMode, time::Timestamp};
+
+use super::{TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy};
+use crate::{Batch, BoxOutput, Mark, OperatorContext, Output, Result, operators::pass_on, scope};
+
+/// Gives records timestamps and makes watermarks, as Flink's `TimestampsAndWatermarksOperator`.
+///
+/// Watermarks from before are ignored, but for the last one of a bounded input. In batch mode that is the only one.
+pub struct TimestampsAndWatermarks<T, G, A> {
+    context: OperatorContext,
+    generator: G,
+    assigner: A,
+    emits: bool,
+    interval: Duration,
+    idleness: Option<Idleness>,
+    output: WatermarkOutput,
+    watermark: Timestamp,
+    idle: bool,
+    buffer: Batch<T>,
+    next: BoxOutput<T>,
+}
+
+/// Whether records come.
+struct Idleness {
+    timeout: Duration,
+    last_record: Timestamp,
+    seen: bool,
+    idle: bool,
+}
+
+impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermarks<T, G, A> {
+    /// Follows `strategy` and hands on to `next`.
+    pub fn new(context: OperatorContext, strategy: WatermarkStrategy<G, A>, next: BoxOutput<T>) -> Self {
+        let now = context.clock().now();
+        let operator = Self {
+            emits: context.task.runtime_mode != RuntimeMode::Batch,
+            interval: context.task.auto_watermark_interval,
+            idleness: strategy.idleness.map(|timeout| Idleness {
+                timeout,
+                last_record: now,
+                seen: false,
+                idle: false,
+            }),
+            generator: strategy.generator,
+            assigner: strategy.assigner,
+            output: WatermarkOutput::default(),
+            watermark: Timestamp::MIN,
+            idle: false,
+            buffer: Batch::new(),
+            next,
+            context,
+        };
+        operator.schedule(now);
+        operator
+    }
+
+    fn schedule(&self, now: Timestamp) {
+        if self.emits && !self.interval.is_zero() {
+            self.context.clock().wake_at(now + self.interval);
+        }
+    }
+
+    /// Gives all records timestamps; the generator needs none of them sent before the next.
+    fn assign(&mut self, batch: &mut Batch<T>) {
+        batch.timestamps.resize(batch.records.len(), Timestamp::MIN);
+        for (record, timestamp) in batch.records.iter().zip(&mut batch.timestamps) {
+            *timestamp = self.assigner.timestamp(record, *timestamp);
+            self.generator.on_event(record, *timestamp, &mut self.output);
+        }
+    }
+
+    /// Hands on the records one run after the other, each up to the record that brings about a watermark.
+    fn assign_and_cut(&mut self, batch: &mut Batch<T>) -> Result<()> {
+        for (record, timestamp) in batch.drain() {
+            let timestamp = self.assigner.timestamp(&record, timestamp);
+            self.generator.on_event(&record, timestamp, &mut self.output);
+            self.buffer.push(record, timestamp);
+            if self.emits && (self.output.watermark.is_some() || self.output.idle.is_some()) {
+                self.next.emit(&mut self.buffer)?;
+                Self::send(&mut self.output, &mut self.watermark, &mut self.idle, &mut self.next)?;
+            }
+        }
+        if self.buffer.is_empty() { Ok(()) } else { self.next.emit(&mut self.buffer) }
+    }
+
+    /// Hands on what the generator has emitted.
+    fn send(
+        output: &mut WatermarkOutput,
+        watermark: &mut Timestamp,
+        idle: &mut bool,
+        next: &mut BoxOutput<T>,
+    ) -> Result<()> {
+        let WatermarkOutput { watermark: emitted, idle: set_idle } = std::mem::take(output);
+        let risen = emitted.filter(|emitted| emitted > watermark);
+        // As in Flink: a watermark that does not rise does not end idleness either.
+        if emitted.is_some() && risen.is_none() && set_idle == Some(false) {
+            return Ok(());
+        }
+        if let Some(set_idle) = set_idle
+            && set_idle != *idle
+        {
+            *idle = set_idle;
+            next.mark(if set_idle { Mark::Idle } else { Mark::Active })?;
+        }
+        if let Some(risen) = risen {
+            *watermark = risen;
+            next.mark(Mark::Watermark(risen))?;
+        }
+        Ok(())
+    }
+
+    fn is_idle(&mut self, now: Timestamp) -> bool {
+        let Some(idleness) = &mut self.idleness else { return false };
+        if std::mem::take(&mut idleness.seen) {
+            idleness.last_record = now;
+            idleness.idle = false;
+        } else if now.since(idleness.last_record) >= idleness.timeout {
+            idleness.idle = true;
+        }
+        idleness.idle
+    }
+}
+
+impl<T: Send, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> Output<T> for TimestampsAndWatermarks<T, G, A> {
+    fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
+        let _scope = scope::enter(self.context.position);
+        if let Some(idleness) = &mut self.idleness {
+            idleness.seen = true;
+        }
+        if G::PUNCTUATED {
+            return self.assign_and_cut(batch);
+        }
+        self.assign(batch);
+        self.next.emit(batch)
+    }
+
+    fn mark(&mut self, mark: Mark) -> Result<()> {
+        if mark != Mark::Watermark(Timestamp::MAX) {
+            return Ok(());
+        }
+        if std::mem::take(&mut self.idle) {
+            self.next.mark(Mark::Active)?;
+        }
+        self.watermark = Timestamp::MAX;
+        self.next.mark(mark)
+    }
+
+    fn on_processing_time(&mut self, now: Timestamp) -> Result<()> {
+        {
+            let _scope = scope::enter(self.context.position);
+            if self.emits {
+                if self.is_idle(now) {
+                    self.output.mark_idle();
+                } else {
+                    self.generator.on_periodic_emit(&mut self.output);
+                }
+                Self::send(&mut self.output, &mut self.watermark, &mut self.idle, &mut self.next)?;
+                self.schedule(now);
+            }
+        }
+        self.next.on_processing_time(now)
+    }
+
+    pass_on!(end, flush, close);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Collected, Event, operator};
+
+    type Record = (i64, &'static str);
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn watermark(millis: i64) -> Event<Record> {
+        Event::Mark(Mark::Watermark(at(millis)))
+    }
+
+    fn batch(records: &[Record]) -> Event<Record> {
+        let mut batch = Batch::new();
+        for record in records {
+            batch.push(*record, at(record.0));
+        }
+        Event::Batch(batch)
+    }
+
+    /// Each record that says so is a watermark.
+    #[derive(Clone)]
+    struct Punctuated;
+
+    impl WatermarkGenerator<Record> for Punctuated {
+        fn on_event(&mut self, record: &Record, timestamp: Timestamp, output: &mut WatermarkOutput) {
+            if record.1 == "mark" {
+                output.emit_watermark(timestamp);
+            }
+        }
+
+        fn on_periodic_emit(&mut self, _: &mut WatermarkOutput) {}
+    }
+
+    #[test]
+    fn watermarks_follow_the_greatest_timestamp_at_each_interval() {
+        let output = Collected::default();
+        let context = operator("Timestamps/Watermarks");
+        let clock = context.clock().clone();
+        let strategy = WatermarkStrategy::for_bounded_out_of_orderness(Duration::from_millis(10))
+            .with_timestamp_assigner(|record: &Record, _| record.0);
+        let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone()));
+        clock.set(at(200));
+        let now = clock.take_due().unwrap();
+        assigner.on_processing_time(now).unwrap();
+        assigner.emit(&mut vec![(100, "a"), (50, "b")].into()).unwrap();
+        clock.set(at(400));
+        let now = clock.take_due().unwrap();
+        assigner.on_processing_time(now).unwrap();
+        assigner.emit(&mut vec![(90, "c")].into()).unwrap();
+        clock.set(at(600));
+        let now = clock.take_due().unwrap();
+        assigner.on_processing_time(now).unwrap();
+        assigner.mark(Mark::Watermark(at(1_000))).unwrap();
+        assigner.mark(Mark::Watermark(Timestamp::MAX)).unwrap();
+        let expected = [
+            Event::Time(at(200)),
+            batch(&[(100, "a"), (50, "b")]),
+            watermark(89),
+            Event::Time(at(400)),
+            batch(&[(90, "c")]),
+            Event::Time(at(600)),
+            Event::Mark(Mark::Watermark(Timestamp::MAX)),
+        ];
+        assert_eq!(output.events(), expected);
+    }
+
+    #[test]
+    fn a_punctuated_watermark_comes_right_behind_its_record() {
+        let output = Collected::default();
+        let strategy = WatermarkStrategy::for_generator(Punctuated)
+            .with_timestamp_assigner(|record: &Record, _| record.0);
+        let context = operator("Timestamps/Watermarks");
+        let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone()));
+        let records = vec![(1, "a"), (5, "mark"), (3, "mark"), (7, "b")];
+        assigner.emit(&mut records.into()).unwrap();
+        let expected =
+            [batch(&[(1, "a"), (5, "mark")]), watermark(5), batch(&[(3, "mark")]), batch(&[(7, "b")])];
+        assert_eq!(output.events(), expected);
+    }
+
+    #[test]
+    fn a_stream_without_records_is_idle_until_the_next_one() {
+        let output = Collected::default();
+        let context = operator("Timestamps/Watermarks");
+        let clock = context.clock().clone();
+        let strategy = WatermarkStrategy::for_monotonous_timestamps()
+            .with_timestamp_assigner(|record: &Record, _| record.0)
+            .with_idleness(Duration::from_millis(500));
+        let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone()));
+        let mut tick = |time: i64, assigner: &mut dyn Output<Record>| {
+            clock.set(at(time));
+            let now = clock.take_due().unwrap();
+            assigner.on_processing_time(now).unwrap();
+        };
+        assigner.emit(&mut vec![(10, "a")].into()).unwrap();
+        for time in [200, 400, 600, 800, 1_000] {
+            tick(time, &mut assigner);
+        }
+        assigner.emit(&mut vec![(20, "b")].into()).unwrap();
+        tick(1_200, &mut assigner);
+        let marks: Vec<_> = output
+            .events()
+            .into_iter()
+            .filter_map(|event| if let Event::Mark(mark) = event { Some(mark) } else { None })
+            .collect();
+        let expected = [Mark::Watermark(at(9)), Mark::Idle, Mark::Active, Mark::Watermark(at(19))];
+        assert_eq!(marks, expected);
+    }
+}
