@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{StateTtl, StateType};
 
-/// The kinds of keyed state.
+/// The kinds of state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum StateKind {
@@ -20,6 +20,8 @@ pub enum StateKind {
     Reducing,
     /// An accumulator into which values are aggregated.
     Aggregating,
+    /// A map that all subtasks have, whatever the key.
+    Broadcast,
 }
 
 impl fmt::Display for StateKind {
@@ -30,6 +32,7 @@ impl fmt::Display for StateKind {
             Self::Map => "map",
             Self::Reducing => "reducing",
             Self::Aggregating => "aggregating",
+            Self::Broadcast => "broadcast",
         })
     }
 }

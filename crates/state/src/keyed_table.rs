@@ -1,13 +1,18 @@
 //! Values by key, kept apart by key group.
 
+use std::{borrow::Borrow, ops::Range};
+
 use flott_core::{
     SubtaskIndex,
     hash::stable_hash,
     key_group::{groups_of_subtask, key_group},
 };
-use hashbrown::HashTable;
+use hashbrown::{HashTable, hash_table::Entry as Slot};
 
 use crate::Key;
+
+#[cfg(test)]
+mod tests;
 
 struct Entry<K, V> {
     key: K,
@@ -50,12 +55,20 @@ impl<K: Key, V> KeyedTable<K, V> {
     }
 
     #[inline]
-    fn group(&mut self, hash: u64) -> &mut HashTable<Entry<K, V>> {
-        let group = key_group(hash, self.max_parallelism).wrapping_sub(self.first_group);
+    fn index(&self, hash: u64) -> usize {
+        let group = key_group(hash, self.max_parallelism).wrapping_sub(self.first_group) as usize;
         // A record of a group that is not ours was sent to the wrong subtask: going on would split its key's state.
-        self.groups.get_mut(group as usize).expect(
-            "records reach only the subtask that owns their key group: the key of a record must be the same each time",
-        )
+        assert!(
+            group < self.groups.len(),
+            "records reach only the subtask that owns their key group: the key of a record must be the same each time"
+        );
+        group
+    }
+
+    #[inline]
+    fn group(&mut self, hash: u64) -> &mut HashTable<Entry<K, V>> {
+        let index = self.index(hash);
+        &mut self.groups[index]
     }
 
     /// The value of a key whose [`stable_hash`] is `hash`.
@@ -63,9 +76,23 @@ impl<K: Key, V> KeyedTable<K, V> {
     /// # Panics
     /// If the key belongs to a group of another subtask.
     #[inline]
+    pub fn get<Q>(&self, hash: u64, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        let group = &self.groups[self.index(hash)];
+        group.find(hash, |entry| entry.key.borrow() == key).map(|entry| &entry.value)
+    }
+
+    /// As [`get`](Self::get), to change the value.
+    ///
+    /// # Panics
+    /// If the key belongs to a group of another subtask.
+    #[inline]
     pub fn get_mut<Q>(&mut self, hash: u64, key: &Q) -> Option<&mut V>
     where
-        K: std::borrow::Borrow<Q>,
+        K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
         self.get_entry_mut(hash, key).map(|(_, value)| value)
@@ -78,12 +105,45 @@ impl<K: Key, V> KeyedTable<K, V> {
     #[inline]
     pub fn get_entry_mut<Q>(&mut self, hash: u64, key: &Q) -> Option<(&K, &mut V)>
     where
-        K: std::borrow::Borrow<Q>,
+        K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
         self.group(hash)
             .find_mut(hash, |entry| entry.key.borrow() == key)
             .map(|entry| (&entry.key, &mut entry.value))
+    }
+
+    /// The value of a key. If there is none, the key as `own` makes it is added with the value that `create` makes.
+    ///
+    /// ```
+    /// # use flott_core::{SubtaskIndex, hash::stable_hash};
+    /// # let mut counts = flott_state::KeyedTable::<String, u64>::new(SubtaskIndex(0), 1, 128);
+    /// let word = "be";
+    /// *counts.get_or_insert_with(stable_hash(word), word, || word.to_owned(), || 0) += 1;
+    /// assert_eq!(counts.get(stable_hash(word), word), Some(&1));
+    /// ```
+    ///
+    /// # Panics
+    /// If the key belongs to a group of another subtask.
+    #[inline]
+    pub fn get_or_insert_with<Q>(
+        &mut self,
+        hash: u64,
+        key: &Q,
+        own: impl FnOnce() -> K,
+        create: impl FnOnce() -> V,
+    ) -> &mut V
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        let slot =
+            self.group(hash).entry(hash, |entry| entry.key.borrow() == key, |entry| stable_hash(&entry.key));
+        let entry = match slot {
+            Slot::Occupied(slot) => slot.into_mut(),
+            Slot::Vacant(slot) => slot.insert(Entry { key: own(), value: create() }).into_mut(),
+        };
+        &mut entry.value
     }
 
     /// Adds a key that is not there yet. Returns where it is stored.
@@ -95,6 +155,66 @@ impl<K: Key, V> KeyedTable<K, V> {
             self.group(hash).insert_unique(hash, Entry { key, value }, |entry| stable_hash(&entry.key));
         let entry = entry.into_mut();
         (&entry.key, &mut entry.value)
+    }
+
+    /// Removes a key and returns its value.
+    ///
+    /// # Panics
+    /// If the key belongs to a group of another subtask.
+    pub fn remove<Q>(&mut self, hash: u64, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        let entry = self.group(hash).find_entry(hash, |entry| entry.key.borrow() == key).ok()?;
+        Some(entry.remove().0.value)
+    }
+
+    /// Keeps the entries for which `keep` says so, and removes the others.
+    pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
+        for group in &mut self.groups {
+            group.retain(|entry| keep(&entry.key, &mut entry.value));
+        }
+    }
+
+    /// The key groups that the subtask owns.
+    pub fn key_groups(&self) -> Range<u32> {
+        self.first_group..self.first_group + self.groups.len() as u32
+    }
+
+    /// All entries, one key group after the other; in a group in no particular order, which depends on the changes
+    /// alone.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.groups.iter().flatten().map(|entry| (&entry.key, &entry.value))
+    }
+
+    /// As [`iter`](Self::iter), to change the values.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.groups.iter_mut().flatten().map(|entry| (&entry.key, &mut entry.value))
+    }
+
+    /// The entries of a key group.
+    ///
+    /// # Panics
+    /// If the subtask does not own the group.
+    pub fn iter_group(&self, group: u32) -> impl Iterator<Item = (&K, &V)> {
+        let index = self.index_of_group(group);
+        self.groups[index].iter().map(|entry| (&entry.key, &entry.value))
+    }
+
+    /// As [`iter_group`](Self::iter_group), to change the values.
+    ///
+    /// # Panics
+    /// If the subtask does not own the group.
+    pub fn iter_group_mut(&mut self, group: u32) -> impl Iterator<Item = (&K, &mut V)> {
+        let index = self.index_of_group(group);
+        self.groups[index].iter_mut().map(|entry| (&entry.key, &mut entry.value))
+    }
+
+    fn index_of_group(&self, group: u32) -> usize {
+        let groups = self.key_groups();
+        assert!(groups.contains(&group), "key group {group} is not among those of this subtask, {groups:?}");
+        (group - groups.start) as usize
     }
 
     /// Removes everything, handing out the entries of one group after the other.
@@ -112,51 +232,5 @@ impl<K: Key, V> KeyedTable<K, V> {
     /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use flott_core::key_group::subtask_of_group;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn behaves_like_a_map_spread_over_subtasks(updates: Vec<(u16, i64)>, parallelism in 1u32..5) {
-            let mut tables: Vec<_> = (0..parallelism)
-                .map(|subtask| KeyedTable::<u16, i64>::new(SubtaskIndex(subtask), parallelism, 16))
-                .collect();
-            let mut expected = BTreeMap::new();
-            for (key, value) in updates {
-                let hash = stable_hash(&key);
-                let owner = subtask_of_group(key_group(hash, 16), parallelism, 16);
-                let table = &mut tables[owner.0 as usize];
-                match table.get_mut(hash, &key) {
-                    Some(sum) => *sum = sum.wrapping_add(value),
-                    None => {
-                        table.insert(hash, key, value);
-                    }
-                }
-                let sum: &mut i64 = expected.entry(key).or_default();
-                *sum = sum.wrapping_add(value);
-            }
-            prop_assert_eq!(tables.iter().map(KeyedTable::len).sum::<usize>(), expected.len());
-            let all: BTreeMap<_, _> = tables.iter_mut().flat_map(KeyedTable::drain).collect();
-            prop_assert_eq!(all, expected);
-            prop_assert!(tables.iter().all(KeyedTable::is_empty));
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "owns their key group")]
-    fn a_key_of_another_subtask_is_not_taken() {
-        let mut tables = [0, 1].map(|subtask| KeyedTable::<u64, u64>::new(SubtaskIndex(subtask), 2, 2));
-        for table in &mut tables {
-            table.insert(stable_hash(&1u64), 1, 1);
-        }
     }
 }

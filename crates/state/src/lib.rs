@@ -2,7 +2,7 @@
 //!
 //! [`KeyedState`] holds all states of an operator, of which [`ValueState`], [`ListState`], [`MapState`],
 //! [`ReducingState`] and [`AggregatingState`] are the handles. [`KeyedTable`] is the bare table for operators that know
-//! what they keep.
+//! what they keep, [`TimerQueue`] keeps their timers. [`BroadcastState`] belongs to an operator's subtask, whatever the key.
 
 mod aggregate_function;
 mod aggregating_state;
@@ -15,6 +15,7 @@ mod keyed_state;
 mod keyed_table;
 mod list_state;
 pub mod map_state;
+pub mod operator_state;
 mod reducing_state;
 mod table;
 mod timer_queue;
@@ -31,6 +32,7 @@ pub use keyed_state::{InNamespace, KeyedState, StateContext, StateEntry, StateHa
 pub use keyed_table::KeyedTable;
 pub use list_state::ListState;
 pub use map_state::MapState;
+pub use operator_state::{BroadcastState, OperatorState, OperatorStateContext, OperatorStateContextMut};
 pub use reducing_state::ReducingState;
 pub use timer_queue::{Timer, TimerQueue, TimerRef};
 pub use ttl::{StateTtl, TtlCleanup, TtlUpdate, TtlVisibility};
