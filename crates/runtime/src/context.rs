@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use flott_core::{AttemptNumber, JobId, SubtaskIndex, job_config::RuntimeMode};
 use tokio::sync::Notify;
 
-use crate::{ProcessingClock, TaskCounters};
+use crate::{ProcessingClock, TaskCounters, metrics::MetricGroup};
 
 /// What a subtask knows of itself.
 #[derive(Clone, Debug)]
@@ -71,6 +71,11 @@ impl OperatorContext {
     /// A value that the program has set with `set_job_parameters`.
     pub fn job_parameter(&self, name: &str) -> Option<&str> {
         self.task.job_parameters.get(name).map(String::as_str)
+    }
+
+    /// The operator's metrics, shown beside those that each subtask has.
+    pub fn metrics(&self) -> MetricGroup {
+        MetricGroup::for_operator(&self.task.counters, &self.name)
     }
 
     /// Processing time.

@@ -18,7 +18,9 @@ use tokio::{runtime::Handle, sync::Notify, task::block_in_place};
 
 pub use distribution::{Broadcast, Custom, Distribution, Forward, Global, Hash, Rebalance, Shuffle};
 
-use crate::{Batch, Mark, OperatorContext, Output, Record, Result, TaskCounters, TaskEnd, output::Flush, scope};
+use crate::{
+    Batch, Mark, OperatorContext, Output, Record, Result, TaskCounters, TaskEnd, output::Flush, scope,
+};
 
 /// Batches that one channel may hold back for want of credit before the subtask stops within a batch. Reached only by
 /// operators that make very many records of one.
@@ -258,6 +260,9 @@ impl<T: Record, D: Distribution<T>> Output<T> for EdgeWriter<T, D> {
     }
 
     fn mark(&mut self, mark: Mark) -> Result<()> {
+        if let Mark::Watermark(watermark) = mark {
+            self.channels.counters.set_output_watermark(watermark);
+        }
         self.channels.mark(mark)
     }
 

@@ -4,7 +4,7 @@ use flott_core::time::Timestamp;
 use flott_exchange::{GateItem, InputGate};
 
 use super::{Step, TaskInput, WatermarkMerger, drive_head};
-use crate::{BoxOutput, Record, Result, TaskCounters};
+use crate::{BoxOutput, Mark, Record, Result, TaskCounters};
 
 /// Feeds a chain with what other subtasks send.
 pub struct GateInput<T> {
@@ -32,6 +32,9 @@ impl<T: Record> TaskInput for GateInput<T> {
             }
             GateItem::Mark { channel, mark } => {
                 for mark in self.merger.merge(channel as usize, mark).into_iter().flatten() {
+                    if let Mark::Watermark(watermark) = mark {
+                        self.counters.set_input_watermark(watermark);
+                    }
                     self.head.mark(mark)?;
                 }
                 Ok(Step::Worked)

@@ -9,8 +9,8 @@ use self::discovering::Discovering;
 
 use super::{SplitProvider, Step, TaskInput, drive_head};
 use crate::{
-    Batch, BoxError, BoxOutput, Mark, OperatorContext, ReadStatus, Record, Result, Source, SourceReader, TaskEnd,
-    operators::sink_failure as contract_failure, scope,
+    Batch, BoxError, BoxOutput, Mark, OperatorContext, ReadStatus, Record, Result, Source, SourceReader,
+    TaskEnd, operators::sink_failure as contract_failure, scope,
 };
 
 /// ```text

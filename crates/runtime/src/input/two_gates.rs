@@ -104,6 +104,9 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
 
     fn on_mark(&mut self, channel: usize, mark: Mark) -> Result<Step> {
         for mark in self.merger.merge(channel, mark).into_iter().flatten() {
+            if let Mark::Watermark(watermark) = mark {
+                self.counters.set_input_watermark(watermark);
+            }
             self.head.mark(mark)?;
         }
         Ok(Step::Worked)

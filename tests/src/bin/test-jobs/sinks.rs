@@ -50,7 +50,7 @@ impl<T: 'static> Sink<T> for Pausing {
 
 impl<T> SinkWriter<T> for PausingWriter {
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
-        for _ in batch.drain(..) {
+        for _ in batch.records.drain(..) {
             self.records += 1;
             if self.records.is_multiple_of(self.every) {
                 thread::sleep(self.pause);

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
-use flott::{BoxError, connectors::GeneratorSource, prelude::*};
+use flott::{BoxError, WatermarkStrategy, connectors::GeneratorSource, prelude::*};
 
 use crate::sinks::{Discard, Pausing};
 
