@@ -7,6 +7,7 @@
 //! so that slow user code delays neither credits nor heartbeats.
 
 pub mod contract;
+pub mod functions;
 pub mod input;
 pub mod metrics;
 pub mod operators;
