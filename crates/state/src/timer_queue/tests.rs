@@ -102,12 +102,12 @@ fn behaves_like_the_model(steps: Vec<Step>) {
 
 proptest! {
     #[test]
-    fn timers_of_few_times_behave_like_an_ordered_map(steps in prop::collection::vec(step(3, 60), 0..600)) {
+    fn timers_of_few_times_behave_like_an_ordered_map(steps in prop::collection::vec(step(3, 30), 0..250)) {
         behaves_like_the_model(steps);
     }
 
     #[test]
-    fn timers_of_many_times_behave_like_an_ordered_map(steps in prop::collection::vec(step(40, 4), 0..300)) {
+    fn timers_of_many_times_behave_like_an_ordered_map(steps in prop::collection::vec(step(40, 4), 0..150)) {
         behaves_like_the_model(steps);
     }
 }
