@@ -123,17 +123,20 @@ impl<K: Key, N: Namespace, V> Table<K, N, V> {
     /// Goes on with the endless round over all entries until `budget` is used up, one round at most. Returns what is
     /// left of the budget: less than nothing if the last entry was a costly one.
     pub(crate) fn sweep(&mut self, mut budget: isize, mut look: impl FnMut(&mut V) -> Swept) -> isize {
-        let mut round: usize = self.groups.iter().map(|group| group.num_buckets() + 1).sum();
         let (mut group, mut bucket) = self.sweep_at;
-        while budget > 0 && round > 0 {
-            round -= 1;
-            let table = &mut self.groups[group];
+        let mut groups_to_begin = self.groups.len();
+        while budget > 0 {
+            let Some(table) = self.groups.get_mut(group) else { return budget };
+            budget -= 1;
             if table.is_empty() || bucket >= table.num_buckets() {
-                bucket = 0;
+                if groups_to_begin == 0 {
+                    break;
+                }
+                groups_to_begin -= 1;
                 group = (group + 1) % self.groups.len();
+                bucket = 0;
                 continue;
             }
-            budget -= 1;
             if let Ok(mut entry) = table.get_bucket_entry(bucket) {
                 let swept = look(&mut entry.get_mut().value);
                 budget -= swept.cost as isize - 1;

@@ -36,7 +36,7 @@ fn steps<Op: Clone + Debug + 'static>(
         later,
         op,
     });
-    prop::collection::vec(step, 0..80).boxed()
+    prop::collection::vec(step, 0..50).boxed()
 }
 
 /// All settings under which what is seen does not depend on the background's cleaning up.

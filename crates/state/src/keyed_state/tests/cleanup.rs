@@ -96,6 +96,22 @@ fn a_huge_map_is_not_swept_in_each_turn() {
 }
 
 #[test]
+fn a_turn_is_short_however_many_key_groups_are_empty() {
+    let mut state = KeyedState::<u64>::new(SubtaskIndex(0), 1, 1 << 15);
+    let value = state.value::<u64>(expiring()).unwrap();
+    use_key(&mut state, 1);
+    value.set(&mut state, 1);
+    state.set_time(at(LIFE));
+    // One step of a turn looks at an entry or passes a group.
+    let turns = (0..1 << 15).take_while(|_| {
+        state.set_time(at(LIFE));
+        !state.is_empty()
+    });
+    let turns = turns.count();
+    assert!((1..=(1 << 15) / 5 + 2).contains(&turns), "it took {turns} turns");
+}
+
+#[test]
 fn nothing_goes_by_itself_if_so_wanted() {
     let mut state = new_state::<u8>();
     let ttl = StateTtl::new(Duration::from_millis(1)).cleanup(TtlCleanup::WhenTouched);

@@ -100,6 +100,15 @@ fn a_time_to_live_is_part_of_a_state() {
 }
 
 #[test]
+fn state_moves_between_threads() {
+    fn is_send<T: Send>(_: &T) {}
+    is_send(&new_state::<u8>());
+    is_send(&crate::TimerQueue::<u8, u8>::new());
+    is_send(&crate::OperatorState::new());
+    is_send(&ValueState::<std::cell::Cell<u8>>::default());
+}
+
+#[test]
 #[should_panic(expected = "there is no current key")]
 fn there_is_no_state_without_a_key() {
     let mut state = new_state::<u8>();
