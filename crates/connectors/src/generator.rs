@@ -16,6 +16,13 @@ const SPLITS_PER_SUBTASK: u64 = 8;
 const FAR_AWAY: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Emits `function(0)`, `function(1)`, …, spread over the subtasks.
+///
+/// ```
+/// use flott_connectors::GeneratorSource;
+///
+/// // Ten readings a second, for ever, all subtasks together.
+/// GeneratorSource::new(None, |index| (format!("sensor-{}", index % 3), index * 7919 % 451)).rate(10.0);
+/// ```
 pub struct GeneratorSource<F> {
     function: Arc<F>,
     count: Option<u64>,
@@ -24,11 +31,15 @@ pub struct GeneratorSource<F> {
 
 impl<F> GeneratorSource<F> {
     /// Emits for the first `count` numbers, or for ever.
-    pub fn new(count: Option<u64>, function: F) -> Self {
+    pub fn new<T>(count: Option<u64>, function: F) -> Self
+    where
+        F: Fn(u64) -> T,
+    {
         Self { function: Arc::new(function), count, rate: None }
     }
 
-    /// Emits at most this many records a second, all subtasks together.
+    /// Emits this many records a second, each subtask its equal share. Time in which a subtask could not emit, because what
+    /// comes after it was busy, is made up for, so that the number of records depends on the time alone.
     #[must_use]
     pub fn rate(mut self, records_per_second: f64) -> Self {
         self.rate = Some(records_per_second);
@@ -52,9 +63,9 @@ pub struct GeneratorReader<F> {
     pace: Option<Pace>,
 }
 
-/// Spreads records evenly over time, counted from the reader's start, so that a pause is made up for.
+/// Spreads records evenly over time, counted from the first split, so that a pause is made up for.
 struct Pace {
-    start: Instant,
+    start: Option<Instant>,
     per_second: f64,
     emitted: u64,
 }
@@ -83,11 +94,9 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> Source for GeneratorSou
 
     fn reader(&self, context: &OperatorContext) -> Result<GeneratorReader<F>, BoxError> {
         let pace = match self.rate {
-            Some(rate) if rate.is_finite() && rate > 0.0 => Some(Pace {
-                start: now(),
-                per_second: rate / f64::from(context.task.parallelism),
-                emitted: 0,
-            }),
+            Some(rate) if rate.is_finite() && rate > 0.0 => {
+                Some(Pace { start: None, per_second: rate / f64::from(context.task.parallelism), emitted: 0 })
+            }
             Some(rate) => {
                 return Err(format!("cannot emit {rate} records a second: give a positive rate").into());
             }
@@ -120,7 +129,7 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> SourceReader for Genera
 
     fn read(&mut self, batch: &mut Batch<T>) -> Result<ReadStatus, BoxError> {
         let mut due = BATCH_RECORDS as u64;
-        if let Some(pace) = &self.pace {
+        if let Some(pace) = &mut self.pace {
             match pace.due(now()) {
                 Ok(count) => due = due.min(count),
                 Err(later) => return Ok(ReadStatus::WaitUntil(later)),
@@ -146,12 +155,13 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> SourceReader for Genera
 
 impl Pace {
     /// How many records are due now, or when the next one is.
-    fn due(&self, now: Instant) -> Result<u64, Instant> {
-        let should_be = ((now - self.start).as_secs_f64() * self.per_second) as u64 + 1;
-        match should_be.saturating_sub(self.emitted) {
+    fn due(&mut self, now: Instant) -> Result<u64, Instant> {
+        let start = *self.start.get_or_insert(now);
+        let should_be = ((now - start).as_secs_f64() * self.per_second) as u64;
+        match should_be.saturating_add(1).saturating_sub(self.emitted) {
             0 => {
                 let wait = Duration::try_from_secs_f64(self.emitted as f64 / self.per_second);
-                let next = wait.ok().and_then(|wait| self.start.checked_add(wait));
+                let next = wait.ok().and_then(|wait| start.checked_add(wait));
                 // A rate of one record in many ages.
                 Err(next.unwrap_or(now + FAR_AWAY))
             }
@@ -170,6 +180,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::read_all;
 
     proptest! {
         #[test]
@@ -195,8 +206,8 @@ mod tests {
     #[test]
     fn a_pace_gives_what_is_due_and_says_when_to_come_back() {
         let start = now();
-        let mut pace = Pace { start, per_second: 10.0, emitted: 0 };
-        assert_eq!(pace.due(start), Ok(1));
+        let mut pace = Pace { start: None, per_second: 10.0, emitted: 0 };
+        assert_eq!(pace.due(start), Ok(1), "time runs from here");
         pace.emitted = 1;
         assert_eq!(pace.due(start), Err(start + Duration::from_millis(100)));
         assert_eq!(pace.due(start + Duration::from_secs(1)), Ok(10));
@@ -206,9 +217,33 @@ mod tests {
     fn the_slowest_pace_is_no_crash() {
         let start = now();
         for per_second in [f64::MIN_POSITIVE, 1e-18, 1e-10] {
-            let pace = Pace { start, per_second, emitted: 1 };
+            let mut pace = Pace { start: Some(start), per_second, emitted: 1 };
             assert!(pace.due(start).unwrap_err() > start);
         }
+        let mut fastest = Pace { start: Some(start), per_second: f64::MAX, emitted: 1 };
+        assert_eq!(fastest.due(start + Duration::from_secs(1)), Ok(u64::MAX - 1));
+    }
+
+    #[test]
+    fn a_rate_is_kept_by_all_subtasks_together() {
+        let start = now();
+        let mut emitted = 0;
+        for _ in 0..3 {
+            let mut pace = Pace { start: None, per_second: 1_000.0 / 3.0, emitted: 0 };
+            let (mut now, end) = (start, start + Duration::from_secs(10));
+            let mut waits = 0;
+            while now < end {
+                match pace.due(now) {
+                    Ok(count) => pace.emitted += count,
+                    // As timers do: not before the time, but maybe a millisecond later.
+                    Err(later) => now = later + Duration::from_millis(1),
+                }
+                waits += 1;
+            }
+            assert!(waits < 6_800, "it waits for each record: {waits}");
+            emitted += pace.emitted;
+        }
+        assert!((9_990..=10_003).contains(&emitted), "{emitted}");
     }
 
     #[test]
@@ -223,6 +258,12 @@ mod tests {
     #[test]
     fn an_empty_generator_has_no_splits() {
         let source = GeneratorSource::new(Some(0), |index| index);
-        assert!(source.enumerate(&crate::testing::operator()).unwrap().is_empty());
+        assert_eq!(read_all(&source).unwrap(), [0; 0]);
+    }
+
+    #[test]
+    fn all_numbers_are_emitted_once() {
+        let source = GeneratorSource::new(Some(10_000), |index| index);
+        assert_eq!(read_all(&source).unwrap(), (0..10_000).collect::<Vec<_>>());
     }
 }

@@ -2,15 +2,25 @@
 
 mod collection;
 mod file_sink;
+mod file_source;
+mod format;
 mod generator;
 mod path;
 mod print;
+mod socket;
 #[cfg(test)]
 mod testing;
-mod text_file;
 
 pub use collection::CollectionSource;
-pub use file_sink::TextFileSink;
+pub use file_sink::{
+    BucketAssigner, BucketContext, DateTimeBuckets, FileSink, FileWriter, NoBuckets, RollingPolicy,
+    TextFileSink,
+};
+pub use file_source::{FileReader, FileSource, FileSplit, TextFileSource};
+pub use format::{
+    BytesFormat, CsvFormat, FileFormat, FormatReader, JsonFormat, Malformed, OnMalformed, Results,
+    RowEncoder, RowFormat, TextFormat,
+};
 pub use generator::GeneratorSource;
-pub use print::{PrintSink, PrintTarget};
-pub use text_file::TextFileSource;
+pub use print::{DebugStyle, DisplayStyle, PrintSink, PrintStyle, PrintTarget};
+pub use socket::{Retries, SocketSink, SocketTextReader, SocketTextSource, SocketWriter};

@@ -30,7 +30,7 @@ pub(crate) fn operator_of(job: u8, attempt: u32) -> OperatorContext {
         auto_watermark_interval: std::time::Duration::from_millis(200),
         clock: ProcessingClock::manual(Timestamp::EPOCH),
         counters: Arc::default(),
-        wake: Arc::default(),
+        signals: Arc::default(),
     };
     OperatorContext::new(task, "operator", 0)
 }
@@ -93,5 +93,5 @@ pub(crate) fn encode<T, R: RowFormat<T>>(format: &R, records: &[T]) -> Vec<u8> {
 /// Waits until the subtask is woken.
 pub(crate) fn wait_for_wake(context: &OperatorContext) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(context.task.wake.notified());
+    runtime.block_on(context.task.signals.wake.notified());
 }
