@@ -6,12 +6,12 @@ use flott_core::time::Timestamp;
 use flott_state::{Key, KeyedState, StateContext};
 
 use super::{FunctionCore, KeyedFunctionCore};
-use crate::{OperatorContext, OutputTag, Record};
+use crate::{OperatorContext, OutputTag, Record, operators::Collector};
 
 /// What a function without a key sees while it processes a record.
 pub struct ProcessContext<'a, Out> {
-    core: &'a mut FunctionCore<Out>,
-    timestamp: Timestamp,
+    pub(super) core: &'a mut FunctionCore<Out>,
+    pub(super) timestamp: Timestamp,
 }
 
 impl<'a, Out> ProcessContext<'a, Out> {
@@ -63,9 +63,9 @@ impl<'a, Out> ProcessContext<'a, Out> {
 /// What a function on keyed records sees while it processes a record: its key, its time, the state and timers of the
 /// key, and where to emit. The handles of state take it as their argument: `self.count.get(ctx)`.
 pub struct KeyedContext<'a, K, Out> {
-    core: &'a mut KeyedFunctionCore<K, Out>,
+    pub(super) core: &'a mut KeyedFunctionCore<K, Out>,
     /// Of the record or timer, and of what goes into side outputs.
-    timestamp: Timestamp,
+    pub(super) timestamp: Timestamp,
     /// Of what is emitted.
     emits_at: Timestamp,
 }
@@ -154,10 +154,10 @@ impl<'a, K: Key, Out> KeyedContext<'a, K, Out> {
         &self.core.base.operator
     }
 
-    /// The core, to lend its parts one by one.
+    /// The state and where to emit, both at once.
     #[inline]
-    pub(crate) fn core(&mut self) -> &mut KeyedFunctionCore<K, Out> {
-        self.core
+    pub(crate) fn state_and_output(&mut self) -> (&mut KeyedState<K>, Collector<'_, Out>) {
+        (&mut self.core.state, Collector::new(&mut self.core.base.output, self.emits_at))
     }
 }
 
@@ -240,6 +240,6 @@ impl<K: Key, Out> StateContext for OnTimerContext<'_, K, Out> {
 
 /// A timestamp that a record has.
 #[inline]
-fn some(timestamp: Timestamp) -> Option<Timestamp> {
+pub(super) fn some(timestamp: Timestamp) -> Option<Timestamp> {
     (!timestamp.is_none()).then_some(timestamp)
 }

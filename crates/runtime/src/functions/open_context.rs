@@ -1,6 +1,6 @@
 use flott_state::{
-    AggregateFunction, AggregatingState, Key, KeyedState, ListState, MapKey, MapState, ReducingState,
-    Result, StateDescriptor, StateValue, ValueState,
+    AggregateFunction, AggregatingState, Key, KeyedState, ListState, MapKey, MapState, ReducingState, Result,
+    StateDescriptor, StateValue, ValueState,
 };
 
 use crate::OperatorContext;
@@ -28,11 +28,6 @@ impl<K> OpenContext<'_, K> {
     /// What the operator knows of itself and of its surroundings.
     pub fn runtime(&self) -> &OperatorContext {
         self.runtime
-    }
-
-    /// The same without the state.
-    pub(crate) fn without_key(&self) -> OpenContext<'_> {
-        OpenContext::new(self.runtime)
     }
 }
 

@@ -1,57 +1,16 @@
 //! Aggregation by key.
 
+mod aggregation;
+#[cfg(test)]
+mod tests;
+
 use flott_core::{hash::stable_hash, job_config::RuntimeMode, time::Timestamp};
 use flott_exchange::BATCH_RECORDS;
 use flott_state::KeyedTable;
 
+pub use self::aggregation::{Aggregate, Aggregation, Count, Fold, Reduce};
 use super::{KeySelector, pass_on};
 use crate::{Batch, BoxOutput, Mark, OperatorContext, Output, Record, Result, scope};
-
-/// How records of one key become one value.
-pub trait Aggregation<T>: Send {
-    /// The value of a key.
-    type Value: Clone + Send;
-
-    /// The value after a key's first record.
-    fn first(&mut self, record: T) -> Self::Value;
-
-    /// Adds a further record.
-    fn add(&mut self, value: &mut Self::Value, record: T);
-}
-
-/// The accumulated record is the first one, changed by each that follows.
-pub struct Reduce<F>(pub F);
-
-impl<T: Record, F: FnMut(&mut T, T) + Send> Aggregation<T> for Reduce<F> {
-    type Value = T;
-
-    #[inline]
-    fn first(&mut self, record: T) -> T {
-        record
-    }
-
-    #[inline]
-    fn add(&mut self, value: &mut T, record: T) {
-        (self.0)(value, record);
-    }
-}
-
-/// Counts records.
-pub struct Count;
-
-impl<T> Aggregation<T> for Count {
-    type Value = u64;
-
-    #[inline]
-    fn first(&mut self, _: T) -> u64 {
-        1
-    }
-
-    #[inline]
-    fn add(&mut self, value: &mut u64, _: T) {
-        *value += 1;
-    }
-}
 
 /// What is emitted for a key.
 pub trait Emission<K, V>: Send {
@@ -87,8 +46,8 @@ impl<K: Record, V: Record> Emission<K, V> for KeyAndValue {
 }
 
 /// Aggregates the records of each key. In streaming mode each record gives its key's new value, in batch mode each key
-/// gives its final value at the last watermark.
-pub struct KeyedReduce<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::Key, A::Value>> {
+/// gives its final value at the last watermark, with [`Timestamp::MAX`] as Flink's do: the timestamp of the last timer.
+pub struct KeyedReduce<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::Key, A::Result>> {
     position: u32,
     selector: S,
     aggregation: A,
@@ -99,7 +58,7 @@ pub struct KeyedReduce<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::K
     next: BoxOutput<E::Record>,
 }
 
-impl<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::Key, A::Value>> KeyedReduce<T, S, A, E> {
+impl<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::Key, A::Result>> KeyedReduce<T, S, A, E> {
     /// Aggregates and hands on to `next`.
     pub fn new(
         context: &OperatorContext,
@@ -137,7 +96,7 @@ impl<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::Key, A::Value>> Key
             Err(key) => values.insert(hash, key, aggregation.first(record)),
         };
         if self.emits_updates {
-            self.buffer.push(emission.record(key, value.clone()), timestamp);
+            self.buffer.push(emission.record(key, aggregation.result(value)), timestamp);
         }
     }
 }
@@ -147,7 +106,7 @@ where
     T: Send,
     S: KeySelector<T>,
     A: Aggregation<T>,
-    E: Emission<S::Key, A::Value>,
+    E: Emission<S::Key, A::Result>,
 {
     fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
         {
@@ -162,8 +121,10 @@ where
     fn mark(&mut self, mark: Mark) -> Result<()> {
         // Before the watermark goes on: behind it, the results would be late.
         if !self.emits_updates && mark == Mark::Watermark(Timestamp::MAX) {
+            let _scope = scope::enter(self.position);
             for (key, value) in self.values.drain() {
-                self.buffer.push(self.emission.record(&key, value), Timestamp::MIN);
+                let result = self.aggregation.into_result(value);
+                self.buffer.push(self.emission.record(&key, result), Timestamp::MAX);
                 if self.buffer.len() >= BATCH_RECORDS {
                     self.next.emit(&mut self.buffer)?;
                 }
