@@ -7,11 +7,23 @@
 mod context;
 mod core;
 mod keyed_core;
+mod keyed_process_function;
 mod open_context;
 mod opened;
+mod process_function;
+mod rich_context;
+mod rich_filter_function;
+mod rich_flat_map_function;
+mod rich_map_function;
 
 pub use self::core::FunctionCore;
 pub use context::{KeyedContext, OnTimerContext, ProcessContext, TimeDomain};
 pub use keyed_core::KeyedFunctionCore;
+pub use keyed_process_function::KeyedProcessFunction;
 pub use open_context::{NoKey, OpenContext};
 pub use opened::Opened;
+pub use process_function::ProcessFunction;
+pub use rich_context::RichContext;
+pub use rich_filter_function::RichFilterFunction;
+pub use rich_flat_map_function::RichFlatMapFunction;
+pub use rich_map_function::RichMapFunction;
