@@ -3,15 +3,25 @@
 mod filter;
 mod flat_map;
 mod key_selector;
+mod keyed_process;
 mod keyed_reduce;
 mod map;
+mod process;
+mod rich;
+mod rich_with_state;
 mod sink;
 
 pub use filter::Filter;
 pub use flat_map::{Collector, FlatMap};
 pub use key_selector::{ByRef, ByValue, KeySelector};
-pub use keyed_reduce::{Aggregation, Count, Emission, KeyAndValue, KeyedReduce, Reduce, ValueOnly};
+pub use keyed_process::KeyedProcess;
+pub use keyed_reduce::{
+    Aggregate, Aggregation, Count, Emission, Fold, KeyAndValue, KeyedReduce, Reduce, ValueOnly,
+};
 pub use map::Map;
+pub use process::Process;
+pub use rich::{AsProcess, Rich, RichFilter, RichFlatMap, RichMap};
+pub use rich_with_state::WithState;
 pub use sink::SinkOperator;
 pub(crate) use sink::sink_failure;
 
