@@ -1,13 +1,13 @@
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use flott_core::metrics::MetricValue;
 
 /// Counts something. Clones count the same.
 #[derive(Clone, Debug, Default)]
-pub struct Counter(Arc<AtomicI64>);
+pub struct Counter(Arc<AtomicU64>);
 
 impl Counter {
     /// Adds one.
@@ -19,23 +19,11 @@ impl Counter {
     /// Adds `n`.
     #[inline]
     pub fn inc_by(&self, n: u64) {
-        self.0.fetch_add(n as i64, Relaxed);
-    }
-
-    /// Takes one away.
-    #[inline]
-    pub fn dec(&self) {
-        self.dec_by(1);
-    }
-
-    /// Takes `n` away.
-    #[inline]
-    pub fn dec_by(&self, n: u64) {
-        self.0.fetch_sub(n as i64, Relaxed);
+        self.0.fetch_add(n, Relaxed);
     }
 
     /// The count so far.
-    pub fn get(&self) -> i64 {
+    pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }
@@ -140,13 +128,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_count_up_and_down() {
+    fn clones_of_a_counter_count_the_same() {
         let counter = Counter::default();
         counter.clone().inc();
         counter.inc_by(5);
-        counter.dec();
-        counter.dec_by(7);
-        assert_eq!(counter.get(), -2);
+        assert_eq!(counter.get(), 6);
     }
 
     #[test]

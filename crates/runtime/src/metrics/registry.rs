@@ -33,7 +33,7 @@ pub(super) enum Metric {
 impl Metric {
     fn read(&self, now: Instant) -> MetricValue {
         match self {
-            Self::Counter(counter) => MetricValue::Integer(counter.get()),
+            Self::Counter(counter) => MetricValue::Integer(i64::try_from(counter.get()).unwrap_or(i64::MAX)),
             Self::Gauge(gauge) => gauge.get().into(),
             Self::Meter(meter) => MetricValue::Rate(meter.rate(now)),
             Self::Histogram(histogram) => MetricValue::Histogram(histogram.summary()),
