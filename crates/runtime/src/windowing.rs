@@ -4,8 +4,15 @@
 //! [`Evictor`] which records leave it then. Semantics and names are Flink's.
 
 mod assigner;
+mod contents;
 mod evictor;
+mod function;
 mod offset;
+mod operator;
+mod panes;
+mod table;
+#[cfg(test)]
+mod testing;
 mod trigger;
 mod window;
 
@@ -14,8 +21,15 @@ pub use assigner::{
     ProcessingTimeSessionWindows, SessionGap, SlidingEventTimeWindows, SlidingProcessingTimeWindows,
     StaticGap, TimeDomain, TumblingEventTimeWindows, TumblingProcessingTimeWindows, WindowAssigner,
 };
+pub use contents::{Aggregated, Arrived, Best, Contents, Counted, Listed, Reduced};
 pub use evictor::{CountEvictor, DeltaEvictor, Evictor, EvictorContext, TimeEvictor, Timestamped};
+pub use function::{
+    Applied, EmitKeyAndValue, EmitValue, ProcessWindowFunction, Processed, WindowContext, WindowFunction,
+    WindowOpenContext,
+};
 pub use offset::TimeOffset;
+pub use operator::{Evicting, Kept, Store, WindowOperator, WindowSettings};
+pub use panes::PaneOperator;
 pub use trigger::{
     ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountTrigger, DeltaTrigger,
     EndOfStreamTrigger, EventTimeTrigger, NeverTrigger, ProcessingTimeTrigger, ProcessingTimeoutTrigger,

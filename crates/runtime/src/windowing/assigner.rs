@@ -6,26 +6,14 @@ mod sliding;
 mod tumbling;
 
 use flott_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
-
 pub use global::GlobalWindows;
-pub use session::{
-    DynamicGap, EventTimeSessionWindows, ProcessingTimeSessionWindows, SessionGap, StaticGap,
-};
+pub use session::{DynamicGap, EventTimeSessionWindows, ProcessingTimeSessionWindows, SessionGap, StaticGap};
 pub use sliding::{SlidingEventTimeWindows, SlidingProcessingTimeWindows};
 pub use tumbling::{TumblingEventTimeWindows, TumblingProcessingTimeWindows};
 
 use super::{TimeWindow, Trigger, Window};
+pub use crate::functions::TimeDomain;
 use crate::BoxError;
-
-/// Which clock closes a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum TimeDomain {
-    /// The records' timestamps, as far as the watermark has come.
-    EventTime,
-    /// The clock of the machine.
-    ProcessingTime,
-}
 
 /// Knows which windows a record belongs to.
 ///

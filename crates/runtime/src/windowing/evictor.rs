@@ -38,22 +38,10 @@ pub struct Timestamped<T> {
 /// ```
 pub trait Evictor<T, W: Window>: Clone + Send + Sync + 'static {
     /// Removes records, in the order in which they came, before the window function sees them.
-    fn evict_before(
-        &mut self,
-        _records: &mut Vec<Timestamped<T>>,
-        _window: &W,
-        _context: &EvictorContext,
-    ) {
-    }
+    fn evict_before(&mut self, _records: &mut Vec<Timestamped<T>>, _window: &W, _context: &EvictorContext) {}
 
     /// Removes records that the window function has seen.
-    fn evict_after(
-        &mut self,
-        _records: &mut Vec<Timestamped<T>>,
-        _window: &W,
-        _context: &EvictorContext,
-    ) {
-    }
+    fn evict_after(&mut self, _records: &mut Vec<Timestamped<T>>, _window: &W, _context: &EvictorContext) {}
 
     /// What is wrong with the settings, and how to put it right; told when the dataflow is run.
     fn problem(&self) -> Option<String> {

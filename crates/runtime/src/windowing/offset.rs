@@ -93,6 +93,9 @@ mod tests {
         assert_eq!(-TimeOffset::before(Duration::MAX), TimeOffset::after(Duration::MAX));
         assert_eq!(-TimeOffset::from_millis(i64::MIN), TimeOffset::from_millis(i64::MAX));
         assert_eq!(Timestamp::MIN + TimeOffset::from_millis(-1), Timestamp::MIN);
-        assert_eq!(Timestamp::EPOCH + TimeOffset::before(Duration::from_micros(2_500)), Timestamp::from_millis(-2));
+        assert_eq!(
+            Timestamp::EPOCH + TimeOffset::before(Duration::from_micros(2_500)),
+            Timestamp::from_millis(-2)
+        );
     }
 }

@@ -131,6 +131,12 @@ pub trait Trigger<T, W: Window>: Clone + Send + Sync + 'static {
     /// The window is over: timers that are still set for it are to be deleted. Its state is dropped afterwards.
     fn clear(&mut self, window: &W, context: &mut TriggerContext<'_, Self::State>);
 
+    /// Whether a state is as it was at the beginning. A window that never ends is forgotten when it is empty and the
+    /// trigger has nothing to remember of it either.
+    fn is_initial(&self, _state: &Self::State) -> bool {
+        size_of::<Self::State>() == 0
+    }
+
     /// What is wrong with the settings, and how to put it right; told when the dataflow is run.
     fn problem(&self) -> Option<String> {
         None

@@ -4,9 +4,7 @@ use flott_core::time::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// A finite set of records of a key. It knows when it is complete.
-pub trait Window:
-    Clone + Eq + fmt::Debug + Send + Sync + Serialize + DeserializeOwned + 'static
-{
+pub trait Window: Clone + Eq + fmt::Debug + Send + Sync + Serialize + DeserializeOwned + 'static {
     /// The greatest timestamp that can still belong to the window; that of the records that are emitted for it.
     fn max_timestamp(&self) -> Timestamp;
 }

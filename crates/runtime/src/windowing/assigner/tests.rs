@@ -83,7 +83,10 @@ fn processing_time_windows_ignore_the_timestamp() {
         at_processing_time(&SlidingProcessingTimeWindows::of(ms(100), ms(50)), 7, now),
         [(1_200, 1_300), (1_150, 1_250)]
     );
-    assert_eq!(at_processing_time(&ProcessingTimeSessionWindows::with_gap(ms(100)), 7, now), [(1_234, 1_334)]);
+    assert_eq!(
+        at_processing_time(&ProcessingTimeSessionWindows::with_gap(ms(100)), 7, now),
+        [(1_234, 1_334)]
+    );
 }
 
 #[test]

@@ -93,12 +93,7 @@ impl<T, W: Window> Trigger<T, W> for ContinuousEventTimeTrigger {
         true
     }
 
-    fn on_merge(
-        &mut self,
-        _: &W,
-        merged: &mut [Self::State],
-        context: &mut TriggerContext<'_, Self::State>,
-    ) {
+    fn on_merge(&mut self, _: &W, merged: &mut [Self::State], context: &mut TriggerContext<'_, Self::State>) {
         if let Some(first) = merged.iter_mut().filter_map(Option::take).min() {
             *context.state() = Some(first);
             context.register_event_time_timer(first);
@@ -109,6 +104,10 @@ impl<T, W: Window> Trigger<T, W> for ContinuousEventTimeTrigger {
         if let Some(time) = context.state().take() {
             context.delete_event_time_timer(time);
         }
+    }
+
+    fn is_initial(&self, state: &Self::State) -> bool {
+        state.is_none()
     }
 
     fn problem(&self) -> Option<String> {
@@ -178,12 +177,7 @@ impl<T, W: Window> Trigger<T, W> for ContinuousProcessingTimeTrigger {
         true
     }
 
-    fn on_merge(
-        &mut self,
-        _: &W,
-        merged: &mut [Self::State],
-        context: &mut TriggerContext<'_, Self::State>,
-    ) {
+    fn on_merge(&mut self, _: &W, merged: &mut [Self::State], context: &mut TriggerContext<'_, Self::State>) {
         if let Some(first) = merged.iter_mut().filter_map(Option::take).min() {
             *context.state() = Some(first);
             context.register_processing_time_timer(first);
@@ -194,6 +188,10 @@ impl<T, W: Window> Trigger<T, W> for ContinuousProcessingTimeTrigger {
         if let Some(time) = context.state().take() {
             context.delete_processing_time_timer(time);
         }
+    }
+
+    fn is_initial(&self, state: &Self::State) -> bool {
+        state.is_none()
     }
 
     fn problem(&self) -> Option<String> {

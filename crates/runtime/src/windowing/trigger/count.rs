@@ -46,6 +46,10 @@ impl<T, W: Window> Trigger<T, W> for CountTrigger {
 
     fn clear(&mut self, _: &W, _: &mut TriggerContext<'_, u64>) {}
 
+    fn is_initial(&self, state: &u64) -> bool {
+        *state == 0
+    }
+
     fn problem(&self) -> Option<String> {
         (self.count == 0).then(|| "the count of CountTrigger must be at least 1: it is 0".to_owned())
     }

@@ -44,9 +44,14 @@ where
 
     fn clear(&mut self, _: &W, _: &mut TriggerContext<'_, Option<T>>) {}
 
+    fn is_initial(&self, state: &Option<T>) -> bool {
+        state.is_none()
+    }
+
     fn problem(&self) -> Option<String> {
         self.threshold.is_nan().then(|| {
-            "the threshold of DeltaTrigger must be a number: it is NaN, which nothing is greater than".to_owned()
+            "the threshold of DeltaTrigger must be a number: it is NaN, which nothing is greater than"
+                .to_owned()
         })
     }
 }

@@ -54,17 +54,16 @@ impl<T, W: Window, G: Trigger<T, W>> Trigger<T, W> for PurgingTrigger<G> {
         self.trigger.can_merge()
     }
 
-    fn on_merge(
-        &mut self,
-        window: &W,
-        merged: &mut [G::State],
-        context: &mut TriggerContext<'_, G::State>,
-    ) {
+    fn on_merge(&mut self, window: &W, merged: &mut [G::State], context: &mut TriggerContext<'_, G::State>) {
         self.trigger.on_merge(window, merged, context);
     }
 
     fn clear(&mut self, window: &W, context: &mut TriggerContext<'_, G::State>) {
         self.trigger.clear(window, context);
+    }
+
+    fn is_initial(&self, state: &G::State) -> bool {
+        self.trigger.is_initial(state)
     }
 
     fn problem(&self) -> Option<String> {

@@ -22,10 +22,7 @@ fn watch<G: Trigger<f64, TimeWindow>>(trigger: G) -> Watched<G, G::State> {
 impl<G: Trigger<f64, TimeWindow>> Watched<G, G::State> {
     fn call<R>(&mut self, call: impl FnOnce(&mut G, &mut TriggerContext<'_, G::State>) -> R) -> R {
         let (watermark, now) = (self.watermark.into(), self.now.into());
-        call(
-            &mut self.trigger,
-            &mut TriggerContext::new(&mut self.state, &mut self.timers, watermark, now),
-        )
+        call(&mut self.trigger, &mut TriggerContext::new(&mut self.state, &mut self.timers, watermark, now))
     }
 
     fn element(&mut self, record: f64, timestamp: i64) -> TriggerResult {
@@ -164,8 +161,7 @@ fn delta_compares_with_the_record_that_fired_last() {
 
 #[test]
 fn a_timeout_fires_what_the_count_did_not() {
-    let mut trigger =
-        watch(ProcessingTimeoutTrigger::of(CountTrigger::of(2), Duration::from_millis(50)));
+    let mut trigger = watch(ProcessingTimeoutTrigger::of(CountTrigger::of(2), Duration::from_millis(50)));
     assert_eq!(trigger.element(0.0, 5), Continue);
     assert_eq!(trigger.requests(), [(PROCESSING, 50, true)]);
     assert_eq!(trigger.element(0.0, 5), Fire);

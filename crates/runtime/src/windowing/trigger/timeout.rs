@@ -126,6 +126,10 @@ impl<T, W: Window, G: Trigger<T, W>> Trigger<T, W> for ProcessingTimeoutTrigger<
         self.reset(window, context);
     }
 
+    fn is_initial(&self, state: &Self::State) -> bool {
+        state.timeout.is_none() && self.trigger.is_initial(&state.inner)
+    }
+
     fn problem(&self) -> Option<String> {
         self.trigger.problem()
     }

@@ -1,0 +1,258 @@
+//! Windows of any kind, with a state for each key and window: Flink's `WindowOperator`.
+
+mod engine;
+mod slot;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use flott_core::{hash::stable_hash, time::Timestamp};
+use hashbrown::hash_table::OccupiedEntry;
+
+use super::{
+    AssignerContext, TimeDomain, Trigger, WindowAssigner, WindowFunction,
+    function::{Late, user_failure},
+    table::{Ownership, Table},
+};
+use crate::{
+    Batch, Mark, OperatorContext, Output, OutputTag, Record, Result, TaskEnd,
+    operators::KeySelector,
+    output::{Downstream, Flush},
+    scope,
+};
+use engine::Engine;
+use slot::Slot;
+pub use store::{Evicting, Kept, Store};
+
+/// What becomes of records that come after their window's end.
+#[derive(Clone, Debug)]
+pub struct WindowSettings<T> {
+    /// For how long after its end a window takes records, in milliseconds. Without effect in processing time.
+    pub lateness: i64,
+    /// Where records go that are too late for all their windows.
+    pub late: Option<OutputTag<T>>,
+}
+
+impl<T> Default for WindowSettings<T> {
+    fn default() -> Self {
+        Self { lateness: 0, late: None }
+    }
+}
+
+/// Assigns records to windows by key and gives the contents of a window when its trigger says so.
+pub struct WindowOperator<T, S, A, G, X, F>
+where
+    S: KeySelector<T>,
+    A: WindowAssigner<T>,
+    G: Trigger<T, A::Window>,
+    X: Store<T, A::Window>,
+    F: WindowFunction<X::Value, S::Key, A::Window>,
+{
+    operator: OperatorContext,
+    selector: S,
+    owner: Ownership,
+    /// The windows of each key that has any.
+    windows: Table<S::Key, Vec<Slot<A::Window, X::State, G::State>>>,
+    engine: Engine<T, S::Key, A, G, X, F>,
+    late: Late<T>,
+    /// The windows of the current record.
+    assigned: Vec<A::Window>,
+}
+
+impl<T, S, A, G, X, F> WindowOperator<T, S, A, G, X, F>
+where
+    T: Record,
+    S: KeySelector<T>,
+    A: WindowAssigner<T>,
+    G: Trigger<T, A::Window>,
+    X: Store<T, A::Window>,
+    F: WindowFunction<X::Value, S::Key, A::Window>,
+{
+    /// Assigns with `assigner`, keeps in `store`, fires with `trigger` and hands on to `next` what `function` emits.
+    ///
+    /// # Errors
+    /// Those of the function when it opens.
+    #[expect(clippy::too_many_arguments, reason = "each is one of the parts that make windows what they are")]
+    pub fn new(
+        operator: OperatorContext,
+        selector: S,
+        assigner: A,
+        trigger: G,
+        store: X,
+        function: F,
+        settings: WindowSettings<T>,
+        next: Downstream<F::Record>,
+    ) -> Result<Self> {
+        Ok(Self {
+            engine: Engine::open(&operator, assigner, trigger, store, function, settings.lateness, next)?,
+            owner: Ownership::of(&operator.task),
+            late: Late::new(&operator, settings.late),
+            operator,
+            selector,
+            windows: Table::default(),
+            assigned: Vec::new(),
+        })
+    }
+
+    fn process(&mut self, record: T, timestamp: Timestamp) -> Result<()> {
+        let engine = &mut self.engine;
+        if engine.domain == TimeDomain::EventTime && timestamp.is_none() {
+            return Err(without_timestamp(&self.operator));
+        }
+        self.assigned.clear();
+        let context = AssignerContext::new(engine.times.processing_time);
+        engine
+            .assigner
+            .assign(&record, timestamp, &context, &mut self.assigned)
+            .map_err(|error| user_failure(&self.operator, &error))?;
+        if engine.is_merging {
+            return self.process_merging(record, timestamp);
+        }
+        self.assigned.retain(|window| !engine.is_late(window));
+        let Some(last) = self.assigned.pop() else {
+            self.skip(record, timestamp);
+            return Ok(());
+        };
+        let (hash, found) = self.selector.with(&record, |key| {
+            let hash = stable_hash(key);
+            (hash, self.windows.get_mut(hash, key).ok_or_else(|| key.clone()))
+        });
+        let (key, slots) = match found {
+            Ok(found) => found,
+            Err(key) => {
+                self.owner.check(hash);
+                self.windows.insert(hash, key, Vec::new())
+            }
+        };
+        for window in self.assigned.drain(..) {
+            engine.add(hash, key, slots, window, record.clone(), timestamp);
+        }
+        engine.add(hash, key, slots, last, record, timestamp);
+        if slots.is_empty() {
+            let key = key.clone();
+            self.forget(hash, &key);
+        }
+        Ok(())
+    }
+
+    fn process_merging(&mut self, record: T, timestamp: Timestamp) -> Result<()> {
+        let (hash, key) = self.selector.with(&record, |key| (stable_hash(key), key.clone()));
+        if self.windows.get(hash, &key).is_none() {
+            self.owner.check(hash);
+            self.windows.insert(hash, key.clone(), Vec::new());
+        }
+        let Some((_, slots)) = self.windows.get_mut(hash, &key) else { return Ok(()) };
+        let mut is_skipped = true;
+        for window in self.assigned.drain(..) {
+            let window = self
+                .engine
+                .merge(hash, &key, slots, window)
+                .map_err(|message| user_failure(&self.operator, &message.into()))?;
+            if !self.engine.is_late(&window) {
+                is_skipped = false;
+                self.engine.add(hash, &key, slots, window, record.clone(), timestamp);
+            }
+        }
+        if slots.is_empty() {
+            self.forget(hash, &key);
+        }
+        if is_skipped {
+            self.skip(record, timestamp);
+        }
+        Ok(())
+    }
+
+    /// Deals with a record that no window took.
+    fn skip(&mut self, record: T, timestamp: Timestamp) {
+        let engine = &mut self.engine;
+        // Otherwise it belongs to no window at all.
+        if engine.domain == TimeDomain::EventTime
+            && timestamp.as_millis().saturating_add(engine.lateness) <= engine.times.watermark.as_millis()
+        {
+            self.late.take(record, timestamp, &mut engine.firing.next);
+        }
+    }
+
+    fn forget(&mut self, hash: u64, key: &S::Key) {
+        if let Some(entry) = self.windows.entry(hash, key) {
+            OccupiedEntry::remove(entry);
+        }
+    }
+
+    /// Fires the timers that are due.
+    fn fire(&mut self, domain: TimeDomain, time: Timestamp) {
+        while let Some(timer) = self.engine.pop_due(domain, time) {
+            let Some((_, slots)) = self.windows.get_mut(timer.hash, &timer.key) else { continue };
+            self.engine.on_timer(&timer, domain, slots);
+            if slots.is_empty() {
+                self.forget(timer.hash, &timer.key);
+            }
+        }
+    }
+}
+
+impl<T, S, A, G, X, F> Output<T> for WindowOperator<T, S, A, G, X, F>
+where
+    T: Record,
+    S: KeySelector<T>,
+    A: WindowAssigner<T>,
+    G: Trigger<T, A::Window>,
+    X: Store<T, A::Window>,
+    F: WindowFunction<X::Value, S::Key, A::Window>,
+{
+    fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
+        {
+            let _scope = scope::enter(self.operator.position);
+            self.engine.set_time(self.operator.clock().now());
+            for (record, timestamp) in batch.drain() {
+                self.process(record, timestamp)?;
+            }
+        }
+        self.engine.firing.check()?;
+        self.engine.firing.next.send()
+    }
+
+    fn mark(&mut self, mark: Mark) -> Result<()> {
+        if let Mark::Watermark(watermark) = mark {
+            let _scope = scope::enter(self.operator.position);
+            self.engine.set_time(self.operator.clock().now());
+            self.engine.times.watermark = watermark;
+            self.fire(TimeDomain::EventTime, watermark);
+        }
+        self.engine.firing.check()?;
+        self.engine.firing.next.mark(mark)
+    }
+
+    fn on_processing_time(&mut self, now: Timestamp) -> Result<()> {
+        {
+            let _scope = scope::enter(self.operator.position);
+            self.engine.set_time(now);
+            self.fire(TimeDomain::ProcessingTime, now);
+            self.engine.wake_for_next();
+        }
+        self.engine.firing.check()?;
+        self.engine.firing.next.on_processing_time(now)
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.engine.firing.end()
+    }
+
+    fn flush(&mut self, flush: Flush) -> Result<()> {
+        self.engine.firing.next.flush(flush)
+    }
+
+    fn close(&mut self) -> Result<bool> {
+        self.engine.firing.next.close()
+    }
+}
+
+/// The failure of an operator that needs timestamps and got a record without one.
+pub(super) fn without_timestamp(operator: &OperatorContext) -> TaskEnd {
+    let message = format!(
+        "a record has no timestamp, which the event-time windows of \"{}\" need: call assign_timestamps_and_watermarks on \
+         a stream before it, or take processing-time windows",
+        operator.name
+    );
+    user_failure(operator, &message.into())
+}
