@@ -2,8 +2,8 @@
 
 use flott_core::time::Timestamp;
 
-use super::OpenContext;
-use crate::{BoxError, OperatorContext, OutputTag, Record, output::Downstream};
+use super::{FunctionCore, OpenContext};
+use crate::{BoxError, OperatorContext, OutputTag, Record};
 
 /// What becomes of each pair that an interval join has found.
 ///
@@ -16,7 +16,7 @@ pub trait ProcessJoinFunction<A, B>: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// Any error; the job fails with it.
-    fn open(&mut self, context: &OperatorContext) -> Result<(), BoxError> {
+    fn open(&mut self, context: &mut OpenContext<'_>) -> Result<(), BoxError> {
         let _ = context;
         Ok(())
     }
@@ -32,7 +32,7 @@ pub trait ProcessJoinFunction<A, B>: Clone + Send + Sync + 'static {
         context: &mut JoinContext<'_, Self::Out>,
     ) -> Result<(), BoxError>;
 
-    /// Called after the last record.
+    /// Called once at the end.
     ///
     /// # Errors
     /// Any error; the job fails with it.
@@ -43,21 +43,16 @@ pub trait ProcessJoinFunction<A, B>: Clone + Send + Sync + 'static {
 
 /// What a [`ProcessJoinFunction`] knows of the pair, and what it emits into.
 pub struct JoinContext<'a, U> {
+    core: &'a mut FunctionCore<U>,
     left: Timestamp,
     right: Timestamp,
-    operator: &'a OperatorContext,
-    next: &'a mut Downstream<U>,
 }
 
 impl<'a, U> JoinContext<'a, U> {
+    /// For a pair with these timestamps.
     #[inline]
-    pub(crate) fn new(
-        left: Timestamp,
-        right: Timestamp,
-        operator: &'a OperatorContext,
-        next: &'a mut Downstream<U>,
-    ) -> Self {
-        Self { left, right, operator, next }
+    pub fn new(core: &'a mut FunctionCore<U>, left: Timestamp, right: Timestamp) -> Self {
+        Self { core, left, right }
     }
 
     /// The timestamp of the left record.
@@ -79,19 +74,24 @@ impl<'a, U> JoinContext<'a, U> {
     /// Emits a record.
     #[inline]
     pub fn emit(&mut self, record: U) {
-        self.next.emit(record, self.left.max(self.right));
+        self.core.output.emit(record, self.timestamp());
     }
 
-    /// Emits a record into a side output.
+    /// Emits a record into a side output; it is dropped if nobody reads that.
     ///
     /// # Panics
     /// If the side output is read with another type.
     pub fn output<X: Record>(&mut self, tag: &OutputTag<X>, record: X) {
-        self.next.emit_to(tag, record, self.left.max(self.right));
+        self.core.output.emit_to(tag, record, self.left.max(self.right));
     }
 
-    /// What the operator knows of itself and its surroundings.
+    /// The watermark that has come last, [`Timestamp::MIN`] before the first.
+    pub fn current_watermark(&self) -> Timestamp {
+        self.core.watermark
+    }
+
+    /// What the operator knows of itself and of its surroundings.
     pub fn runtime(&self) -> &OperatorContext {
-        self.operator
+        &self.core.operator
     }
 }

@@ -88,4 +88,3 @@ impl<A, B> Sides<A, B> {
         self.cleanup_at
     }
 }
-
