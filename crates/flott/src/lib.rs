@@ -20,6 +20,7 @@
 //! in task hosts. In each case its `main` builds the dataflow again, so it must build the same one each time: what it
 //! reads must be its arguments, not the clock or the machine.
 
+mod connect;
 mod data_stream;
 mod entry;
 mod environment;
@@ -28,6 +29,7 @@ mod execution;
 mod graph;
 mod keyed_stream;
 mod marker;
+pub mod testing;
 
 pub use compact_str::CompactString;
 pub use data_stream::{DataStream, DataStreamSink, SingleOutputStream};
@@ -40,18 +42,28 @@ pub use flott_core::hash::mix;
 pub use flott_core::job_config::RuntimeMode;
 pub use flott_runtime::{
     Batch, Boundedness, BoxError, Discovery, OperatorContext as RuntimeContext, OutputTag, ProcessingClock,
-    ReadStatus, Record, Sink, SinkWriter, Source, SourceReader, SplitEnumerator, Timestamp, Waker, all_splits,
-    operators::Collector,
-    watermark::{
-        self, TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy,
+    ReadStatus, Record, Sink, SinkWriter, Source, SourceReader, SplitEnumerator, Timestamp, Waker,
+    all_splits,
+    functions::{
+        KeyedContext, KeyedProcessFunction, OnTimerContext, OpenContext, ProcessContext, ProcessFunction,
+        RichContext, RichFilterFunction, RichFlatMapFunction, RichMapFunction, TimeDomain,
     },
+    operators::Collector,
+    watermark::{self, TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy},
+};
+pub use flott_state::{
+    AggregateFunction, AggregatingState, Key, ListState, MapState, ReducingState, StateContext,
+    StateDescriptor, StateTtl, ValueState,
 };
 pub use keyed_stream::KeyedStream;
 
 /// What most programs need.
 pub mod prelude {
     pub use crate::{
-        Collector, CompactString, DataStream, KeyedStream, OutputTag, RuntimeContext, RuntimeMode,
-        SingleOutputStream, StreamExecutionEnvironment, Timestamp, WatermarkStrategy,
+        AggregateFunction, AggregatingState, BoxError, Collector, CompactString, DataStream, KeyedContext,
+        KeyedProcessFunction, KeyedStream, ListState, MapState, OnTimerContext, OpenContext, OutputTag,
+        ProcessContext, ProcessFunction, ReducingState, RichContext, RichFilterFunction, RichFlatMapFunction,
+        RichMapFunction, RuntimeContext, RuntimeMode, SingleOutputStream, StateDescriptor, StateTtl,
+        StreamExecutionEnvironment, Timestamp, ValueState, WatermarkStrategy,
     };
 }

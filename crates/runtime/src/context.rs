@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use flott_core::{AttemptNumber, JobId, SubtaskIndex, job_config::RuntimeMode};
 use tokio::sync::Notify;
 
-use crate::{ProcessingClock, TaskCounters, metrics::MetricGroup};
+use crate::{ProcessingClock, TaskCounters, TaskSignals, metrics::MetricGroup};
 
 /// What a subtask knows of itself.
 #[derive(Clone, Debug)]
@@ -32,8 +32,8 @@ pub struct TaskContext {
     pub clock: ProcessingClock,
     /// The subtask's metrics.
     pub counters: Arc<TaskCounters>,
-    /// Wakes the subtask.
-    pub wake: Arc<Notify>,
+    /// The subtask's signals.
+    pub signals: Arc<TaskSignals>,
 }
 
 /// What an operator knows of itself and of its surroundings; Flink's `RuntimeContext`.
@@ -85,7 +85,7 @@ impl OperatorContext {
 
     /// Wakes the subtask: for sources that wait in another thread.
     pub fn waker(&self) -> Waker {
-        Waker(self.task.wake.clone())
+        Waker(self.task.signals.wake.clone())
     }
 }
 

@@ -1,14 +1,23 @@
 //! Where the records of a subtask come from.
 
+mod combined_watermark;
 mod gate;
+mod manual;
 mod source;
 mod splits;
+mod two_gates;
+mod watermarks;
 
 use std::time::Instant;
 
+use flott_core::time::Timestamp;
+
 pub use gate::GateInput;
+pub use manual::{ManualFeed, ManualInput};
 pub use source::SourceInput;
 pub use splits::SplitProvider;
+pub use two_gates::{TwoGatesInput, TwoInputs};
+pub use watermarks::WatermarkMerger;
 
 use crate::{Result, output::Flush};
 
@@ -19,6 +28,12 @@ pub trait TaskInput: Send {
     /// # Errors
     /// Whatever ends the subtask.
     fn step(&mut self) -> Result<Step>;
+
+    /// As [`Output::on_processing_time`](crate::Output::on_processing_time), for the chain.
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    fn on_processing_time(&mut self, now: Timestamp) -> Result<()>;
 
     /// As [`Output::end`](crate::Output::end), for the chain.
     ///
@@ -50,9 +65,13 @@ pub enum Step {
     Ended,
 }
 
-/// Hands `end`, `flush` and `close` to `self.head`.
+/// Hands what concerns the chain as a whole to `self.head`.
 macro_rules! drive_head {
     () => {
+        fn on_processing_time(&mut self, now: Timestamp) -> crate::Result<()> {
+            self.head.on_processing_time(now)
+        }
+
         fn end(&mut self) -> crate::Result<()> {
             self.head.end()
         }

@@ -6,8 +6,10 @@
 //! ([`writer`]), and yields. User code runs on the slots' threads only; network and control have a thread of their own,
 //! so that slow user code delays neither credits nor heartbeats.
 
+pub mod alignment;
 pub mod contract;
 pub mod functions;
+pub mod harness;
 pub mod input;
 pub mod metrics;
 pub mod operators;
@@ -15,6 +17,7 @@ pub mod output;
 pub mod program;
 pub mod task_host;
 pub mod watermark;
+pub mod windowing;
 pub mod writer;
 
 mod clock;
@@ -22,6 +25,7 @@ mod context;
 mod counters;
 mod failure;
 mod scope;
+mod signals;
 mod subtask;
 #[cfg(test)]
 mod testing;
@@ -38,3 +42,4 @@ pub use flott_core::time::Timestamp;
 pub use flott_exchange::{BATCH_RECORDS, Batch, Mark, Record};
 pub use output::{BoxOutput, Output, OutputTag};
 pub use program::{JobProgram, VertexProgram};
+pub use signals::TaskSignals;

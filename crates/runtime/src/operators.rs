@@ -1,7 +1,13 @@
 //! The operators that transform records within a chain.
 
+mod broadcast;
+mod co_flat_map;
+mod co_map;
+mod co_process;
+mod collect;
 mod filter;
 mod flat_map;
+mod interval_join;
 mod key_selector;
 mod keyed_process;
 mod keyed_reduce;
@@ -11,10 +17,16 @@ mod rich;
 mod rich_with_state;
 mod sink;
 
+pub use broadcast::{BroadcastProcess, KeyedBroadcastProcess};
+pub use co_flat_map::CoFlatMap;
+pub use co_map::CoMap;
+pub use co_process::{CoProcess, KeyedCoProcess};
+pub use collect::{Collect, Collected, StreamElement};
 pub use filter::Filter;
 pub use flat_map::{Collector, FlatMap};
+pub use interval_join::{Bound, Interval, IntervalJoin, IntervalJoinSettings};
 pub use key_selector::{ByRef, ByValue, KeySelector};
-pub use keyed_process::KeyedProcess;
+pub use keyed_process::{KeyedProcess, in_time_order};
 pub use keyed_reduce::{
     Aggregate, Aggregation, Count, Emission, Fold, KeyAndValue, KeyedReduce, Reduce, ValueOnly,
 };

@@ -6,10 +6,10 @@ use flott_core::{ChannelId, JobGraph, SubtaskId, VertexIndex, deployment::Placem
 use flott_exchange::{ChannelPeer, ChannelSender, DataPlane, InputGate};
 
 use crate::{
-    OperatorContext, Record, Result, TaskContext,
+    OperatorContext, Record, Result, TaskContext, TaskSignals,
     input::{SplitProvider, TaskInput},
     scope,
-    writer::{Channels, TaskSignals},
+    writer::Channels,
 };
 
 /// Makes the input and chain of one subtask.
@@ -38,7 +38,6 @@ pub struct TaskBuilder {
     context: TaskContext,
     operators: Vec<String>,
     plane: DataPlane,
-    signals: Arc<TaskSignals>,
     /// By position of the edge among the vertex' inputs.
     inputs: Vec<Vec<ChannelPeer>>,
     /// By position of the edge among the vertex' outputs.
@@ -93,13 +92,12 @@ impl TaskBuilder {
         }
         let operators =
             graph.vertex(task.vertex).operators.iter().map(|operator| operator.name.clone()).collect();
-        let signals = Arc::new(TaskSignals::new(context.wake.clone()));
-        Ok(Self { context, operators, plane, signals, inputs, outputs, splits: Some(splits) })
+        Ok(Self { context, operators, plane, inputs, outputs, splits: Some(splits) })
     }
 
     /// The signals of the subtask, shared by its loop and its writers.
     pub fn signals(&self) -> &Arc<TaskSignals> {
-        &self.signals
+        &self.context.signals
     }
 
     /// Names of the chained operators.
@@ -131,9 +129,9 @@ impl TaskBuilder {
     pub fn channels<T: Record>(&self, output: usize) -> Result<Channels<T>> {
         let senders = self.outputs[output]
             .iter()
-            .map(|peer| self.plane.sender(*peer, &self.signals.wake))
+            .map(|peer| self.plane.sender(*peer, &self.context.signals.wake))
             .collect::<Result<Vec<ChannelSender<T>>, _>>()?;
-        Ok(Channels::new(senders, self.signals.clone(), self.context.counters.clone()))
+        Ok(Channels::new(senders, self.context.signals.clone(), self.context.counters.clone()))
     }
 
     /// The gate over some of the vertex' input edges, by their position among them.
@@ -142,7 +140,7 @@ impl TaskBuilder {
     /// If a producer has another type of records.
     pub fn gate<T: Record>(&self, inputs: std::ops::Range<usize>) -> Result<InputGate<T>> {
         let channels = self.inputs[inputs].concat();
-        Ok(self.plane.gate(&channels, &self.signals.wake)?)
+        Ok(self.plane.gate(&channels, &self.context.signals.wake)?)
     }
 
     /// Number of the vertex' input edges.

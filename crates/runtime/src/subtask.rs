@@ -8,13 +8,12 @@ use std::{
 use flott_core::{ExecutionState, FailureCause, job_config::RuntimeMode, time::Timestamp};
 
 use crate::{
-    ProcessingClock, Result, TaskCounters, TaskEnd, VertexProgram,
+    ProcessingClock, Result, TaskCounters, TaskEnd, TaskSignals, VertexProgram,
     counters::{Phase, now},
     input::{Step, TaskInput},
     output::Flush,
     program::TaskBuilder,
     scope,
-    writer::TaskSignals,
 };
 
 /// Steps after which the subtask yields to the others of its thread. A step is a batch, so this is a fraction of a

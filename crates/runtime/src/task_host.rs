@@ -8,18 +8,23 @@
 //! It has one conversation, with its TaskManager over a Unix socket, and ends when that ends: so no task host outlives
 //! its TaskManager.
 
+mod alignment;
 mod connection;
 mod splits;
 mod tasks;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use flott_core::{FailureCause, FailureKind, sdk};
 use flott_exchange::DataPlane;
 use flott_rpc::{TaskHostCommand, TaskHostHello, TaskHostMessage, TaskHostSetup};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::JobProgram;
+use crate::{JobProgram, counters::now};
 use connection::Connection;
 use tasks::Tasks;
 
@@ -146,7 +151,7 @@ async fn set_up(
         .thread_name("flott-slot")
         // Each subtask may be stopped within a batch, waiting for credit; the threads then still have to go on.
         .max_blocking_threads(spec.graph.total_subtasks() + 1)
-        .enable_time()
+        .enable_all()
         .build()
         .map_err(|error| {
             FailureCause::new(
@@ -184,6 +189,10 @@ async fn follow_orders(connection: &mut Connection, mut tasks: Tasks) -> Result<
                 tasks.report_metrics();
                 continue;
             }
+            () = sleep_until(tasks.alignment_due()) => {
+                tasks.report_watermarks(now());
+                continue;
+            }
         };
         match command {
             TaskHostCommand::Setup(_) => {} // a repetition
@@ -192,7 +201,16 @@ async fn follow_orders(connection: &mut Connection, mut tasks: Tasks) -> Result<
             }
             TaskHostCommand::Cancel { tasks: attempts } => tasks.cancel(&attempts),
             TaskHostCommand::SplitResponse { request, answer } => tasks.answer_split(request, answer),
+            TaskHostCommand::Align { groups } => tasks.align(&groups),
             TaskHostCommand::Shutdown => return Ok(()),
         }
+    }
+}
+
+/// Waits until then, or for ever.
+async fn sleep_until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }

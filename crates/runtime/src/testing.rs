@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use flott_core::{AttemptNumber, JobId, SubtaskIndex, job_config::RuntimeMode, time::Timestamp};
 
-use crate::{Batch, Mark, OperatorContext, ProcessingClock, Output, Result, TaskContext, output::Flush};
+use crate::{Batch, Mark, OperatorContext, Output, ProcessingClock, Result, TaskContext, output::Flush};
 
 pub(crate) fn task(subtask: u32, parallelism: u32) -> TaskContext {
     TaskContext {
@@ -20,7 +20,7 @@ pub(crate) fn task(subtask: u32, parallelism: u32) -> TaskContext {
         auto_watermark_interval: std::time::Duration::from_millis(200),
         clock: ProcessingClock::manual(Timestamp::EPOCH),
         counters: Arc::default(),
-        wake: Arc::default(),
+        signals: Arc::default(),
     }
 }
 

@@ -4,60 +4,22 @@ mod distribution;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
-    },
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use flott_core::{FailureKind, time::Timestamp};
 use flott_exchange::{BATCH_BYTES, BATCH_RECORDS, Buffer, ChannelSender};
-use tokio::{runtime::Handle, sync::Notify, task::block_in_place};
+use tokio::{runtime::Handle, task::block_in_place};
 
 pub use distribution::{Broadcast, Custom, Distribution, Forward, Global, Hash, Rebalance, Shuffle};
 
 use crate::{
-    Batch, Mark, OperatorContext, Output, Record, Result, TaskCounters, TaskEnd, output::Flush, scope,
+    Batch, Mark, OperatorContext, Output, Record, Result, TaskCounters, TaskEnd, TaskSignals, output::Flush,
+    scope,
 };
 
 /// Batches that one channel may hold back for want of credit before the subtask stops within a batch. Reached only by
 /// operators that make very many records of one.
 const HELD_LIMIT: usize = 16;
-
-/// What the loop of a subtask shares with its writers.
-#[derive(Debug)]
-pub struct TaskSignals {
-    /// Given when input, credit, a split or a cancellation has come.
-    pub wake: Arc<Notify>,
-    /// Batches that are held back for want of credit.
-    held: AtomicUsize,
-    canceled: AtomicBool,
-}
-
-impl TaskSignals {
-    /// The signals of a subtask that is woken in this way.
-    pub fn new(wake: Arc<Notify>) -> Self {
-        Self { wake, held: AtomicUsize::new(0), canceled: AtomicBool::new(false) }
-    }
-
-    /// Tells the subtask to stop.
-    pub fn cancel(&self) {
-        self.canceled.store(true, Relaxed);
-        self.wake.notify_one();
-    }
-
-    /// Whether the subtask was told to stop.
-    pub fn is_canceled(&self) -> bool {
-        self.canceled.load(Relaxed)
-    }
-
-    /// Whether batches wait for credit.
-    pub fn is_held_back(&self) -> bool {
-        self.held.load(Relaxed) > 0
-    }
-}
 
 /// A channel with what is to be sent into it.
 struct Channel<T> {
@@ -174,8 +136,8 @@ impl<T: Record> Channels<T> {
         channel.buffered_bytes = 0;
         if !channel.held.is_empty() || !channel.sender.try_send(&mut channel.buffer)? {
             channel.held.push_back(std::mem::take(&mut channel.buffer));
-            self.signals.held.fetch_add(1, Relaxed);
-            if channel.held.len() > HELD_LIMIT {
+            self.signals.hold();
+            if channel.held.len() > HELD_LIMIT && !self.signals.never_waits() {
                 return self.wait_for_credit(index);
             }
         }
@@ -212,7 +174,7 @@ impl<T: Record> Channels<T> {
                 break;
             }
             channel.held.pop_front();
-            self.signals.held.fetch_sub(1, Relaxed);
+            self.signals.release();
         }
         self.count_bytes(index);
         Ok(())

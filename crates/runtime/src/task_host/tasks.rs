@@ -6,7 +6,7 @@ use std::{
         Arc, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use flott_core::{
@@ -25,20 +25,20 @@ use super::{
     splits::{Mailbox, RemoteSplits},
 };
 use crate::{
-    JobProgram, ProcessingClock, TaskContext, TaskCounters,
+    JobProgram, ProcessingClock, TaskContext, TaskCounters, TaskSignals,
+    counters::now,
     program::TaskBuilder,
     subtask::{self, StateListener},
-    writer::TaskSignals,
 };
 
-type Attempt = (SubtaskId, AttemptNumber);
+pub(super) type Attempt = (SubtaskId, AttemptNumber);
 
 /// What is kept of an attempt, also after its end, so that a repeated order is recognized.
-struct Task {
+pub(super) struct Task {
     signals: Arc<TaskSignals>,
-    counters: Arc<TaskCounters>,
+    pub(super) counters: Arc<TaskCounters>,
     mailbox: Mailbox,
-    ended: Arc<AtomicBool>,
+    pub(super) ended: Arc<AtomicBool>,
 }
 
 pub(super) struct Tasks {
@@ -47,8 +47,10 @@ pub(super) struct Tasks {
     job_name: Arc<str>,
     plane: DataPlane,
     slots: Handle,
-    messages: MessageSender,
-    tasks: BTreeMap<Attempt, Task>,
+    pub(super) messages: MessageSender,
+    pub(super) tasks: BTreeMap<Attempt, Task>,
+    /// When it was told last where aligned sources are.
+    pub(super) aligned_at: Instant,
     /// Wait for the end of each subtask.
     watchers: JoinSet<()>,
 }
@@ -70,6 +72,7 @@ impl Tasks {
             slots,
             messages,
             tasks: BTreeMap::new(),
+            aligned_at: now(),
             watchers: JoinSet::new(),
         }
     }
@@ -155,7 +158,7 @@ impl Tasks {
             auto_watermark_interval: Duration::from_millis(self.program.config.auto_watermark_interval_ms),
             clock: ProcessingClock::default(),
             counters: counters.clone(),
-            wake: Arc::default(),
+            signals: Arc::default(),
         })
     }
 

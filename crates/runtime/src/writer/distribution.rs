@@ -156,7 +156,9 @@ where
             if index >= consumers {
                 return Err(TaskEnd::failed(
                     FailureKind::UserError,
-                    format!("the partitioner chose subtask {index}, there are {consumers}: it must return less"),
+                    format!(
+                        "the partitioner chose subtask {index}, there are {consumers}: it must return less"
+                    ),
                 ));
             }
             channels.push(index, record, timestamp)?;

@@ -18,7 +18,7 @@ fn edge<T: Record, D: Distribution<T>>(consumers: u32, distribution: D) -> Edge<
     let plane = DataPlane::new(JobId::from_bytes([1; 16]), [1; 32], Handle::current());
     let task_manager_id = TaskManagerId::new("tm".to_owned());
     plane.place(0, vec![TaskHostAddress { task_manager_id, data_address: "127.0.0.1:1".to_owned() }]);
-    let signals = Arc::new(TaskSignals::new(Arc::default()));
+    let signals = Arc::<TaskSignals>::default();
     let peers: Vec<_> = (0..consumers)
         .map(|consumer| {
             let consumer = SubtaskIndex(consumer);
@@ -192,7 +192,9 @@ async fn a_custom_partitioner_chooses_the_consumer_or_fails_naming_its_mistake()
     edge.writer.emit(&mut vec![1u64, 0, 1].into()).unwrap();
     edge.writer.flush(Flush::All).unwrap();
     assert_eq!([edge.records(0), edge.records(1)], [vec![0], vec![1, 1]]);
-    let Err(TaskEnd::Failed(cause)) = edge.writer.emit(&mut vec![2u64].into()) else { panic!("it must fail") };
+    let Err(TaskEnd::Failed(cause)) = edge.writer.emit(&mut vec![2u64].into()) else {
+        panic!("it must fail")
+    };
     assert_eq!(cause.operator.as_deref(), Some("Map"));
     assert!(cause.message.contains("chose subtask 2"), "{}", cause.message);
 }

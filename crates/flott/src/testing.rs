@@ -1,0 +1,289 @@
+//! Tests of operators and small pipelines, without a cluster and without waiting.
+//!
+//! A [`TestHarness`] runs a dataflow step by step in the test's own thread. What is fed is processed at once; event time
+//! comes from the watermarks that the test feeds, processing time from a clock that it sets.
+//!
+//! ```
+//! use flott::{prelude::*, testing::TestHarness};
+//!
+//! let harness = TestHarness::new();
+//! let words = harness.input::<String>();
+//! let counts = harness.output(&words.stream().key_by(|word| word.clone()).count());
+//!
+//! words.push("to".to_owned());
+//! words.push("be".to_owned());
+//! words.push("to".to_owned());
+//! assert_eq!(counts.records(), [("to".to_owned(), 1), ("be".to_owned(), 1), ("to".to_owned(), 2)]);
+//! ```
+
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+
+use flott_core::FailureCause;
+use flott_runtime::{
+    Boundedness, Mark, Record, Timestamp,
+    harness::Harness,
+    input::{ManualFeed, ManualInput, TaskInput},
+    operators::{Collect, Collected},
+    program::TaskBuilder,
+};
+
+pub use flott_runtime::operators::StreamElement;
+
+use crate::{
+    DataStream, DataStreamSink, SingleOutputStream, StreamExecutionEnvironment,
+    graph::{AnyOutput, Node, NodeKind},
+};
+
+/// Runs a dataflow in the test's thread.
+#[derive(Clone)]
+pub struct TestHarness {
+    env: StreamExecutionEnvironment,
+    running: Rc<RefCell<Option<Harness>>>,
+    start: Timestamp,
+}
+
+impl Default for TestHarness {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TestHarness {
+    /// A harness without inputs and outputs yet. Processing time stands at 0, operators have parallelism 1 unless they
+    /// set another one.
+    pub fn new() -> Self {
+        let env = StreamExecutionEnvironment::new();
+        env.set_parallelism(1);
+        Self { env, running: Rc::default(), start: Timestamp::EPOCH }
+    }
+
+    /// The environment, for its settings and for further sources.
+    pub fn env(&self) -> &StreamExecutionEnvironment {
+        &self.env
+    }
+
+    /// An input that the test feeds.
+    ///
+    /// # Panics
+    /// If something was fed already.
+    #[track_caller]
+    pub fn input<T: Record + Sync>(&self) -> TestInput<T> {
+        self.expect_new();
+        let feed = ManualFeed::default();
+        let build = Arc::new({
+            let feed = feed.clone();
+            move |_: &mut TaskBuilder, next: AnyOutput| {
+                Ok(Box::new(ManualInput::<T>::new(feed.clone(), next.downcast())) as Box<dyn TaskInput>)
+            }
+        });
+        let kind = NodeKind::Source { boundedness: Boundedness::Bounded, build };
+        let stream =
+            SingleOutputStream::add(&self.env, Node::new::<T>("Source: test input".to_owned(), kind));
+        TestInput { harness: self.clone(), feed, stream: stream.set_parallelism(1) }
+    }
+
+    /// Keeps what a stream brings.
+    ///
+    /// # Panics
+    /// If something was fed already.
+    #[track_caller]
+    pub fn output<T: Record>(&self, stream: &DataStream<T>) -> TestOutput<T> {
+        self.expect_new();
+        let collected = Collected::default();
+        let node = Node::operator::<T, ()>("Sink: test output", stream.upstreams.clone(), {
+            let collected = collected.clone();
+            move |_, _| Ok(Box::new(Collect::new(collected.clone())))
+        });
+        DataStreamSink::add(&self.env, node).set_parallelism(1);
+        TestOutput { collected }
+    }
+
+    #[track_caller]
+    fn expect_new(&self) {
+        assert!(
+            self.running.borrow().is_none(),
+            "declare all inputs and outputs before the first record is fed"
+        );
+    }
+
+    fn with<R>(&self, call: impl FnOnce(&mut Harness) -> Result<R, FailureCause>) -> Result<R, FailureCause> {
+        let mut running = self.running.borrow_mut();
+        if running.is_none() {
+            let program = self
+                .env
+                .job_program("test")
+                .map_err(|error| FailureCause::new(flott_core::FailureKind::UserError, error.to_string()))?;
+            *running = Some(Harness::new(&program, self.start)?);
+        }
+        match running.as_mut() {
+            Some(harness) => call(harness),
+            None => unreachable!("it was made above"),
+        }
+    }
+
+    /// Processes all that was fed. Inputs do this by themselves; it is of use with sources of the environment.
+    ///
+    /// # Errors
+    /// Why the job would fail, also if it could not start.
+    pub fn try_run(&self) -> Result<(), FailureCause> {
+        self.with(Harness::run)
+    }
+
+    /// As [`try_run`](Self::try_run).
+    ///
+    /// # Panics
+    /// If the job would fail.
+    #[track_caller]
+    pub fn run(&self) {
+        expect(self.try_run());
+    }
+
+    /// Sets processing time, and lets happen what is due on the way, each at its own time. It never goes back.
+    ///
+    /// # Errors
+    /// Why the job would fail.
+    pub fn try_set_processing_time(&self, time: impl Into<Timestamp>) -> Result<(), FailureCause> {
+        let time = time.into();
+        self.with(|harness| harness.set_processing_time(time))
+    }
+
+    /// As [`try_set_processing_time`](Self::try_set_processing_time).
+    ///
+    /// # Panics
+    /// If the job would fail.
+    #[track_caller]
+    pub fn set_processing_time(&self, time: impl Into<Timestamp>) {
+        expect(self.try_set_processing_time(time));
+    }
+
+    /// Lets processing time go on by `duration`.
+    ///
+    /// # Panics
+    /// If the job would fail.
+    #[track_caller]
+    pub fn advance_processing_time(&self, duration: Duration) {
+        expect(self.with(|harness| harness.set_processing_time(harness.processing_time() + duration)));
+    }
+}
+
+/// An input that a test feeds. All that is fed is processed before the call returns.
+pub struct TestInput<T> {
+    harness: TestHarness,
+    feed: ManualFeed<T>,
+    stream: SingleOutputStream<T>,
+}
+
+impl<T: Record> TestInput<T> {
+    /// The stream of what is fed.
+    pub fn stream(&self) -> &SingleOutputStream<T> {
+        &self.stream
+    }
+
+    /// Feeds a record without a timestamp.
+    ///
+    /// # Panics
+    /// If the job would fail.
+    #[track_caller]
+    pub fn push(&self, record: T) {
+        expect(self.try_push(record, Timestamp::MIN));
+    }
+
+    /// Feeds a record that happened at this event time.
+    ///
+    /// # Panics
+    /// If the job would fail.
+    #[track_caller]
+    pub fn push_at(&self, record: T, timestamp: impl Into<Timestamp>) {
+        expect(self.try_push(record, timestamp));
+    }
+
+    /// As [`push_at`](Self::push_at).
+    ///
+    /// # Errors
+    /// Why the job would fail.
+    pub fn try_push(&self, record: T, timestamp: impl Into<Timestamp>) -> Result<(), FailureCause> {
+        self.feed.push(record, timestamp.into());
+        self.harness.try_run()
+    }
+
+    /// Feeds a watermark: no record with this timestamp or an earlier one comes any more.
+    ///
+    /// # Panics
+    /// If the job would fail.
+    #[track_caller]
+    pub fn watermark(&self, watermark: impl Into<Timestamp>) {
+        expect(self.try_watermark(watermark));
+    }
+
+    /// As [`watermark`](Self::watermark).
+    ///
+    /// # Errors
+    /// Why the job would fail.
+    pub fn try_watermark(&self, watermark: impl Into<Timestamp>) -> Result<(), FailureCause> {
+        self.feed.mark(Mark::Watermark(watermark.into()));
+        self.harness.try_run()
+    }
+
+    /// Says whether the input is idle, so that watermarks of others don't wait for it.
+    ///
+    /// # Panics
+    /// If the job would fail.
+    #[track_caller]
+    pub fn set_idle(&self, idle: bool) {
+        self.feed.mark(if idle { Mark::Idle } else { Mark::Active });
+        self.harness.run();
+    }
+
+    /// Ends the input, with the watermark [`Timestamp::MAX`].
+    ///
+    /// # Panics
+    /// If the job would fail.
+    #[track_caller]
+    pub fn end(&self) {
+        expect(self.try_end());
+    }
+
+    /// As [`end`](Self::end).
+    ///
+    /// # Errors
+    /// Why the job would fail.
+    pub fn try_end(&self) -> Result<(), FailureCause> {
+        self.feed.end();
+        self.harness.try_run()
+    }
+}
+
+/// What a stream has brought.
+pub struct TestOutput<T> {
+    collected: Collected<T>,
+}
+
+impl<T> TestOutput<T> {
+    /// Takes all that has come since the last time: records, watermarks, idleness.
+    pub fn elements(&self) -> Vec<StreamElement<T>> {
+        self.collected.take()
+    }
+
+    /// Takes the records that have come since the last time, with their timestamps.
+    pub fn timestamped(&self) -> Vec<(T, Option<Timestamp>)> {
+        let elements = self.elements().into_iter();
+        elements
+            .filter_map(|element| match element {
+                StreamElement::Record(record, timestamp) => Some((record, timestamp)),
+                StreamElement::Watermark(_) | StreamElement::Idle(_) => None,
+            })
+            .collect()
+    }
+
+    /// Takes the records that have come since the last time.
+    pub fn records(&self) -> Vec<T> {
+        self.timestamped().into_iter().map(|(record, _)| record).collect()
+    }
+}
+
+#[track_caller]
+fn expect(result: Result<(), FailureCause>) {
+    if let Err(cause) = result {
+        panic!("the job failed: {cause}");
+    }
+}

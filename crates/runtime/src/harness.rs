@@ -1,0 +1,216 @@
+//! Runs a job's subtasks in the caller's thread, step by step, with a clock that is set by hand: for tests that neither
+//! need a cluster nor wait.
+
+mod splits;
+
+use std::{sync::Arc, time::Duration};
+
+use flott_core::{
+    AttemptNumber, FailureCause, FailureKind, JobId, SubtaskId, SubtaskIndex, TaskManagerId, VertexIndex,
+    deployment::{Placement, TaskHostAddress},
+    job_config::RuntimeMode,
+    time::Timestamp,
+};
+use flott_exchange::DataPlane;
+use tokio::runtime::{Builder, Runtime};
+
+use self::splits::LocalSplits;
+use crate::{
+    JobProgram, ProcessingClock, TaskContext, TaskEnd, TaskSignals,
+    input::{Step, TaskInput},
+    output::Flush,
+    program::TaskBuilder,
+    scope,
+};
+
+/// How far a subtask is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// Its input has ended; what it has emitted is still to be sent.
+    Ending,
+    Ended,
+}
+
+/// A subtask.
+struct Task {
+    input: Box<dyn TaskInput>,
+    operators: Vec<String>,
+    clock: ProcessingClock,
+    signals: Arc<TaskSignals>,
+    is_batch: bool,
+    phase: Phase,
+}
+
+/// All subtasks of a job, none of which runs by itself.
+pub struct Harness {
+    tasks: Vec<Task>,
+    now: Timestamp,
+    /// Nothing runs on it; the data plane can't be without one.
+    _runtime: Runtime,
+}
+
+impl Harness {
+    /// Makes all subtasks of `program`. Processing time stands at `now`.
+    ///
+    /// # Errors
+    /// If a subtask can't be made, for what its user functions say.
+    pub fn new(program: &JobProgram, now: Timestamp) -> Result<Self, FailureCause> {
+        let internal = |message: String| FailureCause::new(FailureKind::Internal, message);
+        let runtime = Builder::new_current_thread()
+            .build()
+            .map_err(|error| internal(format!("cannot make a runtime: {error}")))?;
+        let plane = DataPlane::new(JobId::from_bytes([0; 16]), [0; 32], runtime.handle().clone());
+        let address = TaskHostAddress {
+            task_manager_id: TaskManagerId::new("harness".to_owned()),
+            data_address: String::new(),
+        };
+        let hosts = program.graph.vertices.iter().map(|vertex| vec![0; vertex.parallelism as usize]);
+        let placement = Placement { hosts: vec![address], vertices: hosts.collect() };
+        plane.place(0, placement.hosts.clone());
+        let mut harness = Self { tasks: Vec::new(), now, _runtime: runtime };
+        for (vertex, info) in program.graph.vertices.iter().enumerate() {
+            let splits = LocalSplits::default();
+            for subtask in 0..info.parallelism {
+                let id = SubtaskId { vertex: VertexIndex(vertex as u32), subtask: SubtaskIndex(subtask) };
+                let context = context(program, id, now);
+                let clock = context.clock.clone();
+                let is_batch = context.runtime_mode == RuntimeMode::Batch;
+                let mut builder = TaskBuilder::new(
+                    program,
+                    id,
+                    context,
+                    &placement,
+                    plane.clone(),
+                    Box::new(splits.clone()),
+                )
+                .map_err(internal)?;
+                let signals = builder.signals().clone();
+                signals.never_wait();
+                let operators = builder.operators().to_vec();
+                let build = &program.vertices[vertex].build;
+                let input = scope::catch(&operators, || build(&mut builder)).map_err(cause)?;
+                let phase = Phase::Running;
+                harness.tasks.push(Task { input, operators, clock, signals, is_batch, phase });
+            }
+        }
+        Ok(harness)
+    }
+
+    /// Processes all that is there, until every subtask waits or has ended.
+    ///
+    /// # Errors
+    /// Why a subtask failed.
+    pub fn run(&mut self) -> Result<(), FailureCause> {
+        loop {
+            let mut worked = false;
+            for task in &mut self.tasks {
+                worked |= task.run()?;
+            }
+            if !worked {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lets processing time come to `time`, and does what is due on the way there, each at its own time.
+    ///
+    /// # Errors
+    /// Why a subtask failed.
+    pub fn set_processing_time(&mut self, time: Timestamp) -> Result<(), FailureCause> {
+        self.run()?;
+        loop {
+            let next = self.tasks.iter().filter_map(|task| task.clock.next_due()).min();
+            let next = next.map_or(time, |due| due.min(time)).max(self.now);
+            self.now = next;
+            let mut fired = false;
+            for task in &mut self.tasks {
+                task.clock.set(next);
+                if task.phase == Phase::Running
+                    && let Some(now) = task.clock.take_due()
+                {
+                    task.guarded(|input| input.on_processing_time(now)).map_err(cause)?;
+                    fired = true;
+                }
+            }
+            self.run()?;
+            if !fired && next >= time {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Processing time.
+    pub fn processing_time(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl Task {
+    fn guarded<T>(&mut self, call: impl FnOnce(&mut dyn TaskInput) -> crate::Result<T>) -> crate::Result<T> {
+        let input = self.input.as_mut();
+        scope::catch(&self.operators, || call(input))
+    }
+
+    /// Processes what is there. Returns whether there was anything.
+    fn run(&mut self) -> Result<bool, FailureCause> {
+        let mut worked = false;
+        while self.phase == Phase::Running {
+            if self.signals.is_held_back() {
+                self.guarded(|input| input.flush(Flush::Held)).map_err(cause)?;
+                if self.signals.is_held_back() {
+                    break;
+                }
+            }
+            match self.guarded(|input| input.step()).map_err(cause)? {
+                Step::Worked => worked = true,
+                Step::Idle(_) => break,
+                Step::Ended => {
+                    while self.is_batch && self.clock.take_any() {
+                        self.guarded(|input| input.on_processing_time(Timestamp::MAX)).map_err(cause)?;
+                    }
+                    self.guarded(|input| input.end()).map_err(cause)?;
+                    self.phase = Phase::Ending;
+                    worked = true;
+                }
+            }
+        }
+        if self.phase != Phase::Ended {
+            self.guarded(|input| input.flush(Flush::All)).map_err(cause)?;
+        }
+        if self.phase == Phase::Ending
+            && !self.signals.is_held_back()
+            && self.guarded(|input| input.close()).map_err(cause)?
+        {
+            self.phase = Phase::Ended;
+            worked = true;
+        }
+        Ok(worked)
+    }
+}
+
+fn cause(end: TaskEnd) -> FailureCause {
+    match end {
+        TaskEnd::Failed(cause) => *cause,
+        TaskEnd::Canceled => FailureCause::new(FailureKind::Internal, "a subtask was canceled"),
+    }
+}
+
+fn context(program: &JobProgram, id: SubtaskId, now: Timestamp) -> TaskContext {
+    let vertex = program.graph.vertex(id.vertex);
+    TaskContext {
+        job_id: JobId::from_bytes([0; 16]),
+        job_name: program.graph.name.as_str().into(),
+        job_parameters: program.parameters.clone(),
+        task_name: vertex.name.as_str().into(),
+        subtask: id.subtask,
+        parallelism: vertex.parallelism,
+        max_parallelism: vertex.max_parallelism,
+        attempt: AttemptNumber(0),
+        runtime_mode: program.graph.runtime_mode,
+        auto_watermark_interval: Duration::from_millis(program.config.auto_watermark_interval_ms),
+        clock: ProcessingClock::manual(now),
+        counters: Arc::default(),
+        signals: Arc::default(),
+    }
+}

@@ -1,0 +1,93 @@
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use flott_core::time::Timestamp;
+
+use super::{Step, TaskInput, drive_head};
+use crate::{Batch, BoxOutput, Mark, Record, Result};
+
+/// What is fed by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Element<T> {
+    Record(T, Timestamp),
+    Mark(Mark),
+    End,
+}
+
+/// The hand that feeds a [`ManualInput`]. All clones feed the same one.
+pub struct ManualFeed<T>(Arc<Mutex<VecDeque<Element<T>>>>);
+
+impl<T> Default for ManualFeed<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Clone for ManualFeed<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> ManualFeed<T> {
+    fn put(&self, element: Element<T>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(element);
+    }
+
+    fn take(&self) -> Option<Element<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Feeds a record, with [`Timestamp::MIN`] if it has no timestamp.
+    pub fn push(&self, record: T, timestamp: Timestamp) {
+        self.put(Element::Record(record, timestamp));
+    }
+
+    /// Feeds a mark.
+    pub fn mark(&self, mark: Mark) {
+        self.put(Element::Mark(mark));
+    }
+
+    /// Ends the input, after the last watermark.
+    pub fn end(&self) {
+        self.mark(Mark::Watermark(Timestamp::MAX));
+        self.put(Element::End);
+    }
+}
+
+/// Feeds a chain with what a test gives it, element by element.
+pub struct ManualInput<T> {
+    feed: ManualFeed<T>,
+    ended: bool,
+    batch: Batch<T>,
+    head: BoxOutput<T>,
+}
+
+impl<T> ManualInput<T> {
+    /// From `feed` to `head`.
+    pub fn new(feed: ManualFeed<T>, head: BoxOutput<T>) -> Self {
+        Self { feed, ended: false, batch: Batch::new(), head }
+    }
+}
+
+impl<T: Record> TaskInput for ManualInput<T> {
+    fn step(&mut self) -> Result<Step> {
+        if self.ended {
+            return Ok(Step::Ended);
+        }
+        match self.feed.take() {
+            Some(Element::Record(record, timestamp)) => {
+                self.batch.push(record, timestamp);
+                self.head.emit(&mut self.batch)?;
+            }
+            Some(Element::Mark(mark)) => self.head.mark(mark)?,
+            Some(Element::End) => self.ended = true,
+            None => return Ok(Step::Idle(None)),
+        }
+        Ok(Step::Worked)
+    }
+
+    drive_head!();
+}

@@ -1,0 +1,56 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+};
+
+use tokio::sync::Notify;
+
+/// What the loop of a subtask shares with its operators and writers.
+#[derive(Debug, Default)]
+pub struct TaskSignals {
+    /// Given when input, credit, a split or a cancellation has come.
+    pub wake: Arc<Notify>,
+    /// What keeps the subtask from taking input: batches without credit, requests under way.
+    held: AtomicUsize,
+    canceled: AtomicBool,
+    /// Set if the consumers run in the same thread, so that to wait for them would be to wait for ever.
+    never_waits: AtomicBool,
+}
+
+impl TaskSignals {
+    /// Tells the subtask to stop.
+    pub fn cancel(&self) {
+        self.canceled.store(true, Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Whether the subtask was told to stop.
+    pub fn is_canceled(&self) -> bool {
+        self.canceled.load(Relaxed)
+    }
+
+    /// Keeps the subtask from taking input until [`release`](Self::release) was called as often. Meanwhile it calls
+    /// [`Output::flush`](crate::Output::flush) whenever it is woken, and who holds it back tries again.
+    pub(crate) fn hold(&self) {
+        self.held.fetch_add(1, Relaxed);
+    }
+
+    /// Takes back one [`hold`](Self::hold).
+    pub(crate) fn release(&self) {
+        self.held.fetch_sub(1, Relaxed);
+    }
+
+    /// Whether something keeps the subtask from taking input.
+    pub fn is_held_back(&self) -> bool {
+        self.held.load(Relaxed) > 0
+    }
+
+    /// Lets writers hold back any number of batches.
+    pub(crate) fn never_wait(&self) {
+        self.never_waits.store(true, Relaxed);
+    }
+
+    pub(crate) fn never_waits(&self) -> bool {
+        self.never_waits.load(Relaxed)
+    }
+}
