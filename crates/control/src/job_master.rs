@@ -1,5 +1,6 @@
 //! The machine of one job: from its submission to its end.
 
+mod alignment;
 mod effect;
 mod event;
 mod execution_graph;
@@ -24,6 +25,7 @@ pub use event::{Event, GrantedSlot};
 pub use execution_graph::{Execution, FailureRecord, Location};
 pub use state::{JobState, Outcome};
 
+use alignment::Alignment;
 use execution_graph::ExecutionGraph;
 use slot_pool::SlotPool;
 use split_queue::{SplitQueue, SplitRequest};
@@ -65,6 +67,7 @@ pub struct JobMaster {
     /// Where its subtasks were deployed; empty before.
     placement: Placement,
     splits: BTreeMap<VertexIndex, SplitQueue>,
+    alignment: Alignment,
     /// Root first.
     failures: Vec<FailureRecord>,
     /// What the ResourceManager last said: total, free, TaskManagers.
@@ -88,6 +91,7 @@ impl JobMaster {
             status_times: vec![(JobState::Created.status(), now)],
             pool: SlotPool::default(),
             placement: Placement::default(),
+            alignment: Alignment::default(),
             failures: Vec::new(),
             cluster: None,
         }
@@ -120,6 +124,9 @@ impl JobMaster {
             }
             Event::MetricsReported { tasks } => {
                 tasks.into_iter().for_each(|metrics| self.executions.take_metrics(metrics));
+            }
+            Event::WatermarksReported { watermarks } => {
+                watermarks.into_iter().for_each(|report| self.take_watermark(report));
             }
             Event::SplitRequested { subtask, attempt, request_id } => {
                 let request = SplitRequest { subtask: subtask.subtask, attempt, request_id };

@@ -1,12 +1,13 @@
 //! What JobManager and TaskManagers tell each other, free of any wire format.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use flott_core::{
     AllocationId, AttemptNumber, ExecutionState, FailureCause, JobId, LeaderEpoch, RegistrationId, SlotIndex,
     SubtaskId, TaskManagerId,
     deployment::{Placement, TaskDescriptor, TaskHostSpec},
     metrics::{OperatorMetrics, TaskMetrics},
+    time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -306,6 +307,28 @@ pub struct SubtaskMetrics {
     pub metrics: TaskMetrics,
     /// What its operators have registered.
     pub operators: OperatorMetrics,
+}
+
+/// How far a subtask of a source is that is aligned with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlignedWatermark {
+    /// Which subtask.
+    pub subtask: SubtaskId,
+    /// Which attempt of it.
+    pub attempt: AttemptNumber,
+    /// The sources that are aligned.
+    pub group: Arc<str>,
+    /// Its watermark; `None` if others need not wait for it, since it is idle or has none yet.
+    pub watermark: Option<Timestamp>,
+}
+
+/// How far a group of aligned sources is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupWatermark {
+    /// Which group.
+    pub group: Arc<str>,
+    /// The least watermark of its subtasks; `None` if none counts.
+    pub watermark: Option<Timestamp>,
 }
 
 /// States that a task host reports of a subtask.

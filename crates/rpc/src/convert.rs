@@ -1,5 +1,6 @@
 //! Conversions between generated types and those that the rest of Flott uses.
 
+mod alignment;
 mod deployment;
 mod field;
 mod logs;

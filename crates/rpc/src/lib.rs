@@ -23,8 +23,9 @@ pub use convert::order_answer_response;
 pub use error::{Error, Problem};
 pub use flott_control::protocol;
 pub use message::{
-    FencedOrder, Heartbeat, JobReports, LogFile, LogSelector, ProcessMetrics, ReadLog, Sender, SplitRequest,
-    SplitsReport, TaskHostCommand, TaskHostHello, TaskHostMessage, TaskHostMetrics, TaskHostSetup,
+    AlignWatermarks, FencedOrder, Heartbeat, JobReports, LogFile, LogSelector, ProcessMetrics, ReadLog,
+    Sender, SplitRequest, SplitsReport, TaskHostCommand, TaskHostHello, TaskHostMessage, TaskHostMetrics,
+    TaskHostSetup,
 };
 pub use retry::{CallError, RetryPolicy, call_with_retry, is_retriable};
 pub use server::{

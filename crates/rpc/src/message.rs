@@ -1,6 +1,8 @@
 //! Messages for which the machines have no type of their own, because only shells deal in them.
 
-use flott_control::protocol::{Fence, Order, Report, SlotReport, SubtaskMetrics, TaskReport};
+use flott_control::protocol::{
+    AlignedWatermark, Fence, GroupWatermark, Order, Report, SlotReport, SubtaskMetrics, TaskReport,
+};
 use flott_core::{
     AttemptNumber, FailureCause, JobId, SubtaskId, TaskManagerId,
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
@@ -96,6 +98,17 @@ pub struct SplitsReport {
     pub splits: EnumeratedSplits,
 }
 
+/// What the JobMaster hears of aligned sources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlignWatermarks {
+    /// Who reports.
+    pub sender: Sender,
+    /// Whose sources.
+    pub job_id: JobId,
+    /// Where they are.
+    pub watermarks: Vec<AlignedWatermark>,
+}
+
 /// What a task host tells its TaskManager.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TaskHostMessage {
@@ -116,6 +129,8 @@ pub enum TaskHostMessage {
     SplitsReport(SplitsReport),
     /// What its subtasks have done.
     Metrics(Vec<SubtaskMetrics>),
+    /// Where its aligned sources are.
+    Watermarks(Vec<AlignedWatermark>),
 }
 
 /// How a task host introduces itself.
@@ -164,6 +179,11 @@ pub enum TaskHostCommand {
         request: SplitRequest,
         /// The answer.
         answer: SplitAnswer,
+    },
+    /// Where the groups are that its aligned sources belong to.
+    Align {
+        /// One a group.
+        groups: Vec<GroupWatermark>,
     },
     /// All is done: end with exit code 0.
     Shutdown,

@@ -1,4 +1,4 @@
-//! Metrics of one subtask.
+//! What a subtask shares with its task host: its metrics, and where it is in event time.
 
 use std::{
     sync::{
@@ -13,7 +13,7 @@ use flott_core::{
     time::Timestamp,
 };
 
-use crate::metrics::Registry;
+use crate::{alignment::Alignments, metrics::Registry};
 
 /// Cells that the subtask adds to, once a batch, and the reporter reads.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct TaskCounters {
     output_watermark: AtomicI64,
     /// What operators and user functions have registered.
     pub(crate) registry: Arc<Registry>,
+    /// The alignment groups in which the subtask is.
+    pub(crate) alignments: Alignments,
 }
 
 /// What a subtask spends its time with.
@@ -63,6 +65,7 @@ impl Default for TaskCounters {
             input_watermark: AtomicI64::new(Timestamp::MIN.as_millis()),
             output_watermark: AtomicI64::new(Timestamp::MIN.as_millis()),
             registry: Arc::default(),
+            alignments: Alignments::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! the TaskManager's event loop what happens. How a task host is made is up to a [`TaskHostLauncher`]: as a process of
 //! its own ([`ProcessLauncher`]), or, for a cluster inside one process, in some other way.
 
+mod alignment;
 mod exit;
 pub(crate) mod host;
 mod launcher;

@@ -7,12 +7,14 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use flott_control::protocol::{
-    Fence, Order, OrderAnswer, Refusal, Report, SubtaskMetrics, TaskReport, TaskState,
+    AlignedWatermark, Fence, GroupWatermark, Order, OrderAnswer, Refusal, Report, SubtaskMetrics, TaskReport,
+    TaskState,
 };
 use flott_core::{
     AllocationId, AttemptNumber, FailureCause, FailureKind, LeaderEpoch, SlotIndex, SubtaskId,
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostAddress},
     metrics::{MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
+    time::Timestamp,
 };
 use flott_rpc::{SplitRequest, SplitsReport, TaskHostCommand, TaskHostMessage, protocol::SlotHolder};
 use flott_taskmanager::{Ended, Error, RunningTaskManager, TaskManager};
@@ -132,6 +134,20 @@ async fn splits_are_carried_both_ways() {
         let splits = heard.await;
         assert_eq!(splits.splits, [vec![1], vec![2]]);
         assert_eq!((splits.report_id, splits.complete), (report_id, report_id == 9));
+    }
+}
+
+#[tokio::test]
+async fn watermarks_of_aligned_sources_are_answered_with_those_of_their_groups() {
+    let mut cluster = Cluster::start().await;
+    let mut host = cluster.task_host().await;
+    for millis in [10, 20] {
+        let watermark = Some(Timestamp::from_millis(millis));
+        let report = AlignedWatermark { subtask: SUBTASK, attempt: FIRST, group: "clicks".into(), watermark };
+        host.tell(TaskHostMessage::Watermarks(vec![report])).await;
+        let watermark = Some(Timestamp::from_millis(millis - 1));
+        let groups = vec![GroupWatermark { group: "clicks".into(), watermark }];
+        assert_eq!(host.command().await, TaskHostCommand::Align { groups });
     }
 }
 

@@ -5,7 +5,7 @@ use flott_core::{
     deployment::EnumeratedSplits,
 };
 
-use crate::protocol::{Fence, Refusal, Report, SubtaskMetrics};
+use crate::protocol::{AlignedWatermark, Fence, Refusal, Report, SubtaskMetrics};
 
 /// A slot that the ResourceManager gives to the job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,12 @@ pub enum Event {
     MetricsReported {
         /// One an attempt.
         tasks: Vec<SubtaskMetrics>,
+    },
+    /// Where aligned sources are. Unknown attempts are skipped. Where their groups are then, tells
+    /// [`group_watermark`](super::JobMaster::group_watermark).
+    WatermarksReported {
+        /// One a subtask and group.
+        watermarks: Vec<AlignedWatermark>,
     },
     /// A source wants a split. Answered with `AnswerSplit` (perhaps later) or `RejectSplitRequest`.
     SplitRequested {

@@ -1,5 +1,6 @@
 //! Scripts of `(milliseconds, event)`, and what must come of them.
 
+mod alignment;
 mod cancel;
 mod failure;
 mod lifecycle;

@@ -94,7 +94,7 @@ impl JobRun {
                         self.split(host, request).await;
                     }
                 }
-                TaskHostMessage::Metrics(_) => {}
+                TaskHostMessage::Metrics(_) | TaskHostMessage::Watermarks(_) => {}
                 TaskHostMessage::TaskState(report) => {
                     if matches!(report.state, TaskState::Initializing | TaskState::Running) {
                         continue;

@@ -1,10 +1,14 @@
 //! A JobMaster's loop.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use flott_control::{
     job_master::{Event, JobMaster as Machine, JobMasterConfig},
-    protocol::{Fence, OrderAnswer},
+    protocol::{AlignedWatermark, Fence, GroupWatermark, OrderAnswer},
 };
 use flott_core::{JobGraph, JobId, JobStatus, MonoTime, TaskManagerId, deployment::TaskHostSpec};
 use tokio::{
@@ -174,6 +178,14 @@ impl JobMaster {
                 });
                 let _ = reply.send(answer);
             }
+            Message::Align { task_manager_id, registration_id, watermarks, reply } => {
+                let admitted = self.machine.admits(&task_manager_id, registration_id);
+                // A sender that has gone away needs no answer.
+                let _ = reply.send(match admitted {
+                    true => Ok(self.align(watermarks)),
+                    false => Err(CallError::UnknownRegistration),
+                });
+            }
             Message::Cancel { reply } => {
                 self.handle(Event::CancelRequested);
                 let _ = reply.send(());
@@ -196,6 +208,14 @@ impl JobMaster {
             });
         }
         Ok(())
+    }
+
+    fn align(&mut self, watermarks: Vec<AlignedWatermark>) -> Vec<GroupWatermark> {
+        let groups: BTreeSet<_> = watermarks.iter().map(|report| report.group.clone()).collect();
+        self.handle_quietly(Event::WatermarksReported { watermarks });
+        let of_group =
+            |group: Arc<str>| GroupWatermark { watermark: self.machine.group_watermark(&group), group };
+        groups.into_iter().map(of_group).collect()
     }
 
     fn admit_caller(&self, caller: &SplitCaller) -> Result<(), CallError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flott_control::{
     job_master::GrantedSlot,
-    protocol::{Report, SubtaskMetrics},
+    protocol::{AlignedWatermark, GroupWatermark, Report, SubtaskMetrics},
 };
 use flott_core::{
     AttemptNumber, FailureCause, RegistrationId, SubtaskId, TaskManagerId,
@@ -77,10 +77,29 @@ type Reply<T> = oneshot::Sender<Result<T, CallError>>;
 
 #[derive(Debug)]
 pub(super) enum Message {
-    Report { reports: TaskManagerReports, reply: Reply<()> },
-    RequestSplit { caller: SplitCaller, request_id: u64, reply: Reply<SplitAnswer> },
-    EnumeratedSplits { caller: SplitCaller, splits: EnumeratedSplits, reply: Reply<()> },
-    Cancel { reply: oneshot::Sender<()> },
+    Report {
+        reports: TaskManagerReports,
+        reply: Reply<()>,
+    },
+    RequestSplit {
+        caller: SplitCaller,
+        request_id: u64,
+        reply: Reply<SplitAnswer>,
+    },
+    EnumeratedSplits {
+        caller: SplitCaller,
+        splits: EnumeratedSplits,
+        reply: Reply<()>,
+    },
+    Align {
+        task_manager_id: TaskManagerId,
+        registration_id: RegistrationId,
+        watermarks: Vec<AlignedWatermark>,
+        reply: Reply<Vec<GroupWatermark>>,
+    },
+    Cancel {
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// Cheap to clone.
@@ -125,6 +144,16 @@ impl JobMasterHandle {
         splits: EnumeratedSplits,
     ) -> Result<(), CallError> {
         self.ask(|reply| Message::EnumeratedSplits { caller, splits, reply }).await
+    }
+
+    /// Takes in where aligned sources are, and tells where their groups are.
+    pub(crate) async fn align(
+        &self,
+        task_manager_id: TaskManagerId,
+        registration_id: RegistrationId,
+        watermarks: Vec<AlignedWatermark>,
+    ) -> Result<Vec<GroupWatermark>, CallError> {
+        self.ask(|reply| Message::Align { task_manager_id, registration_id, watermarks, reply }).await
     }
 
     /// Asks the job to stop. A job that has ended has nothing left to stop.

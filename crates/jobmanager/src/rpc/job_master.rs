@@ -2,7 +2,7 @@
 
 use flott_core::{AttemptNumber, JobId, SubtaskId};
 use flott_rpc::{
-    JobReports, Problem, Sender,
+    AlignWatermarks, JobReports, Problem, Sender,
     pb::{self, job_master_server::JobMaster},
 };
 use tonic::{Request, Response, Status};
@@ -61,6 +61,17 @@ impl JobMaster for Service {
         let splits = splits.ok_or_else(|| missing("splits"))?.try_into()?;
         job_master.enumerated_splits(caller(sender, subtask)?, splits).await.map_err(refused)?;
         Ok(Response::new(pb::ReportSplitsResponse {}))
+    }
+
+    async fn align_watermarks(
+        &self,
+        request: Request<pb::AlignWatermarksRequest>,
+    ) -> Result<Response<pb::AlignWatermarksResponse>, Status> {
+        let AlignWatermarks { sender, job_id, watermarks } = request.into_inner().try_into()?;
+        let Sender { task_manager_id, fence } = sender;
+        let job_master = self.job_master(job_id)?;
+        let groups = job_master.align(task_manager_id, fence.registration_id, watermarks).await;
+        Ok(Response::new(groups.map_err(refused)?.into()))
     }
 }
 

@@ -6,16 +6,18 @@ use std::{
 };
 
 use flott_control::protocol::{
-    Fence, Hardware, Order, OrderAnswer, RegistrationAnswer, RegistrationRequest, Report, ReportAnswer,
-    SlotReport, SubtaskMetrics, TaskManagerInfo, TaskReport, TaskState,
+    AlignedWatermark, Fence, GroupWatermark, Hardware, Order, OrderAnswer, RegistrationAnswer,
+    RegistrationRequest, Report, ReportAnswer, SlotReport, SubtaskMetrics, TaskManagerInfo, TaskReport,
+    TaskState,
 };
 use flott_core::{
     AttemptNumber, JobId, SubtaskId, TaskManagerId,
     deployment::SplitAnswer,
     metrics::{MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
+    time::Timestamp,
 };
 use flott_rpc::{
-    FencedOrder, Heartbeat, JobReports, ProcessMetrics, Sender, TaskHostMetrics,
+    AlignWatermarks, FencedOrder, Heartbeat, JobReports, ProcessMetrics, Sender, TaskHostMetrics,
     pb::{self, task_manager_server::TaskManager},
 };
 use tokio::{net::TcpListener, sync::mpsc};
@@ -179,6 +181,23 @@ impl FakeTaskManager {
             splits: Some(pb::EnumeratedSplits { splits, error: None, report_id: 1, complete: true }),
         };
         flott_rpc::job_master_client(self.channel.clone()).report_splits(request).await.unwrap();
+    }
+
+    /// Tells where an aligned source is, and returns where its group is, in milliseconds.
+    pub(crate) async fn align(
+        &self,
+        job_id: JobId,
+        (subtask, attempt): (SubtaskId, AttemptNumber),
+        watermark_ms: Option<i64>,
+    ) -> Option<i64> {
+        let watermark = watermark_ms.map(Timestamp::from_millis);
+        let report = AlignedWatermark { subtask, attempt, group: "clicks".into(), watermark };
+        let request = AlignWatermarks { sender: self.sender(), job_id, watermarks: vec![report] };
+        let request = pb::AlignWatermarksRequest::from(request);
+        let response = flott_rpc::job_master_client(self.channel.clone()).align_watermarks(request).await;
+        let groups: Vec<GroupWatermark> = response.unwrap().into_inner().try_into().unwrap();
+        assert_eq!((groups.len(), &*groups[0].group), (1, "clicks"));
+        groups[0].watermark.map(Timestamp::as_millis)
     }
 
     /// Sends a heartbeat with metrics of a job's subtasks and waits until it is answered.

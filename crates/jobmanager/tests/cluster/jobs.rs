@@ -194,6 +194,22 @@ async fn an_ended_job_keeps_the_last_metrics_of_its_operators() {
 }
 
 #[tokio::test]
+async fn aligned_sources_learn_how_far_the_slowest_is() {
+    let cluster = TestCluster::start(&[]).await;
+    let mut tm = FakeTaskManager::start(cluster.job_manager.rpc_addr, "tm-1", 2).await;
+    let job_id = submit(&cluster, 2).await;
+    let mut tasks = tm.run_tasks(job_id).await;
+    tasks.sort_unstable();
+    let (fast, slow) = (tasks[0], tasks[1]);
+    assert_eq!(tm.align(job_id, fast, None).await, None);
+    assert_eq!(tm.align(job_id, fast, Some(5_000)).await, Some(5_000));
+    assert_eq!(tm.align(job_id, slow, Some(-10)).await, Some(-10));
+    assert_eq!(tm.align(job_id, fast, Some(6_000)).await, Some(-10));
+    tm.report_tasks(job_id, &[slow], &TaskState::Finished).await;
+    assert_eq!(tm.align(job_id, fast, Some(6_000)).await, Some(6_000));
+}
+
+#[tokio::test]
 async fn the_archive_is_bounded() {
     let cluster = TestCluster::start(&["web.history=2", "slot.request.timeout=1 ms"]).await;
     let mut ids = Vec::new();

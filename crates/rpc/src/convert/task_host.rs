@@ -26,6 +26,10 @@ impl TryFrom<pb::TaskHostMessage> for TaskHostMessage {
             Message::Metrics(report) => {
                 Self::Metrics(each(report.subtasks, "subtasks").map_err(|error| error.within("metrics"))?)
             }
+            Message::Watermarks(report) => {
+                let watermarks = each(report.watermarks, "watermarks");
+                Self::Watermarks(watermarks.map_err(|error| error.within("watermarks"))?)
+            }
         })
     }
 }
@@ -48,6 +52,9 @@ impl From<TaskHostMessage> for pb::TaskHostMessage {
             }),
             TaskHostMessage::Metrics(subtasks) => Message::Metrics(pb::MetricsReport {
                 subtasks: subtasks.into_iter().map(Into::into).collect(),
+            }),
+            TaskHostMessage::Watermarks(watermarks) => Message::Watermarks(pb::WatermarksReport {
+                watermarks: watermarks.into_iter().map(Into::into).collect(),
             }),
         };
         Self { message: Some(message) }
@@ -91,6 +98,10 @@ impl TryFrom<pb::TaskHostCommand> for TaskHostCommand {
             Command::SplitResponse(response) => {
                 split_response(response).map_err(|error| error.within("split_response"))?
             }
+            Command::Align(align) => {
+                let groups = each(align.groups, "groups").map_err(|error| error.within("align"))?;
+                Self::Align { groups }
+            }
             Command::Shutdown(pb::ShutdownCommand {}) => Self::Shutdown,
         })
     }
@@ -127,6 +138,9 @@ impl From<TaskHostCommand> for pb::TaskHostCommand {
                 request_id: request.request_id,
                 answer: Some(answer.into()),
             }),
+            TaskHostCommand::Align { groups } => {
+                Command::Align(pb::AlignCommand { groups: groups.into_iter().map(Into::into).collect() })
+            }
             TaskHostCommand::Shutdown => Command::Shutdown(pb::ShutdownCommand {}),
         };
         Self { command: Some(command) }

@@ -1,8 +1,9 @@
 use std::{fmt::Debug, sync::Arc};
 
 use flott_control::protocol::{
-    Fence, Hardware, Order, OrderAnswer, Refusal, RegistrationAnswer, RegistrationRequest, Report,
-    SlotHolder, SlotReport, SubtaskMetrics, TaskManagerInfo, TaskReport, TaskState,
+    AlignedWatermark, Fence, GroupWatermark, Hardware, Order, OrderAnswer, Refusal, RegistrationAnswer,
+    RegistrationRequest, Report, SlotHolder, SlotReport, SubtaskMetrics, TaskManagerInfo, TaskReport,
+    TaskState,
 };
 use flott_core::{
     AllocationId, AttemptNumber, FailureCause, FailureKind, JobGraph, JobId, JobType, LeaderEpoch,
@@ -16,9 +17,9 @@ use proptest::{collection::vec, option, prelude::*};
 use prost::Message;
 
 use crate::{
-    Error, FencedOrder, Heartbeat, JobReports, LogFile, LogSelector, ProcessMetrics, ReadLog, Sender,
-    SplitRequest, SplitsReport, TaskHostCommand, TaskHostHello, TaskHostMessage, TaskHostMetrics,
-    TaskHostSetup, order_answer_response, pb,
+    AlignWatermarks, Error, FencedOrder, Heartbeat, JobReports, LogFile, LogSelector, ProcessMetrics,
+    ReadLog, Sender, SplitRequest, SplitsReport, TaskHostCommand, TaskHostHello, TaskHostMessage,
+    TaskHostMetrics, TaskHostSetup, order_answer_response, pb,
 };
 
 /// Sends `value` over the wire and checks that the same arrives.
@@ -246,6 +247,17 @@ fn split_request() -> impl Strategy<Value = SplitRequest> {
     })
 }
 
+fn aligned_watermark() -> impl Strategy<Value = AlignedWatermark> {
+    (attempt(), ".{1,9}", option::of(watermark())).prop_map(|((subtask, attempt), group, watermark)| {
+        AlignedWatermark { subtask, attempt, group: group.into(), watermark }
+    })
+}
+
+fn group_watermark() -> impl Strategy<Value = GroupWatermark> {
+    (".{1,9}", option::of(watermark()))
+        .prop_map(|(group, watermark)| GroupWatermark { group: group.into(), watermark })
+}
+
 fn host_message() -> impl Strategy<Value = TaskHostMessage> {
     let splits = prop_oneof![vec(vec(any::<u8>(), 0..9), 0..4).prop_map(Ok), cause().prop_map(Err)];
     prop_oneof![
@@ -264,6 +276,7 @@ fn host_message() -> impl Strategy<Value = TaskHostMessage> {
             })
         ),
         vec(subtask_metrics(), 0..3).prop_map(TaskHostMessage::Metrics),
+        vec(aligned_watermark(), 0..3).prop_map(TaskHostMessage::Watermarks),
     ]
 }
 
@@ -280,6 +293,7 @@ fn host_command() -> impl Strategy<Value = TaskHostCommand> {
         vec(attempt(), 0..4).prop_map(|tasks| TaskHostCommand::Cancel { tasks }),
         (split_request(), split_answer())
             .prop_map(|(request, answer)| TaskHostCommand::SplitResponse { request, answer }),
+        vec(group_watermark(), 0..3).prop_map(|groups| TaskHostCommand::Align { groups }),
         Just(TaskHostCommand::Shutdown),
     ]
 }
@@ -337,6 +351,15 @@ proptest! {
     }
 
     #[test]
+    fn watermarks_of_aligned_sources_arrive_as_sent(
+        sender in sender(), job_id in job_id(), watermarks in vec(aligned_watermark(), 0..4),
+        groups in vec(group_watermark(), 0..4),
+    ) {
+        round_trip::<pb::AlignWatermarksRequest, _>(AlignWatermarks { sender, job_id, watermarks });
+        round_trip::<pb::AlignWatermarksResponse, _>(groups);
+    }
+
+    #[test]
     fn answers_to_orders_arrive_as_sent(slots in slot_report()) {
         for answer in [
             OrderAnswer::Accepted { slots: slots.clone() },
@@ -354,6 +377,7 @@ proptest! {
         let _ = pb::DeployTasksRequest::decode(&bytes[..]).map(FencedOrder::try_from);
         let _ = pb::HeartbeatRequest::decode(&bytes[..]).map(Heartbeat::try_from);
         let _ = pb::ReportRequest::decode(&bytes[..]).map(JobReports::try_from);
+        let _ = pb::AlignWatermarksRequest::decode(&bytes[..]).map(AlignWatermarks::try_from);
     }
 }
 

@@ -14,7 +14,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{LaunchRequest, LaunchedTaskHost, TaskHostLauncher, splits::SplitClient};
+use super::{
+    LaunchRequest, LaunchedTaskHost, TaskHostLauncher,
+    alignment::{Watermarks, carry},
+    splits::SplitClient,
+};
 use crate::{
     clock::{now, sleep_until_deadline},
     config::host_port,
@@ -71,7 +75,9 @@ pub(crate) struct Host {
     spec: TaskHostSpec,
     orders: mpsc::Receiver<HostOrder>,
     connection: Option<Connection>,
-    splits: JoinSet<()>,
+    /// Calls to the JobMaster, which end with this.
+    calls: JoinSet<()>,
+    watermarks: Watermarks,
     split_reports: mpsc::Sender<SplitsReport>,
     ready: bool,
     /// What was asked of it.
@@ -96,16 +102,17 @@ impl Host {
         spec: TaskHostSpec,
         orders: mpsc::Receiver<HostOrder>,
     ) -> Self {
-        let mut splits = JoinSet::new();
+        let mut calls = JoinSet::new();
         let (split_reports, reports) = mpsc::channel(SPLIT_REPORTS);
-        splits.spawn(split_client(&context, &spec).report_all(reports));
+        calls.spawn(split_client(&context, &spec).report_all(reports));
         Self {
             context,
             attempt,
             spec,
             orders,
             connection: None,
-            splits,
+            calls,
+            watermarks: Watermarks::default(),
             split_reports,
             ready: false,
             ending: None,
@@ -163,7 +170,7 @@ impl Host {
                     abandoned = order.is_none();
                     self.obey(order.unwrap_or(HostOrder::End { grace: Duration::ZERO }));
                 }
-                Some(_) = self.splits.join_next() => {}
+                Some(_) = self.calls.join_next() => {}
                 () = sleep_until_deadline(Some(start_deadline)), if !self.ready && self.ending.is_none() => {
                     self.end_with(start_timed_out(), Duration::ZERO);
                 }
@@ -208,6 +215,9 @@ impl Host {
     fn introduced(&mut self, introduction: Result<Introduction, oneshot::error::RecvError>) {
         match introduction {
             Ok(Ok(connection)) => {
+                let reports = self.watermarks.subscribe();
+                let commands = connection.commands.clone();
+                self.calls.spawn(carry(self.context.clone(), self.spec.job_id, reports, commands));
                 self.connection = Some(connection);
                 let setup = TaskHostSetup {
                     spec: self.spec.clone(),
@@ -266,6 +276,7 @@ impl Host {
                     self.end_with(cause, Duration::ZERO);
                 }
             }
+            TaskHostMessage::Watermarks(watermarks) => drop(self.watermarks.send_replace(watermarks)),
             TaskHostMessage::Metrics(subtasks) => {
                 self.send(Input::HostMetrics { job_id, attempt, subtasks }).await;
             }
@@ -276,7 +287,7 @@ impl Host {
         let Some(connection) = &self.connection else { return };
         let commands = connection.commands.clone();
         let client = split_client(&self.context, &self.spec);
-        self.splits.spawn(async move {
+        self.calls.spawn(async move {
             if let Some(answer) = client.request(request).await {
                 let command = TaskHostCommand::SplitResponse { request, answer };
                 // If it is gone it needs no answer.

@@ -14,7 +14,8 @@ use std::{
 };
 
 use flott_control::protocol::{
-    Fence, Order, OrderAnswer, RegistrationAnswer, RegistrationRequest, Report, SlotHolder,
+    AlignedWatermark, Fence, GroupWatermark, Order, OrderAnswer, RegistrationAnswer, RegistrationRequest,
+    Report, SlotHolder,
 };
 use flott_core::{
     AllocationId, AttemptNumber, FailureCause, JobGraph, JobId, JobType, LeaderEpoch, RegistrationId,
@@ -24,7 +25,8 @@ use flott_core::{
     job_config::{JobConfig, RuntimeMode},
 };
 use flott_rpc::{
-    Heartbeat, JobReports, TaskHostCommand, TaskHostHello, TaskHostMessage, job_master_server, pb,
+    AlignWatermarks, Heartbeat, JobReports, TaskHostCommand, TaskHostHello, TaskHostMessage,
+    job_master_server, pb,
     pb::{job_master_server::JobMaster, resource_manager_server::ResourceManager},
     resource_manager_server, send_order, server_builder, task_host_client, tcp_channel, unix_channel,
 };
@@ -227,6 +229,19 @@ impl JobMaster for Service {
     ) -> Result<Response<pb::ReportSplitsResponse>, Status> {
         self.heard.send(Heard::Splits(request.into_inner())).await.unwrap();
         Ok(Response::new(pb::ReportSplitsResponse {}))
+    }
+
+    async fn align_watermarks(
+        &self,
+        request: Request<pb::AlignWatermarksRequest>,
+    ) -> Result<Response<pb::AlignWatermarksResponse>, Status> {
+        let request = AlignWatermarks::try_from(request.into_inner())?;
+        let group = |report: &AlignedWatermark| GroupWatermark {
+            group: report.group.clone(),
+            watermark: report.watermark.map(|watermark| watermark - Duration::from_millis(1)),
+        };
+        let groups: Vec<_> = request.watermarks.iter().map(group).collect();
+        Ok(Response::new(groups.into()))
     }
 }
 

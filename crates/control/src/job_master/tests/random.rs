@@ -1,10 +1,10 @@
 //! Events in any order, also those that can't come.
 
-use flott_core::{ExecutionState, deployment::EnumeratedSplits};
+use flott_core::{ExecutionState, deployment::EnumeratedSplits, time::Timestamp};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use super::*;
-use crate::protocol::Refusal;
+use crate::protocol::{AlignedWatermark, Refusal};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
@@ -48,6 +48,12 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         4 => (subtask.clone(), 0..2_u32, 0..4_u64).prop_map(|(subtask, attempt, request_id)| {
             Event::SplitRequested { subtask, attempt: AttemptNumber(attempt), request_id }
+        }),
+        1 => (subtask.clone(), 0..2_u32, any::<Option<i64>>()).prop_map(|(subtask, attempt, watermark)| {
+            let (attempt, group) = (AttemptNumber(attempt), "group".into());
+            let watermark = watermark.map(Timestamp::from_millis);
+            let report = AlignedWatermark { subtask, attempt, group, watermark };
+            Event::WatermarksReported { watermarks: vec![report] }
         }),
         2 => (subtask, 1..3_u64, any::<bool>()).prop_map(|(subtask, report_id, complete)| Event::SplitsEnumerated {
             subtask,
@@ -128,6 +134,7 @@ proptest! {
             if job.outcome().is_some() {
                 prop_assert!(held.is_empty(), "all slots are returned: {:?}", held);
                 prop_assert_eq!(job.next_wakeup(), None);
+                prop_assert_eq!(job.group_watermark("group"), None, "nobody waits for those that have ended");
             }
             prop_assert!(job.failures().len() <= JobMaster::MAX_FAILURES);
             let shown = job.status_times().iter().filter(|(status, _)| status.is_terminal()).count();
