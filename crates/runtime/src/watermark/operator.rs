@@ -25,9 +25,10 @@ pub struct TimestampsAndWatermarks<T, G, A> {
 /// Whether records come.
 struct Idleness {
     timeout: Duration,
-    last_record: Timestamp,
+    /// Whether a record has come since the last look.
     seen: bool,
-    idle: bool,
+    /// The first look that found none.
+    since: Option<Timestamp>,
 }
 
 impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermarks<T, G, A> {
@@ -37,12 +38,7 @@ impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermar
         let operator = Self {
             emits: context.task.runtime_mode != RuntimeMode::Batch,
             interval: context.task.auto_watermark_interval,
-            idleness: strategy.idleness.map(|timeout| Idleness {
-                timeout,
-                last_record: now,
-                seen: false,
-                idle: false,
-            }),
+            idleness: strategy.idleness.map(|timeout| Idleness { timeout, seen: false, since: None }),
             generator: strategy.generator,
             assigner: strategy.assigner,
             output: WatermarkOutput::default(),
@@ -114,16 +110,17 @@ impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermar
     fn is_idle(&mut self, now: Timestamp) -> bool {
         let Some(idleness) = &mut self.idleness else { return false };
         if std::mem::take(&mut idleness.seen) {
-            idleness.last_record = now;
-            idleness.idle = false;
-        } else if now.since(idleness.last_record) >= idleness.timeout {
-            idleness.idle = true;
+            idleness.since = None;
+            return false;
         }
-        idleness.idle
+        // As in Flink, the time begins with the look that first finds no record.
+        now.since(*idleness.since.get_or_insert(now)) > idleness.timeout
     }
 }
 
-impl<T: Send, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> Output<T> for TimestampsAndWatermarks<T, G, A> {
+impl<T: Send, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> Output<T>
+    for TimestampsAndWatermarks<T, G, A>
+{
     fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
         let _scope = scope::enter(self.context.position);
         if let Some(idleness) = &mut self.idleness {
@@ -137,7 +134,7 @@ impl<T: Send, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> Output<T> for T
     }
 
     fn mark(&mut self, mark: Mark) -> Result<()> {
-        if mark != Mark::Watermark(Timestamp::MAX) {
+        if mark != Mark::Watermark(Timestamp::MAX) || self.watermark == Timestamp::MAX {
             return Ok(());
         }
         if std::mem::take(&mut self.idle) {
