@@ -12,6 +12,7 @@ mod failures;
 mod files;
 mod jobs;
 mod lost_processes;
+mod new_project;
 mod registration;
 mod requests;
 mod scripts;
