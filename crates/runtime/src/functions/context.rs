@@ -60,6 +60,89 @@ impl<'a, Out> ProcessContext<'a, Out> {
     }
 }
 
+/// What functions see of the key, whether a record or a timer is at work. Defined for each context itself, since behind a
+/// `Deref` one could not say `ctx.emit(ctx.key().clone())`.
+macro_rules! of_the_key {
+    ($($context:ident)?) => {
+        /// The key of the record or timer.
+        #[inline]
+        pub fn key(&self) -> &K {
+            self$(.$context)?.core.state.key()
+        }
+
+        /// The timestamp of the record, if it has one, or the time of the timer.
+        #[inline]
+        pub fn timestamp(&self) -> Option<Timestamp> {
+            some(self$(.$context)?.timestamp)
+        }
+
+        /// The watermark that has come last, [`Timestamp::MIN`] before the first.
+        #[inline]
+        pub fn current_watermark(&self) -> Timestamp {
+            self$(.$context)?.core.base.watermark
+        }
+
+        /// The time now.
+        pub fn processing_time(&self) -> Timestamp {
+            self$(.$context)?.core.base.operator.clock().now()
+        }
+
+        /// Emits a record. It has the timestamp of the record that is processed, or the time of the event-time timer; what a
+        /// processing-time timer emits has no timestamp.
+        #[inline]
+        pub fn emit(&mut self, record: Out) {
+            self$(.$context)?.core.base.output.emit(record, self$(.$context)?.emits_at);
+        }
+
+        /// Emits a record into a side output; it is dropped if nobody reads that. It has the timestamp of the record that is
+        /// processed, or the time of the timer, of whatever kind.
+        ///
+        /// # Panics
+        /// If the side output is read with another type.
+        pub fn output<X: Record>(&mut self, tag: &OutputTag<X>, record: X) {
+            self$(.$context)?.core.base.output.emit_to(tag, record, self$(.$context)?.timestamp);
+        }
+
+        /// Has `on_timer` called for this key when the watermark reaches `time`: at the next watermark if it has passed that
+        /// already. A time that is registered for this key already is not called for twice.
+        ///
+        /// In batch mode timers fire when all records of the key are processed, and what `on_timer` registers then is
+        /// ignored.
+        #[inline]
+        pub fn register_event_time_timer(&mut self, time: impl Into<Timestamp>) {
+            self$(.$context)?.core.register_event_time_timer(time.into());
+        }
+
+        /// Has `on_timer` called for this key when the clock reaches `time`: soon if it has passed that already. A time that
+        /// is registered for this key already is not called for twice.
+        ///
+        /// In streaming mode a timer whose time has not come when the input ends never fires. In batch mode timers fire when
+        /// all records of the key are processed, and what `on_timer` registers then is ignored.
+        #[inline]
+        pub fn register_processing_time_timer(&mut self, time: impl Into<Timestamp>) {
+            self$(.$context)?.core.register_processing_time_timer(time.into());
+        }
+
+        /// Takes back an event-time timer of this key; without effect if there is none at this time.
+        #[inline]
+        pub fn delete_event_time_timer(&mut self, time: impl Into<Timestamp>) {
+            self$(.$context)?.core.delete_event_time_timer(time.into());
+        }
+
+        /// Takes back a processing-time timer of this key; without effect if there is none at this time.
+        #[inline]
+        pub fn delete_processing_time_timer(&mut self, time: impl Into<Timestamp>) {
+            self$(.$context)?.core.delete_processing_time_timer(time.into());
+        }
+
+        /// What the operator knows of itself and of its surroundings.
+        #[inline]
+        pub fn runtime(&self) -> &OperatorContext {
+            &self$(.$context)?.core.base.operator
+        }
+    };
+}
+
 /// What a function on keyed records sees while it processes a record: its key, its time, the state and timers of the
 /// key, and where to emit. The handles of state take it as their argument: `self.count.get(ctx)`.
 pub struct KeyedContext<'a, K, Out> {
@@ -77,82 +160,7 @@ impl<'a, K: Key, Out> KeyedContext<'a, K, Out> {
         Self { core, timestamp, emits_at: timestamp }
     }
 
-    /// The key of the record or timer.
-    #[inline]
-    pub fn key(&self) -> &K {
-        self.core.state.key()
-    }
-
-    /// The timestamp of the record, if it has one, or the time of the timer.
-    #[inline]
-    pub fn timestamp(&self) -> Option<Timestamp> {
-        some(self.timestamp)
-    }
-
-    /// The watermark that has come last, [`Timestamp::MIN`] before the first.
-    #[inline]
-    pub fn current_watermark(&self) -> Timestamp {
-        self.core.base.watermark
-    }
-
-    /// The time now.
-    pub fn processing_time(&self) -> Timestamp {
-        self.core.base.operator.clock().now()
-    }
-
-    /// Emits a record. It has the timestamp of the record that is processed, or the time of the event-time timer; what a
-    /// processing-time timer emits has no timestamp.
-    #[inline]
-    pub fn emit(&mut self, record: Out) {
-        self.core.base.output.emit(record, self.emits_at);
-    }
-
-    /// Emits a record into a side output; it is dropped if nobody reads that. It has the timestamp of the record that is
-    /// processed, or the time of the timer, of whatever kind.
-    ///
-    /// # Panics
-    /// If the side output is read with another type.
-    pub fn output<X: Record>(&mut self, tag: &OutputTag<X>, record: X) {
-        self.core.base.output.emit_to(tag, record, self.timestamp);
-    }
-
-    /// Has `on_timer` called for this key when the watermark reaches `time`: at the next watermark if it has passed that
-    /// already. A time that is registered for this key already is not called for twice.
-    ///
-    /// In batch mode timers fire when all records of the key are processed, and what `on_timer` registers then is
-    /// ignored.
-    #[inline]
-    pub fn register_event_time_timer(&mut self, time: impl Into<Timestamp>) {
-        self.core.register_event_time_timer(time.into());
-    }
-
-    /// Has `on_timer` called for this key when the clock reaches `time`: soon if it has passed that already. A time that
-    /// is registered for this key already is not called for twice.
-    ///
-    /// In streaming mode a timer whose time has not come when the input ends never fires. In batch mode timers fire when
-    /// all records of the key are processed, and what `on_timer` registers then is ignored.
-    #[inline]
-    pub fn register_processing_time_timer(&mut self, time: impl Into<Timestamp>) {
-        self.core.register_processing_time_timer(time.into());
-    }
-
-    /// Takes back an event-time timer of this key; without effect if there is none at this time.
-    #[inline]
-    pub fn delete_event_time_timer(&mut self, time: impl Into<Timestamp>) {
-        self.core.delete_event_time_timer(time.into());
-    }
-
-    /// Takes back a processing-time timer of this key; without effect if there is none at this time.
-    #[inline]
-    pub fn delete_processing_time_timer(&mut self, time: impl Into<Timestamp>) {
-        self.core.delete_processing_time_timer(time.into());
-    }
-
-    /// What the operator knows of itself and of its surroundings.
-    #[inline]
-    pub fn runtime(&self) -> &OperatorContext {
-        &self.core.base.operator
-    }
+    of_the_key!();
 
     /// The state and where to emit, both at once.
     #[inline]
@@ -184,7 +192,8 @@ pub enum TimeDomain {
     ProcessingTime,
 }
 
-/// What a function on keyed records sees while one of its timers fires: a [`KeyedContext`] for the timer's key and time.
+/// What a function on keyed records sees while one of its timers fires: what a [`KeyedContext`] shows, for the timer's
+/// key and time.
 pub struct OnTimerContext<'a, K, Out> {
     context: KeyedContext<'a, K, Out>,
     domain: TimeDomain,
@@ -200,6 +209,8 @@ impl<'a, K: Key, Out> OnTimerContext<'a, K, Out> {
         };
         Self { context: KeyedContext { core, timestamp: time, emits_at }, domain }
     }
+
+    of_the_key!(context);
 
     /// Which kind of timer it is.
     #[inline]

@@ -3,7 +3,7 @@ use flott_state::{Key, KeyedState, TimerQueue};
 
 use super::{FunctionCore, KeyedContext, OnTimerContext, OpenContext, TimeDomain};
 use crate::{
-    BoxError, Mark, OperatorContext, Result,
+    BoxError, Mark, OperatorContext, Result, TaskEnd,
     operators::KeySelector,
     output::{Downstream, Flush},
 };
@@ -152,6 +152,10 @@ impl<K: Key, Out> KeyedFunctionCore<K, Out> {
             self.state.set_key(timer.hash, &timer.key);
             if let Err(error) = on_timer(timer.time, &mut OnTimerContext::new(self, domain, timer.time)) {
                 return Err(self.base.failure(error));
+            }
+            // Timers that register the next one may go on for ever, as at the last watermark.
+            if self.base.operator.task.signals.is_canceled() {
+                return Err(TaskEnd::Canceled);
             }
         }
         Ok(())

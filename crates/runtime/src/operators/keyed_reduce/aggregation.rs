@@ -10,6 +10,8 @@ pub trait Aggregation<T>: Send {
     type Value: Send;
     /// What is emitted for a key.
     type Result;
+    /// Whether the result depends on the order of the records.
+    const DEPENDS_ON_ORDER: bool = true;
 
     /// The value after a key's first record.
     fn first(&mut self, record: T) -> Self::Value;
@@ -118,6 +120,7 @@ pub struct Count;
 impl<T> Aggregation<T> for Count {
     type Value = u64;
     type Result = u64;
+    const DEPENDS_ON_ORDER: bool = false;
 
     #[inline]
     fn first(&mut self, _: T) -> u64 {
