@@ -1,5 +1,7 @@
 mod operator;
 mod partitioning;
+mod process;
+mod rich;
 mod sinks;
 mod time;
 
@@ -106,7 +108,8 @@ impl<T: Record> DataStream<T> {
         U: Record,
         F: FnMut(T) -> Option<U> + Clone + Send + Sync + 'static,
     {
-        self.flat_map(move |record, out: &mut Collector<'_, U>| out.extend(function(record))).name("Filter Map")
+        self.flat_map(move |record, out: &mut Collector<'_, U>| out.extend(function(record)))
+            .name("Filter Map")
     }
 
     /// Keeps the records for which `predicate` holds.
