@@ -28,7 +28,7 @@ pub use function::{
     WindowOpenContext,
 };
 pub use offset::TimeOffset;
-pub use operator::{Evicting, Kept, Store, WindowOperator, WindowSettings};
+pub use operator::{Evicting, Kept, NoEvictor, Store, Storing, WindowOperator, WindowSettings, WithEvictor};
 pub use panes::PaneOperator;
 pub use trigger::{
     ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountTrigger, DeltaTrigger,

@@ -12,8 +12,8 @@ pub use sliding::{SlidingEventTimeWindows, SlidingProcessingTimeWindows};
 pub use tumbling::{TumblingEventTimeWindows, TumblingProcessingTimeWindows};
 
 use super::{TimeWindow, Trigger, Window};
-pub use crate::functions::TimeDomain;
 use crate::BoxError;
+pub use crate::functions::TimeDomain;
 
 /// Knows which windows a record belongs to.
 ///
@@ -127,7 +127,7 @@ impl AssignerContext {
 }
 
 /// Windows that begin at `offset + n * slide` for all n and last `size`, in milliseconds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Aligned<W> {
     /// How long each window is; positive.
     pub size: i64,
@@ -138,6 +138,14 @@ pub struct Aligned<W> {
     /// Makes the window of these times.
     pub window: fn(TimeWindow) -> W,
 }
+
+impl<W> Clone for Aligned<W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<W> Copy for Aligned<W> {}
 
 /// The name of a type without its path and its parameters.
 fn short_type_name<T: ?Sized>() -> &'static str {

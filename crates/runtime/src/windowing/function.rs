@@ -7,9 +7,7 @@ use flott_state::{InNamespace, Key, KeyedState, StateContext};
 
 use super::Window;
 use crate::{
-    BoxError, OperatorContext, OutputTag, Record, Result, TaskEnd,
-    functions::Opened,
-    metrics::Counter,
+    BoxError, OperatorContext, OutputTag, Record, Result, TaskEnd, functions::Opened, metrics::Counter,
     output::Downstream,
 };
 
@@ -70,11 +68,8 @@ pub trait ProcessWindowFunction<I, K: Key, W: Window>: Clone + Send + Sync + 'st
     ///
     /// # Errors
     /// Any error; the job fails with it.
-    fn process(
-        &mut self,
-        input: I,
-        context: &mut WindowContext<'_, K, W, Self::Out>,
-    ) -> Result<(), BoxError>;
+    fn process(&mut self, input: I, context: &mut WindowContext<'_, K, W, Self::Out>)
+    -> Result<(), BoxError>;
 
     /// A window of a key is over and fires no more. What state has of this key in this window is dropped afterwards.
     ///

@@ -22,7 +22,7 @@ use crate::{
 };
 use engine::Engine;
 use slot::Slot;
-pub use store::{Evicting, Kept, Store};
+pub use store::{Evicting, Kept, NoEvictor, Store, Storing, WithEvictor};
 
 /// What becomes of records that come after their window's end.
 #[derive(Clone, Debug)]

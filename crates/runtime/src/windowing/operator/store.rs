@@ -122,3 +122,52 @@ where
         }
     }
 }
+
+/// How windows with or without an evictor are kept.
+pub trait Storing<T, W: Window>: Clone + Send + Sync + 'static {
+    /// The store of windows that give these contents.
+    type Store<C: Contents<T>>: Store<T, W, Value = C::Value>;
+
+    /// Whether all records are kept whatever is asked for.
+    const KEEPS_ALL: bool;
+
+    /// The store of windows that give these contents.
+    fn store<C: Contents<T>>(&self, contents: C) -> Self::Store<C>;
+
+    /// What is wrong with the settings.
+    fn problem(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Nothing leaves a window.
+#[derive(Clone, Copy, Debug)]
+pub struct NoEvictor;
+
+impl<T, W: Window> Storing<T, W> for NoEvictor {
+    type Store<C: Contents<T>> = Kept<C>;
+
+    const KEEPS_ALL: bool = false;
+
+    fn store<C: Contents<T>>(&self, contents: C) -> Kept<C> {
+        Kept(contents)
+    }
+}
+
+/// An evictor decides what leaves a window.
+#[derive(Clone, Copy, Debug)]
+pub struct WithEvictor<E>(pub E);
+
+impl<T: StateValue + Clone, W: Window, E: Evictor<T, W>> Storing<T, W> for WithEvictor<E> {
+    type Store<C: Contents<T>> = Evicting<C, E>;
+
+    const KEEPS_ALL: bool = true;
+
+    fn store<C: Contents<T>>(&self, contents: C) -> Evicting<C, E> {
+        Evicting { contents, evictor: self.0.clone() }
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.0.problem()
+    }
+}

@@ -24,10 +24,6 @@ impl<A> Default for Slide<A> {
 }
 
 impl<A: Clone> Slide<A> {
-    pub(super) fn is_empty(&self) -> bool {
-        self.panes.is_empty()
-    }
-
     /// Adds to the pane that begins at `start`, mostly a new one after all others.
     pub(super) fn add<T>(&mut self, start: i64, state: A, contents: &mut impl Contents<T, State = A>) {
         let at = self.panes.partition_point(|(known, _)| *known < start);
@@ -114,7 +110,7 @@ mod tests {
                     slide.add::<()>(start + ahead, number + 1, &mut Counted);
                     *panes.entry(start + ahead).or_default() += number + 1;
                 }
-                prop_assert_eq!(slide.is_empty(), panes.is_empty());
+                prop_assert_eq!(slide.panes.is_empty(), panes.is_empty());
                 let total = panes.values().copied().reduce(|one, other| one + other);
                 prop_assert_eq!(slide.total::<()>(&mut Counted), total);
             }

@@ -6,8 +6,8 @@ use super::*;
 use crate::{
     BoxError,
     windowing::{
-        Applied, Best, Counted, EmitKeyAndValue, EmitValue, Kept, Listed, ProcessWindowFunction, Processed, Reduced,
-        SlidingEventTimeWindows, SlidingProcessingTimeWindows, TimeOffset, TumblingEventTimeWindows,
+        Applied, Best, Counted, EmitKeyAndValue, EmitValue, Kept, Listed, ProcessWindowFunction, Processed,
+        Reduced, SlidingEventTimeWindows, SlidingProcessingTimeWindows, TimeOffset, TumblingEventTimeWindows,
         TumblingProcessingTimeWindows, WindowAssigner, WindowContext, WindowOperator,
         testing::{Harness, Pair, by_key, lateness},
     },
@@ -126,7 +126,9 @@ impl ProcessWindowFunction<u64, u8, TimeWindow> for Stateful {
     }
 }
 
-fn sorted<U: Ord>((mut outcome, mut late, dropped): (Vec<Vec<U>>, Vec<Pair>, u64)) -> impl PartialEq + std::fmt::Debug
+fn sorted<U: Ord>(
+    (mut outcome, mut late, dropped): (Vec<Vec<U>>, Vec<Pair>, u64),
+) -> impl PartialEq + std::fmt::Debug
 where
     U: std::fmt::Debug,
 {

@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     BoxError, OutputTag,
     windowing::{
-        Applied, EventTimeSessionWindows, Listed, ProcessWindowFunction, Processed, TimeWindow, WindowContext,
-        WindowOpenContext,
+        Applied, EventTimeSessionWindows, Listed, ProcessWindowFunction, Processed, TimeWindow,
+        WindowContext, WindowOpenContext,
     },
 };
 
@@ -95,7 +95,8 @@ fn windows_that_merge_have_no_state_of_their_own() {
     let (store, function) = (Kept(Listed), Processed(Firings::default()));
     let context = crate::testing::operator("windows");
     let result =
-        WindowOperator::new(context, by_key(), assigner, trigger, store, function, lateness(0), next).map(|_| ());
+        WindowOperator::new(context, by_key(), assigner, trigger, store, function, lateness(0), next)
+            .map(|_| ());
     let Err(TaskEnd::Failed(cause)) = result else { panic!("it must fail") };
     assert!(cause.message.contains("global_state()"), "{}", cause.message);
 }

@@ -17,7 +17,16 @@ where
         context.emit((*context.key(), sum.1, window.start().as_millis(), window.end().as_millis()));
     };
     Harness::new(|context, next| {
-        WindowOperator::new(context, by_key(), assigner, trigger, sum(), Applied::new(describe), settings, next)
+        WindowOperator::new(
+            context,
+            by_key(),
+            assigner,
+            trigger,
+            sum(),
+            Applied::new(describe),
+            settings,
+            next,
+        )
     })
 }
 
@@ -32,11 +41,7 @@ fn sessions_end_after_a_gap() {
     windows.records([(1, 1, 10), (1, 2, 1_000)]);
     windows.records([(1, 3, 2_500), (2, 4, 5_501), (2, 5, 6_000), (2, 5, 6_000), (2, 6, 6_050)]);
     windows.watermark(12_000);
-    let expected = [
-        ((1, 6, 10, 5_500), 5_499),
-        ((2, 6, 0, 5_500), 5_499),
-        ((2, 20, 5_501, 9_050), 9_049),
-    ];
+    let expected = [((1, 6, 10, 5_500), 5_499), ((2, 6, 0, 5_500), 5_499), ((2, 20, 5_501, 9_050), 9_049)];
     assert_eq!(windows.take(), expected);
     windows.records([(2, 10, 15_000), (2, 20, 15_000)]);
     windows.watermark(17_999);

@@ -1,8 +1,8 @@
 use super::*;
 use crate::windowing::{
-    ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountEvictor, CountTrigger, DeltaTrigger, Evicting,
-    Evictor, EvictorContext, GlobalWindow, GlobalWindows, Listed, ProcessingTimeoutTrigger, PurgingTrigger,
-    TimeEvictor, TimeWindow, Timestamped, TriggerContext, TriggerResult, Window,
+    ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountEvictor, CountTrigger, DeltaTrigger,
+    Evicting, Evictor, EvictorContext, GlobalWindow, GlobalWindows, Listed, ProcessingTimeoutTrigger,
+    PurgingTrigger, TimeEvictor, TimeWindow, Timestamped, TriggerContext, TriggerResult, Window,
 };
 
 fn evicting<E, G>(evictor: E, trigger: G) -> Harness<Pair>
@@ -43,7 +43,8 @@ fn count_windows_leave_nothing_behind() {
     let context = crate::testing::operator("windows");
     let assigner = GlobalWindows::create();
     let mut operator =
-        WindowOperator::new(context, by_key(), assigner, trigger, sum(), EmitValue, lateness(0), next).unwrap();
+        WindowOperator::new(context, by_key(), assigner, trigger, sum(), EmitValue, lateness(0), next)
+            .unwrap();
     for key in 0..100 {
         operator.emit(&mut vec![(key, 1), (key, 1)].into()).unwrap();
     }
@@ -55,7 +56,16 @@ fn count_windows_leave_nothing_behind() {
 #[test]
 fn the_last_records_slide() {
     let mut windows = evicting(CountEvictor::of(4), CountTrigger::of(2));
-    windows.records([(2, 1, 0), (2, 2, 0), (2, 4, 0), (1, 1, 0), (1, 2, 0), (2, 8, 0), (2, 16, 0), (2, 32, 0)]);
+    windows.records([
+        (2, 1, 0),
+        (2, 2, 0),
+        (2, 4, 0),
+        (1, 1, 0),
+        (1, 2, 0),
+        (2, 8, 0),
+        (2, 16, 0),
+        (2, 32, 0),
+    ]);
     let results: Vec<_> = windows.take().into_iter().map(|(pair, _)| pair).collect();
     assert_eq!(results, [(1, 3), (2, 3), (2, 15), (2, 4 + 8 + 16 + 32)]);
 }
