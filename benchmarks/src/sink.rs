@@ -49,7 +49,7 @@ impl<T: 'static, F: Fn(&T) -> u64 + Clone + Send + Sync + 'static> Sink<T> for C
 
 impl<T, F: Fn(&T) -> u64 + Send> SinkWriter<T> for ChecksumWriter<F> {
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
-        let sum = batch.iter().map(&self.number).fold(0, u64::wrapping_add);
+        let sum = batch.records.iter().map(&self.number).fold(0, u64::wrapping_add);
         self.total.records.fetch_add(batch.len() as u64, Relaxed);
         self.total.sum.fetch_add(sum, Relaxed);
         batch.clear();
