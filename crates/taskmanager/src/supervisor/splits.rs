@@ -13,13 +13,14 @@ use tonic::{Request, Status};
 
 use crate::uplink::{Uplink, Uplinks};
 
-/// How long an answer may take: the JobMaster may have to wait for another subtask to enumerate. Then it is asked again.
+/// How long an answer may take: the JobMaster may have to wait until there is a split. Then it is asked again.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 const POLICY: RetryPolicy = RetryPolicy {
     call_timeout: ANSWER_TIMEOUT,
     initial_backoff: Duration::from_millis(50),
-    max_backoff: Duration::from_secs(2),
+    // A split that is found while nobody asks waits that long.
+    max_backoff: Duration::from_millis(250),
 };
 
 /// Talks with the JobMaster of one job, whichever leader it is with.
