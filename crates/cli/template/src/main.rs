@@ -90,7 +90,20 @@ fn words(line: &str) -> impl Iterator<Item = WordCount> {
 
 #[cfg(test)]
 mod tests {
+    use flott::testing::TestHarness;
+
     use super::*;
+
+    #[test]
+    fn each_occurrence_of_a_word_emits_its_new_count() {
+        let harness = TestHarness::new();
+        let lines = harness.input();
+        let counts = harness.output(&count_words(lines.stream()));
+        lines.push("To be, or".to_owned());
+        lines.push("not to be".to_owned());
+        let counts: Vec<_> = counts.records().iter().map(ToString::to_string).collect();
+        assert_eq!(counts, ["to 1", "be 1", "or 1", "not 1", "to 2", "be 2"]);
+    }
 
     #[test]
     fn words_are_split_at_punctuation_and_have_no_capitals() {
