@@ -4,8 +4,11 @@
 //! `open` before the first record, and `close` once at the end, also, as well as it can, if the task fails or is
 //! canceled. Functions may return any error, which fails the job with the operator's name; `?` is enough.
 
+mod broadcast;
+mod co_process;
 mod context;
 mod core;
+mod join;
 mod keyed_core;
 mod keyed_process_function;
 mod open_context;
@@ -17,7 +20,14 @@ mod rich_flat_map_function;
 mod rich_map_function;
 
 pub use self::core::FunctionCore;
+pub use broadcast::{
+    BroadcastOnTimerContext, BroadcastOpenContext, BroadcastProcessFunction, BroadcastReadContext,
+    BroadcastWriteContext, KeyedBroadcastProcessFunction, KeyedBroadcastReadContext,
+    KeyedBroadcastWriteContext,
+};
+pub use co_process::{CoProcessFunction, KeyedCoProcessFunction};
 pub use context::{KeyedContext, OnTimerContext, ProcessContext, TimeDomain};
+pub use join::{JoinContext, ProcessJoinFunction};
 pub use keyed_core::KeyedFunctionCore;
 pub use keyed_process_function::KeyedProcessFunction;
 pub use open_context::{NoKey, OpenContext};

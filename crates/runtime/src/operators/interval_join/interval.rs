@@ -23,6 +23,9 @@ pub struct Bound {
 }
 
 impl Interval {
+    /// Only the same time.
+    pub const POINT: Self = Self { lower: 0, upper: 0 };
+
     /// From `lower` to `upper`; `None` if `lower` is the greater one.
     pub fn new(lower: Bound, upper: Bound) -> Option<Self> {
         // Times are whole milliseconds, so exclusive bounds are inclusive ones a millisecond further inside.
