@@ -20,18 +20,24 @@
 //! in task hosts. In each case its `main` builds the dataflow again, so it must build the same one each time: what it
 //! reads must be its arguments, not the clock or the machine.
 
+mod broadcast;
 mod connect;
+mod connected;
 mod data_stream;
 mod entry;
 mod environment;
 mod error;
 mod execution;
 mod graph;
+mod joins;
 mod keyed_stream;
 mod marker;
 pub mod testing;
+pub mod windowing;
 
+pub use broadcast::{BroadcastConnectedStream, BroadcastStream, KeyedBroadcastConnectedStream};
 pub use compact_str::CompactString;
+pub use connected::{ConnectedStreams, KeyedConnectedStreams};
 pub use data_stream::{DataStream, DataStreamSink, SingleOutputStream};
 pub use entry::{Entry, run_entry};
 pub use environment::StreamExecutionEnvironment;
@@ -45,25 +51,46 @@ pub use flott_runtime::{
     ReadStatus, Record, Sink, SinkWriter, Source, SourceReader, SplitEnumerator, Timestamp, Waker,
     all_splits,
     functions::{
-        KeyedContext, KeyedProcessFunction, OnTimerContext, OpenContext, ProcessContext, ProcessFunction,
-        RichContext, RichFilterFunction, RichFlatMapFunction, RichMapFunction, TimeDomain,
+        BroadcastOnTimerContext, BroadcastOpenContext, BroadcastProcessFunction, BroadcastReadContext,
+        BroadcastWriteContext, CoProcessFunction, JoinContext, KeyedBroadcastProcessFunction,
+        KeyedBroadcastReadContext, KeyedBroadcastWriteContext, KeyedCoProcessFunction, KeyedContext,
+        KeyedProcessFunction, OnTimerContext, OpenContext, ProcessContext, ProcessFunction,
+        ProcessJoinFunction, RichContext, RichFilterFunction, RichFlatMapFunction, RichMapFunction,
+        TimeDomain,
     },
     operators::Collector,
     watermark::{self, TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy},
 };
 pub use flott_state::{
-    AggregateFunction, AggregatingState, Key, ListState, MapState, ReducingState, StateContext,
-    StateDescriptor, StateTtl, ValueState,
+    AggregateFunction, AggregatingState, BroadcastState, Key, ListState, MapState, ReducingState,
+    StateContext, StateDescriptor, StateTtl, ValueState,
 };
+pub use joins::{IntervalJoin, IntervalJoined};
 pub use keyed_stream::KeyedStream;
+
+pub use windowing::{AllWindowedStream, TimeOffset, WindowedStream};
 
 /// What most programs need.
 pub mod prelude {
+    pub use crate::windowing::{
+        AllWindowedStream, ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountEvictor,
+        CountTrigger, DeltaEvictor, DeltaTrigger, EventTimeSessionWindows, EventTimeTrigger, GlobalWindow,
+        GlobalWindows, ProcessWindowFunction, ProcessingTimeSessionWindows, ProcessingTimeTrigger,
+        PurgingTrigger, SlidingEventTimeWindows, SlidingProcessingTimeWindows, TimeEvictor, TimeOffset,
+        TimeWindow, TumblingEventTimeWindows, TumblingProcessingTimeWindows, Window, WindowContext,
+        WindowOpenContext, WindowedStream,
+    };
     pub use crate::{
         AggregateFunction, AggregatingState, BoxError, Collector, CompactString, DataStream, KeyedContext,
         KeyedProcessFunction, KeyedStream, ListState, MapState, OnTimerContext, OpenContext, OutputTag,
         ProcessContext, ProcessFunction, ReducingState, RichContext, RichFilterFunction, RichFlatMapFunction,
         RichMapFunction, RuntimeContext, RuntimeMode, SingleOutputStream, StateDescriptor, StateTtl,
         StreamExecutionEnvironment, Timestamp, ValueState, WatermarkStrategy,
+    };
+    pub use crate::{
+        BroadcastOnTimerContext, BroadcastOpenContext, BroadcastProcessFunction, BroadcastReadContext,
+        BroadcastState, BroadcastStream, BroadcastWriteContext, CoProcessFunction, ConnectedStreams,
+        JoinContext, KeyedBroadcastProcessFunction, KeyedBroadcastReadContext, KeyedBroadcastWriteContext,
+        KeyedCoProcessFunction, KeyedConnectedStreams, ProcessJoinFunction,
     };
 }

@@ -1,0 +1,5 @@
+//! Joins of two streams.
+
+mod interval;
+
+pub use self::interval::{IntervalJoin, IntervalJoined};
