@@ -10,7 +10,7 @@ use self::discovering::Discovering;
 use super::{SplitProvider, Step, TaskInput, drive_head};
 use crate::{
     Batch, BoxError, BoxOutput, Mark, OperatorContext, ReadStatus, Record, Result, Source, SourceReader,
-    TaskEnd, operators::sink_failure as contract_failure, scope,
+    TaskEnd, alignment::WatermarkAlignment, operators::sink_failure as contract_failure, scope,
 };
 
 /// ```text
@@ -34,6 +34,8 @@ pub struct SourceInput<S: Source> {
     splits: Box<dyn SplitProvider>,
     /// Set in the one subtask that looks for splits, while it does.
     discovering: Option<Discovering<S::Split>>,
+    /// Whom this source waits for; known once the chain has been built.
+    alignments: Option<Vec<WatermarkAlignment>>,
     state: State,
     bytes_counted: u64,
     batch: Batch<S::Record>,
@@ -58,6 +60,7 @@ impl<S: Source> SourceInput<S> {
             reader,
             splits,
             discovering: None,
+            alignments: None,
             state: State::NeedsSplit,
             bytes_counted: 0,
             batch: Batch::with_capacity(BATCH_RECORDS),
@@ -115,6 +118,13 @@ impl<S: Source> SourceInput<S> {
         })
     }
 
+    /// Whether the source is too far ahead of others.
+    fn is_paused(&mut self) -> bool {
+        let counters = &self.context.task.counters;
+        let alignments = self.alignments.get_or_insert_with(|| WatermarkAlignment::of_subtask(counters));
+        alignments.iter().any(WatermarkAlignment::is_paused)
+    }
+
     fn read(&mut self) -> Result<Step> {
         let status = self.reader.read(&mut self.batch).map_err(|error| self.failed(error))?;
         let bytes = self.reader.bytes_read();
@@ -158,7 +168,13 @@ where
                 }
                 None => Ok(self.idle(None)),
             },
-            State::Reading => self.read(),
+            State::Reading => {
+                if self.is_paused() {
+                    Ok(self.idle(None))
+                } else {
+                    self.read()
+                }
+            }
             State::Ended => Ok(Step::Ended),
         }
     }

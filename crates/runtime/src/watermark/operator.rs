@@ -2,8 +2,11 @@ use std::time::Duration;
 
 use flott_core::{job_config::RuntimeMode, time::Timestamp};
 
-use super::{TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy};
-use crate::{Batch, BoxOutput, Mark, OperatorContext, Output, Result, operators::pass_on, scope};
+use super::{Alignment, TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy};
+use crate::{
+    Batch, BoxOutput, Mark, OperatorContext, Output, Result, TaskContext, alignment::WatermarkAlignment,
+    operators::pass_on, scope,
+};
 
 /// Gives records timestamps and makes watermarks, as Flink's `TimestampsAndWatermarksOperator`.
 ///
@@ -18,6 +21,8 @@ pub struct TimestampsAndWatermarks<T, G, A> {
     output: WatermarkOutput,
     watermark: Timestamp,
     idle: bool,
+    /// Whom the source in the same subtask waits for.
+    alignment: Option<WatermarkAlignment>,
     buffer: Batch<T>,
     next: BoxOutput<T>,
 }
@@ -35,8 +40,16 @@ impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermar
     /// Follows `strategy` and hands on to `next`.
     pub fn new(context: OperatorContext, strategy: WatermarkStrategy<G, A>, next: BoxOutput<T>) -> Self {
         let now = context.clock().now();
+        let emits = context.task.runtime_mode != RuntimeMode::Batch;
+        // Without watermarks nobody could catch up.
+        let alignment = strategy.alignment.filter(|_| emits).map(|alignment| {
+            let Alignment { group, max_drift, update_interval } = alignment;
+            let TaskContext { counters, signals, .. } = &context.task;
+            WatermarkAlignment::join(counters, signals.wake.clone(), &group, max_drift, update_interval)
+        });
         let operator = Self {
-            emits: context.task.runtime_mode != RuntimeMode::Batch,
+            emits,
+            alignment,
             interval: context.task.auto_watermark_interval,
             idleness: strategy.idleness.map(|timeout| Idleness { timeout, seen: false, since: None }),
             generator: strategy.generator,
@@ -75,34 +88,35 @@ impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermar
             self.buffer.push(record, timestamp);
             if self.emits && (self.output.watermark.is_some() || self.output.idle.is_some()) {
                 self.next.emit(&mut self.buffer)?;
-                Self::send(&mut self.output, &mut self.watermark, &mut self.idle, &mut self.next)?;
+                self.send()?;
             }
         }
         if self.buffer.is_empty() { Ok(()) } else { self.next.emit(&mut self.buffer) }
     }
 
     /// Hands on what the generator has emitted.
-    fn send(
-        output: &mut WatermarkOutput,
-        watermark: &mut Timestamp,
-        idle: &mut bool,
-        next: &mut BoxOutput<T>,
-    ) -> Result<()> {
-        let WatermarkOutput { watermark: emitted, idle: set_idle } = std::mem::take(output);
-        let risen = emitted.filter(|emitted| emitted > watermark);
+    fn send(&mut self) -> Result<()> {
+        let WatermarkOutput { watermark: emitted, idle } = std::mem::take(&mut self.output);
+        let risen = emitted.filter(|emitted| *emitted > self.watermark);
         // As in Flink: a watermark that does not rise does not end idleness either.
-        if emitted.is_some() && risen.is_none() && set_idle == Some(false) {
+        if emitted.is_some() && risen.is_none() && idle == Some(false) {
             return Ok(());
         }
-        if let Some(set_idle) = set_idle
-            && set_idle != *idle
+        if let Some(idle) = idle
+            && idle != self.idle
         {
-            *idle = set_idle;
-            next.mark(if set_idle { Mark::Idle } else { Mark::Active })?;
+            self.idle = idle;
+            if let Some(alignment) = &self.alignment {
+                alignment.set_idle(idle);
+            }
+            self.next.mark(if idle { Mark::Idle } else { Mark::Active })?;
         }
         if let Some(risen) = risen {
-            *watermark = risen;
-            next.mark(Mark::Watermark(risen))?;
+            self.watermark = risen;
+            if let Some(alignment) = &self.alignment {
+                alignment.report(risen);
+            }
+            self.next.mark(Mark::Watermark(risen))?;
         }
         Ok(())
     }
@@ -153,7 +167,7 @@ impl<T: Send, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> Output<T>
                 } else {
                     self.generator.on_periodic_emit(&mut self.output);
                 }
-                Self::send(&mut self.output, &mut self.watermark, &mut self.idle, &mut self.next)?;
+                self.send()?;
                 self.schedule(now);
             }
         }
