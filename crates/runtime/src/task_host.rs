@@ -12,6 +12,8 @@ mod alignment;
 mod connection;
 mod splits;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::PathBuf,
