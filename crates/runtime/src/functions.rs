@@ -4,6 +4,7 @@
 //! `open` before the first record, and `close` once at the end, also, as well as it can, if the task fails or is
 //! canceled. Functions may return any error, which fails the job with the operator's name; `?` is enough.
 
+mod async_function;
 mod broadcast;
 mod co_process;
 mod context;
@@ -20,6 +21,8 @@ mod rich_flat_map_function;
 mod rich_map_function;
 
 pub use self::core::FunctionCore;
+pub(crate) use self::core::function_failure;
+pub use async_function::{AsyncClosure, AsyncFunction, TimedOut};
 pub use broadcast::{
     BroadcastOnTimerContext, BroadcastOpenContext, BroadcastProcessFunction, BroadcastReadContext,
     BroadcastWriteContext, KeyedBroadcastProcessFunction, KeyedBroadcastReadContext,

@@ -1,6 +1,7 @@
 //! Runs a job's subtasks in the caller's thread, step by step, with a clock that is set by hand: for tests that neither
 //! need a cluster nor wait.
 
+mod requests;
 mod splits;
 
 use std::{sync::Arc, time::Duration};
@@ -9,14 +10,15 @@ use flott_core::{
     AttemptNumber, FailureCause, FailureKind, JobId, SubtaskId, SubtaskIndex, TaskManagerId, VertexIndex,
     deployment::{Placement, TaskHostAddress},
     job_config::RuntimeMode,
+    metrics::OperatorMetric,
     time::Timestamp,
 };
 use flott_exchange::DataPlane;
-use tokio::runtime::{Builder, Runtime};
 
-use self::splits::LocalSplits;
+use self::{requests::Requests, splits::LocalSplits};
 use crate::{
-    JobProgram, ProcessingClock, TaskContext, TaskEnd, TaskSignals,
+    JobProgram, ProcessingClock, TaskContext, TaskCounters, TaskEnd, TaskSignals,
+    counters::now,
     input::{Step, TaskInput},
     output::Flush,
     program::TaskBuilder,
@@ -37,6 +39,7 @@ struct Task {
     input: Box<dyn TaskInput>,
     operators: Vec<String>,
     clock: ProcessingClock,
+    counters: Arc<TaskCounters>,
     signals: Arc<TaskSignals>,
     is_batch: bool,
     phase: Phase,
@@ -46,8 +49,8 @@ struct Task {
 pub struct Harness {
     tasks: Vec<Task>,
     now: Timestamp,
-    /// Nothing runs on it; the data plane can't be without one.
-    _runtime: Runtime,
+    /// Dropped, and so ended, after the tasks.
+    requests: Requests,
 }
 
 impl Harness {
@@ -57,10 +60,11 @@ impl Harness {
     /// If a subtask can't be made, for what its user functions say.
     pub fn new(program: &JobProgram, now: Timestamp) -> Result<Self, FailureCause> {
         let internal = |message: String| FailureCause::new(FailureKind::Internal, message);
-        let runtime = Builder::new_current_thread()
-            .build()
-            .map_err(|error| internal(format!("cannot make a runtime: {error}")))?;
-        let plane = DataPlane::new(JobId::from_bytes([0; 16]), [0; 32], runtime.handle().clone());
+        let requests =
+            Requests::new().map_err(|error| internal(format!("cannot make a runtime: {error}")))?;
+        let runtime = requests.runtime();
+        let _within = runtime.enter();
+        let plane = DataPlane::new(JobId::from_bytes([0; 16]), [0; 32], runtime.clone());
         let address = TaskHostAddress {
             task_manager_id: TaskManagerId::new("harness".to_owned()),
             data_address: String::new(),
@@ -68,13 +72,13 @@ impl Harness {
         let hosts = program.graph.vertices.iter().map(|vertex| vec![0; vertex.parallelism as usize]);
         let placement = Placement { hosts: vec![address], vertices: hosts.collect() };
         plane.place(0, placement.hosts.clone());
-        let mut harness = Self { tasks: Vec::new(), now, _runtime: runtime };
+        let mut harness = Self { tasks: Vec::new(), now, requests };
         for (vertex, info) in program.graph.vertices.iter().enumerate() {
             let splits = LocalSplits::default();
             for subtask in 0..info.parallelism {
                 let id = SubtaskId { vertex: VertexIndex(vertex as u32), subtask: SubtaskIndex(subtask) };
                 let context = context(program, id, now);
-                let clock = context.clock.clone();
+                let (clock, counters) = (context.clock.clone(), context.counters.clone());
                 let is_batch = context.runtime_mode == RuntimeMode::Batch;
                 let mut builder = TaskBuilder::new(
                     program,
@@ -91,26 +95,53 @@ impl Harness {
                 let build = &program.vertices[vertex].build;
                 let input = scope::catch(&operators, || build(&mut builder)).map_err(cause)?;
                 let phase = Phase::Running;
-                harness.tasks.push(Task { input, operators, clock, signals, is_batch, phase });
+                harness.tasks.push(Task { input, operators, clock, counters, signals, is_batch, phase });
             }
         }
         Ok(harness)
     }
 
-    /// Processes all that is there, until every subtask waits or has ended.
+    /// Processes all that is there, and does what is due by now, until every subtask waits or has ended.
     ///
     /// # Errors
     /// Why a subtask failed.
     pub fn run(&mut self) -> Result<(), FailureCause> {
+        let runtime = self.requests.runtime();
+        let _within = runtime.enter();
         loop {
             let mut worked = false;
             for task in &mut self.tasks {
-                worked |= task.run()?;
+                worked |= task.run()? | task.wake()?;
             }
-            if !worked {
+            if !worked && !self.requests.go_on(&self.signals()) {
                 return Ok(());
             }
         }
+    }
+
+    /// Waits, in real time, until no asynchronous request is under way. Those that wait to be tried again are not: their
+    /// time comes with [`set_processing_time`](Self::set_processing_time).
+    ///
+    /// # Errors
+    /// Why a subtask failed, or that it takes longer than `timeout`.
+    pub fn wait_for_async(&mut self, timeout: Duration) -> Result<(), FailureCause> {
+        let deadline = now() + timeout;
+        loop {
+            self.run()?;
+            let signals = self.signals();
+            let under_way = requests::under_way(&signals);
+            if under_way == 0 {
+                return Ok(());
+            }
+            if !self.requests.wait(&signals, deadline) {
+                let message = format!("after {timeout:?} {under_way} requests are still under way");
+                return Err(FailureCause::new(FailureKind::Internal, message));
+            }
+        }
+    }
+
+    fn signals(&self) -> Vec<&TaskSignals> {
+        self.tasks.iter().map(|task| &*task.signals).collect()
     }
 
     /// Lets processing time come to `time`, and does what is due on the way there, each at its own time.
@@ -123,21 +154,19 @@ impl Harness {
             let next = self.tasks.iter().filter_map(|task| task.clock.next_due()).min();
             let next = next.map_or(time, |due| due.min(time)).max(self.now);
             self.now = next;
-            let mut fired = false;
             for task in &mut self.tasks {
                 task.clock.set(next);
-                if task.phase == Phase::Running
-                    && let Some(now) = task.clock.take_due()
-                {
-                    task.guarded(|input| input.on_processing_time(now)).map_err(cause)?;
-                    fired = true;
-                }
             }
             self.run()?;
-            if !fired && next >= time {
+            if next >= time {
                 return Ok(());
             }
         }
+    }
+
+    /// What operators and functions have counted, of all subtasks one after the other.
+    pub fn metrics(&self) -> Vec<OperatorMetric> {
+        self.tasks.iter().flat_map(|task| task.counters.read_operators().to_vec()).collect()
     }
 
     /// Processing time.
@@ -150,6 +179,16 @@ impl Task {
     fn guarded<T>(&mut self, call: impl FnOnce(&mut dyn TaskInput) -> crate::Result<T>) -> crate::Result<T> {
         let input = self.input.as_mut();
         scope::catch(&self.operators, || call(input))
+    }
+
+    /// Does what is due by now. Returns whether anything was.
+    fn wake(&mut self) -> Result<bool, FailureCause> {
+        if self.phase != Phase::Running {
+            return Ok(false);
+        }
+        let Some(now) = self.clock.take_due() else { return Ok(false) };
+        self.guarded(|input| input.on_processing_time(now)).map_err(cause)?;
+        Ok(true)
     }
 
     /// Processes what is there. Returns whether there was anything.

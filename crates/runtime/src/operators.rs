@@ -1,5 +1,6 @@
 //! The operators that transform records within a chain.
 
+mod async_wait;
 mod broadcast;
 mod co_flat_map;
 mod co_map;
@@ -19,6 +20,7 @@ mod rich_with_state;
 mod sink;
 
 pub use broadcast::{BroadcastProcess, KeyedBroadcastProcess};
+pub use async_wait::{AsyncOptions, AsyncWait, OutputOrder, RetryStrategy};
 pub use co_flat_map::CoFlatMap;
 pub use co_map::CoMap;
 pub use co_process::{CoProcess, KeyedCoProcess};

@@ -12,6 +12,8 @@ pub struct TaskSignals {
     pub wake: Arc<Notify>,
     /// What keeps the subtask from taking input: batches without credit, requests under way.
     held: AtomicUsize,
+    /// Attempts of asynchronous requests that have not ended.
+    requests: AtomicUsize,
     canceled: AtomicBool,
     /// Set if the consumers run in the same thread, so that to wait for them would be to wait for ever.
     never_waits: AtomicBool,
@@ -43,6 +45,21 @@ impl TaskSignals {
     /// Whether something keeps the subtask from taking input.
     pub fn is_held_back(&self) -> bool {
         self.held.load(Relaxed) > 0
+    }
+
+    /// Counts an attempt of an asynchronous request.
+    pub(crate) fn request_begun(&self) {
+        self.requests.fetch_add(1, Relaxed);
+    }
+
+    /// Takes back one [`request_begun`](Self::request_begun).
+    pub(crate) fn request_ended(&self) {
+        self.requests.fetch_sub(1, Relaxed);
+    }
+
+    /// How many attempts of asynchronous requests are under way.
+    pub(crate) fn requests_under_way(&self) -> usize {
+        self.requests.load(Relaxed)
     }
 
     /// Lets writers hold back any number of batches.
