@@ -1,5 +1,7 @@
 mod process;
 mod rolling;
+#[cfg(test)]
+mod tests;
 
 use std::{ops::Deref, sync::Arc};
 
