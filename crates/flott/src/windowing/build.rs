@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use flott_runtime::{
-    OutputTag, Record,
-    operators::KeySelector,
+    BoxOutput, OperatorContext, Output, OutputTag, Record,
+    operators::{KeySelector, in_time_order},
     windowing::{
         Contents, Evictor, NoEvictor, PaneOperator, Storing, Trigger, WindowAssigner, WindowFunction,
         WindowOperator, WindowSettings, WithEvictor,
@@ -60,11 +60,9 @@ where
         Windows { stream, selector, assigner, trigger, has_default_trigger, evictor, settings, is_parallel }
     }
 
-    pub(super) fn evictor<F: Evictor<T, A::Window>>(
-        self,
-        evictor: F,
-    ) -> Windows<T, S, A, G, WithEvictor<F>> {
-        let Self { stream, selector, assigner, trigger, has_default_trigger, settings, is_parallel, .. } = self;
+    pub(super) fn evictor<F: Evictor<T, A::Window>>(self, evictor: F) -> Windows<T, S, A, G, WithEvictor<F>> {
+        let Self { stream, selector, assigner, trigger, has_default_trigger, settings, is_parallel, .. } =
+            self;
         let evictor = WithEvictor(evictor);
         Windows { stream, selector, assigner, trigger, has_default_trigger, evictor, settings, is_parallel }
     }
@@ -93,18 +91,35 @@ where
             self.has_default_trigger && !E::KEEPS_ALL && can_share
         });
         let domain = assigner.time_domain();
+        let depends_on_order = C::DEPENDS_ON_ORDER || E::KEEPS_ALL || !self.has_default_trigger;
         let stream = self.stream.operator_with_sides(assigner.name(), move |context, next| {
             let (selector, settings) = (selector.clone(), settings.clone());
             let (contents, function) = (contents.clone(), function.clone());
             if let Some(grid) = grid {
-                let operator =
-                    PaneOperator::new(context, selector, grid, domain, contents, function, settings, next)?;
-                return Ok(Box::new(operator));
+                let operator = PaneOperator::new(
+                    context.clone(),
+                    selector,
+                    grid,
+                    domain,
+                    contents,
+                    function,
+                    settings,
+                    next,
+                )?;
+                return Ok(ordered(&context, operator, depends_on_order));
             }
             let (assigner, trigger, store) = (assigner.clone(), trigger.clone(), evictor.store(contents));
-            let operator =
-                WindowOperator::new(context, selector, assigner, trigger, store, function, settings, next)?;
-            Ok(Box::new(operator))
+            let operator = WindowOperator::new(
+                context.clone(),
+                selector,
+                assigner,
+                trigger,
+                store,
+                function,
+                settings,
+                next,
+            )?;
+            Ok(ordered(&context, operator, depends_on_order))
         });
         if self.is_parallel { stream } else { stream.set_parallelism(1) }
     }
@@ -123,4 +138,13 @@ where
             self.stream.env.graph.borrow_mut().problems.push(Error::Setting(problem));
         }
     }
+}
+
+/// The operator, which in batch mode gets its records in the order of their timestamps if that makes a difference.
+fn ordered<T, O>(context: &OperatorContext, operator: O, depends_on_order: bool) -> BoxOutput<T>
+where
+    T: Record,
+    O: Output<T> + 'static,
+{
+    if depends_on_order { in_time_order(context, operator) } else { Box::new(operator) }
 }

@@ -16,6 +16,9 @@ pub trait Contents<T>: Clone + Send + Sync + 'static {
     /// Whether states are small however many records they stand for. Only then overlapping windows share them.
     const IS_INCREMENTAL: bool = true;
 
+    /// Whether it matters in which order records come.
+    const DEPENDS_ON_ORDER: bool = true;
+
     /// Keeps the first record.
     fn first(&mut self, record: T, arrival: u64) -> Self::State;
 
@@ -172,6 +175,8 @@ pub struct Counted;
 impl<T> Contents<T> for Counted {
     type State = u64;
     type Value = u64;
+
+    const DEPENDS_ON_ORDER: bool = false;
 
     #[inline]
     fn first(&mut self, _: T, _: u64) -> u64 {
