@@ -20,6 +20,7 @@
 //! in task hosts. In each case its `main` builds the dataflow again, so it must build the same one each time: what it
 //! reads must be its arguments, not the clock or the machine.
 
+mod async_io;
 mod broadcast;
 mod connect;
 mod connected;
@@ -61,6 +62,10 @@ pub use flott_runtime::{
     operators::Collector,
     watermark::{self, TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy},
 };
+pub use flott_runtime::{
+    functions::AsyncFunction,
+    operators::{AsyncOptions, RetryStrategy},
+};
 pub use flott_state::{
     AggregateFunction, AggregatingState, BroadcastState, Key, ListState, MapState, ReducingState,
     StateContext, StateDescriptor, StateTtl, ValueState,
@@ -74,6 +79,7 @@ pub use windowing::{AllWindowedStream, TimeOffset, WindowedStream};
 pub mod prelude {
     pub use crate::windowing::{
         AllWindowedStream, ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountEvictor,
+    pub use crate::{AsyncFunction, AsyncOptions, RetryStrategy};
         CountTrigger, DeltaEvictor, DeltaTrigger, EventTimeSessionWindows, EventTimeTrigger, GlobalWindow,
         GlobalWindows, ProcessWindowFunction, ProcessingTimeSessionWindows, ProcessingTimeTrigger,
         PurgingTrigger, SlidingEventTimeWindows, SlidingProcessingTimeWindows, TimeEvictor, TimeOffset,

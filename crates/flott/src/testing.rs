@@ -164,6 +164,25 @@ impl TestHarness {
     pub fn advance_processing_time(&self, duration: Duration) {
         expect(self.with(|harness| harness.set_processing_time(harness.processing_time() + duration)));
     }
+
+    /// Waits, in real time, until no asynchronous request is under way, such as those of
+    /// [`ordered_wait`](DataStream::ordered_wait). Requests that wait to be tried again are not: their time, and that of
+    /// timeouts, comes when the test sets it. Those that need not wait go on by themselves whenever something is fed.
+    ///
+    /// # Errors
+    /// Why the job would fail, or that it takes longer than `timeout`.
+    pub fn try_wait_for_async(&self, timeout: Duration) -> Result<(), FailureCause> {
+        self.with(|harness| harness.wait_for_async(timeout))
+    }
+
+    /// As [`try_wait_for_async`](Self::try_wait_for_async).
+    ///
+    /// # Panics
+    /// If the job would fail, or it takes longer than `timeout`.
+    #[track_caller]
+    pub fn wait_for_async(&self, timeout: Duration) {
+        expect(self.try_wait_for_async(timeout));
+    }
 }
 
 /// An input that a test feeds. All that is fed is processed before the call returns.
