@@ -123,7 +123,7 @@ where
         if !self.emits_updates && mark == Mark::Watermark(Timestamp::MAX) {
             let _scope = scope::enter(self.position);
             for (key, value) in self.values.drain() {
-                let result = self.aggregation.into_result(value);
+                let result = self.aggregation.last_result(value);
                 self.buffer.push(self.emission.record(&key, result), Timestamp::MAX);
                 if self.buffer.len() >= BATCH_RECORDS {
                     self.next.emit(&mut self.buffer)?;

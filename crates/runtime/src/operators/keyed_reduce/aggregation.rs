@@ -23,7 +23,7 @@ pub trait Aggregation<T>: Send {
     fn result(&self, value: &Self::Value) -> Self::Result;
 
     /// What to emit for this value, which is the last.
-    fn into_result(&self, value: Self::Value) -> Self::Result {
+    fn last_result(&self, value: Self::Value) -> Self::Result {
         self.result(&value)
     }
 }
@@ -50,7 +50,7 @@ impl<T: Record, F: FnMut(&mut T, T) + Send> Aggregation<T> for Reduce<F> {
         value.clone()
     }
 
-    fn into_result(&self, value: T) -> T {
+    fn last_result(&self, value: T) -> T {
         value
     }
 }
@@ -84,7 +84,7 @@ impl<T, V: Record, F: FnMut(&mut V, T) + Send> Aggregation<T> for Fold<V, F> {
         value.clone()
     }
 
-    fn into_result(&self, value: V) -> V {
+    fn last_result(&self, value: V) -> V {
         value
     }
 }
