@@ -1,5 +1,8 @@
 //! The broadcast state pattern.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use flott_runtime::{

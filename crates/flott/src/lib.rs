@@ -59,7 +59,7 @@ pub use flott_runtime::{
         ProcessJoinFunction, RichContext, RichFilterFunction, RichFlatMapFunction, RichMapFunction,
         TimeDomain,
     },
-    operators::Collector,
+    operators::{Collector, TaggedUnion},
     watermark::{self, TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy},
 };
 pub use flott_runtime::{
@@ -70,16 +70,18 @@ pub use flott_state::{
     AggregateFunction, AggregatingState, BroadcastState, Key, ListState, MapState, ReducingState,
     StateContext, StateDescriptor, StateTtl, ValueState,
 };
-pub use joins::{IntervalJoin, IntervalJoined};
+pub use joins::{
+    Groups, IntervalJoin, IntervalJoined, JoinedByKey, JoinedStreams, JoinedWhere, JoinedWindows, Pairs,
+};
 pub use keyed_stream::KeyedStream;
 
 pub use windowing::{AllWindowedStream, TimeOffset, WindowedStream};
 
 /// What most programs need.
 pub mod prelude {
+    pub use crate::{AsyncFunction, AsyncOptions, RetryStrategy};
     pub use crate::windowing::{
         AllWindowedStream, ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountEvictor,
-    pub use crate::{AsyncFunction, AsyncOptions, RetryStrategy};
         CountTrigger, DeltaEvictor, DeltaTrigger, EventTimeSessionWindows, EventTimeTrigger, GlobalWindow,
         GlobalWindows, ProcessWindowFunction, ProcessingTimeSessionWindows, ProcessingTimeTrigger,
         PurgingTrigger, SlidingEventTimeWindows, SlidingProcessingTimeWindows, TimeEvictor, TimeOffset,

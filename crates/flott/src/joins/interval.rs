@@ -1,7 +1,7 @@
 use flott_runtime::{
     BoxError, OutputTag, Record,
     functions::{JoinContext, ProcessJoinFunction},
-    operators::{self, Bound, Collector, Interval, IntervalJoinSettings, KeySelector, co_in_time_order},
+    operators::{self, Bound, Interval, IntervalJoinSettings, KeySelector, co_in_time_order},
     windowing::TimeOffset,
 };
 
@@ -222,7 +222,8 @@ where
         self.process(Apply { function, record: std::marker::PhantomData })
     }
 
-    /// Emits any number of records for each pair, which `function` hands to the collector.
+    /// Calls `function` for each pair, which may emit any number of records, also into side outputs, and knows the
+    /// timestamps of both.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -230,18 +231,17 @@ where
     /// # let env = StreamExecutionEnvironment::new();
     /// # let [calls, alarms] = [1u32, 2].map(|key| env.from_collection([key]).key_by(|key| *key));
     /// let joined = calls.interval_join(&alarms).between(Duration::ZERO, Duration::from_secs(5));
-    /// joined.flat_apply(|call, alarm, out| if alarm > call { out.emit(*alarm) });
+    /// joined.flat_apply(|call, alarm, ctx| if alarm > call { ctx.emit((*alarm, ctx.right_timestamp())) });
     /// ```
     pub fn flat_apply<U, F>(&self, function: F) -> SingleOutputStream<U>
     where
         U: Record,
-        F: FnMut(&A, &B, &mut Collector<'_, U>) + Clone + Send + Sync + 'static,
+        F: FnMut(&A, &B, &mut JoinContext<'_, U>) + Clone + Send + Sync + 'static,
     {
         self.process(FlatApply { function, record: std::marker::PhantomData })
     }
 
-    /// Calls a function for each pair that may emit any number of records, also into side outputs, and knows the
-    /// timestamps of both.
+    /// As [`flat_apply`](Self::flat_apply), for a function with `open`, `close` and errors.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -332,13 +332,13 @@ struct FlatApply<F, U> {
 impl<A, B, U, F> ProcessJoinFunction<A, B> for FlatApply<F, U>
 where
     U: Record,
-    F: FnMut(&A, &B, &mut Collector<'_, U>) + Clone + Send + Sync + 'static,
+    F: FnMut(&A, &B, &mut JoinContext<'_, U>) + Clone + Send + Sync + 'static,
 {
     type Out = U;
 
     #[inline]
     fn process(&mut self, left: &A, right: &B, context: &mut JoinContext<'_, U>) -> Result<(), BoxError> {
-        (self.function)(left, right, &mut context.collector());
+        (self.function)(left, right, context);
         Ok(())
     }
 }

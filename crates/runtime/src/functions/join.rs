@@ -3,7 +3,7 @@
 use flott_core::time::Timestamp;
 
 use super::{FunctionCore, OpenContext};
-use crate::{BoxError, OperatorContext, OutputTag, Record, operators::Collector};
+use crate::{BoxError, OperatorContext, OutputTag, Record};
 
 /// What becomes of each pair that an interval join has found.
 ///
@@ -75,13 +75,6 @@ impl<'a, U> JoinContext<'a, U> {
     #[inline]
     pub fn emit(&mut self, record: U) {
         self.core.output.emit(record, self.timestamp());
-    }
-
-    /// What emits, for functions that know nothing else.
-    #[inline]
-    pub fn collector(&mut self) -> Collector<'_, U> {
-        let timestamp = self.timestamp();
-        Collector::new(&mut self.core.output, timestamp)
     }
 
     /// Emits a record into a side output; it is dropped if nobody reads that.
