@@ -147,6 +147,14 @@ impl<T: Record> DataStream<T> {
         self.sink_to(PrintSink::default().debug(), "Print to Std. Out")
     }
 
+    /// Like [`print_debug`](Self::print_debug), on standard error.
+    pub fn print_debug_to_err(&self) -> DataStreamSink
+    where
+        T: Debug,
+    {
+        self.sink_to(PrintSink::new(PrintTarget::Stderr, None).debug(), "Print to Std. Err")
+    }
+
     /// Writes records as CSV into part files of this directory, which begin with a header if records are structs. For
     /// other forms, buckets or a rolling policy see [`FileSink`].
     ///
