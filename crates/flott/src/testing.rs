@@ -18,7 +18,7 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
-use flott_core::FailureCause;
+use flott_core::{FailureCause, metrics::MetricValue};
 use flott_runtime::{
     Boundedness, Mark, Record, Timestamp,
     harness::Harness,
@@ -182,6 +182,40 @@ impl TestHarness {
     #[track_caller]
     pub fn wait_for_async(&self, timeout: Duration) {
         expect(self.try_wait_for_async(timeout));
+    }
+
+    /// How much operators have counted under this name, all of them and all subtasks together; `None` if none counts it.
+    /// The metrics of a group have the group's name before theirs: `lines.malformed`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use flott::{prelude::*, testing::TestHarness};
+    ///
+    /// let harness = TestHarness::new();
+    /// let words = harness.input::<String>();
+    /// let windows = words.stream().window_all(TumblingEventTimeWindows::of(Duration::from_secs(1)));
+    /// let _counts = harness.output(&windows.count());
+    ///
+    /// words.watermark(5_000);
+    /// words.push_at("late".to_owned(), 3_000);
+    /// assert_eq!(harness.count_of("numLateRecordsDropped"), Some(1));
+    /// ```
+    ///
+    /// # Panics
+    /// If the job can't start.
+    #[track_caller]
+    pub fn count_of(&self, name: &str) -> Option<u64> {
+        let metrics = match self.with(|harness| Ok(harness.metrics())) {
+            Ok(metrics) => metrics,
+            Err(cause) => panic!("the job failed: {cause}"),
+        };
+        let counts =
+            metrics.iter().filter(|metric| *metric.name == *name).filter_map(|metric| match metric.value {
+                MetricValue::Integer(count) => u64::try_from(count).ok(),
+                _ => None,
+            });
+        counts.reduce(|sum, count| sum + count)
     }
 }
 
