@@ -82,7 +82,9 @@ impl<T: Record> DataStream<T> {
         size: u64,
         slide: u64,
     ) -> AllWindowedStream<T, GlobalWindows, CountTrigger, WithEvictor<CountEvictor>> {
-        self.window_all(GlobalWindows::create()).evictor(CountEvictor::of(size)).trigger(CountTrigger::of(slide))
+        self.window_all(GlobalWindows::create())
+            .evictor(CountEvictor::of(size))
+            .trigger(CountTrigger::of(slide))
     }
 }
 
@@ -91,7 +93,7 @@ window_methods!(
     (),
     "# use flott::prelude::*;
      # let env = StreamExecutionEnvironment::new();
-     # let readings = env.from_collection([(7u32, 20.5), (8, 19.0), (7, 21.5)]);
+     # let readings = env.from_collection([(7u32, 20.5f64), (8, 19.0), (7, 21.5)]);
      # let minute = std::time::Duration::from_secs(60);
      # let windows = readings.window_all(TumblingEventTimeWindows::of(minute));"
 );

@@ -85,11 +85,7 @@ where
     {
         self.check();
         let Self { selector, assigner, trigger, evictor, settings, .. } = self.clone();
-        let grid = assigner.aligned().filter(|grid| {
-            // Windows that hold records can't share them, each record being in several windows.
-            let can_share = C::IS_INCREMENTAL || grid.slide >= grid.size;
-            self.has_default_trigger && !E::KEEPS_ALL && can_share
-        });
+        let grid = assigner.aligned().filter(|_| self.has_default_trigger && !E::KEEPS_ALL);
         let domain = assigner.time_domain();
         let depends_on_order = C::DEPENDS_ON_ORDER || E::KEEPS_ALL || !self.has_default_trigger;
         let stream = self.stream.operator_with_sides(assigner.name(), move |context, next| {

@@ -4,7 +4,7 @@ use flott_runtime::{
     OutputTag, Record,
     operators::KeySelector,
     windowing::{
-        Aggregated, Applied, Best, Counted, CountEvictor, CountTrigger, EmitKeyAndValue, EmitValue, Evictor,
+        Aggregated, Applied, Best, CountEvictor, CountTrigger, Counted, EmitKeyAndValue, EmitValue, Evictor,
         GlobalWindows, Listed, NoEvictor, ProcessWindowFunction, Processed, PurgingTrigger, Reduced, Storing,
         Trigger, WindowAssigner, WindowContext, WithEvictor,
     },
@@ -91,7 +91,7 @@ window_methods!(
     S::Key,
     "# use flott::prelude::*;
      # let env = StreamExecutionEnvironment::new();
-     # let readings = env.from_collection([(7u32, 20.5), (8, 19.0), (7, 21.5)]);
+     # let readings = env.from_collection([(7u32, 20.5f64), (8, 19.0), (7, 21.5)]);
      # let minute = std::time::Duration::from_secs(60);
      # let windows = readings.key_by(|(sensor, _)| *sensor).window(TumblingEventTimeWindows::of(minute));"
 );

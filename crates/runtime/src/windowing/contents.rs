@@ -13,7 +13,7 @@ pub trait Contents<T>: Clone + Send + Sync + 'static {
     /// What the window function gets.
     type Value;
 
-    /// Whether states are small however many records they stand for. Only then overlapping windows share them.
+    /// Whether states are small however many records they stand for.
     const IS_INCREMENTAL: bool = true;
 
     /// Whether it matters in which order records come.
@@ -206,26 +206,37 @@ impl<T> Contents<T> for Counted {
 pub struct Listed;
 
 impl<T: StateValue + Clone> Contents<T> for Listed {
-    type State = Vec<T>;
+    type State = Vec<Arrived<T>>;
     type Value = Vec<T>;
 
     const IS_INCREMENTAL: bool = false;
 
-    fn first(&mut self, record: T, _: u64) -> Vec<T> {
-        vec![record]
+    fn first(&mut self, record: T, arrival: u64) -> Self::State {
+        vec![Arrived { arrival, record }]
     }
 
     #[inline]
-    fn add(&mut self, records: &mut Vec<T>, record: T, _: u64) {
-        records.push(record);
+    fn add(&mut self, records: &mut Self::State, record: T, arrival: u64) {
+        records.push(Arrived { arrival, record });
     }
 
-    fn merge(&mut self, records: &mut Vec<T>, other: Vec<T>) {
+    fn merge(&mut self, records: &mut Self::State, other: Self::State) {
+        let in_order = match (records.last(), other.first()) {
+            (Some(last), Some(first)) => last.arrival < first.arrival,
+            _ => true,
+        };
         records.extend(other);
+        if !in_order {
+            records.sort_by_key(|record| record.arrival); // the one that is fast with sorted parts
+        }
     }
 
-    fn finish(&mut self, records: Vec<T>) -> Vec<T> {
-        records
+    fn finish(&mut self, records: Self::State) -> Vec<T> {
+        records.into_iter().map(|record| record.record).collect()
+    }
+
+    fn value(&mut self, records: &Self::State) -> Vec<T> {
+        records.iter().map(|record| record.record.clone()).collect()
     }
 
     fn empty(&mut self) -> Option<Vec<T>> {

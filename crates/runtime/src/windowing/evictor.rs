@@ -236,8 +236,8 @@ mod tests {
     fn records_like_the_last_one_stay() {
         let pairs = [(1, 0), (7, 0), (5, 0), (6, 0)];
         let evictor = DeltaEvictor::of(2.0, |one: &u64, other: &u64| one.abs_diff(*other) as f64);
-        assert_eq!(evicted(evictor.clone(), &pairs), (vec![7, 5, 6], vec![7, 5, 6]));
-        assert_eq!(evicted(evictor.clone().after(), &pairs), (vec![1, 7, 5, 6], vec![7, 5, 6]));
+        assert_eq!(evicted(evictor, &pairs), (vec![7, 5, 6], vec![7, 5, 6]));
+        assert_eq!(evicted(evictor.after(), &pairs), (vec![1, 7, 5, 6], vec![7, 5, 6]));
         assert!(evicted(evictor, &[]).0.is_empty());
         assert!(evicted(DeltaEvictor::of(0.0, |_: &u64, _: &u64| 0.0), &pairs).0.is_empty());
     }

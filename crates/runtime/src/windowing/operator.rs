@@ -20,7 +20,7 @@ use crate::{
     output::{Downstream, Flush},
     scope,
 };
-use engine::Engine;
+use engine::{Engine, SlotOf};
 use slot::Slot;
 pub use store::{Evicting, Kept, NoEvictor, Store, Storing, WithEvictor};
 
@@ -52,7 +52,7 @@ where
     selector: S,
     owner: Ownership,
     /// The windows of each key that has any.
-    windows: Table<S::Key, Vec<Slot<A::Window, X::State, G::State>>>,
+    windows: Table<S::Key, Vec<SlotOf<T, A, G, X>>>,
     engine: Engine<T, S::Key, A, G, X, F>,
     late: Late<T>,
     /// The windows of the current record.

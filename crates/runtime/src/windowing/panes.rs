@@ -99,6 +99,7 @@ where
     ///
     /// # Errors
     /// Those of the function when it opens.
+    #[expect(clippy::too_many_arguments, reason = "each is one of the parts that make windows what they are")]
     pub fn new(
         operator: OperatorContext,
         selector: S,

@@ -42,7 +42,8 @@ where
     record: PhantomData<fn(T)>,
 }
 
-type SlotOf<T, A, G, X> = Slot<
+/// A window of such windows.
+pub(super) type SlotOf<T, A, G, X> = Slot<
     <A as WindowAssigner<T>>::Window,
     <X as Store<T, <A as WindowAssigner<T>>::Window>>::State,
     <G as Trigger<T, <A as WindowAssigner<T>>::Window>>::State,

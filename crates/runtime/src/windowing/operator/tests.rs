@@ -20,8 +20,10 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+type Add = fn(&mut Pair, Pair);
+
 /// Adds up the values.
-fn sum() -> Kept<Reduced<fn(&mut Pair, Pair)>> {
+fn sum() -> Kept<Reduced<Add>> {
     Kept(Reduced(|total, pair| total.1 += pair.1))
 }
 

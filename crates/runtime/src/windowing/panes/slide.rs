@@ -8,6 +8,8 @@ use super::super::Contents;
 ///
 /// The older panes stand for themselves and all that follow up to a fixed pane, so that the oldest one has it all; the
 /// newer panes stand for themselves and are aggregated beside. When the older ones are used up, the newer become the older.
+///
+/// Lists of records get no smaller by being merged: they stay apart until a window wants them.
 pub(super) struct Slide<A> {
     /// Pane's start and state, by start.
     panes: VecDeque<(i64, A)>,
@@ -25,7 +27,7 @@ impl<A> Default for Slide<A> {
 
 impl<A: Clone> Slide<A> {
     /// Adds to the pane that begins at `start`, mostly a new one after all others.
-    pub(super) fn add<T>(&mut self, start: i64, state: A, contents: &mut impl Contents<T, State = A>) {
+    pub(super) fn add<T, C: Contents<T, State = A>>(&mut self, start: i64, state: A, contents: &mut C) {
         let at = self.panes.partition_point(|(known, _)| *known < start);
         let known = self.panes.get(at).is_some_and(|(known, _)| *known == start);
         if at < self.older {
@@ -41,6 +43,7 @@ impl<A: Clone> Slide<A> {
             return;
         }
         match &mut self.newer {
+            _ if !C::IS_INCREMENTAL => {}
             Some(newer) => contents.merge(newer, state.clone()),
             None => self.newer = Some(state.clone()),
         }
@@ -52,12 +55,15 @@ impl<A: Clone> Slide<A> {
     }
 
     /// Leaves out the panes that begin before `start`.
-    pub(super) fn expire<T>(&mut self, start: i64, contents: &mut impl Contents<T, State = A>) {
+    pub(super) fn expire<T, C: Contents<T, State = A>>(&mut self, start: i64, contents: &mut C) {
         let expired = self.panes.partition_point(|(pane, _)| *pane < start);
         if expired == 0 {
             return;
         }
         self.panes.drain(..expired);
+        if !C::IS_INCREMENTAL {
+            return;
+        }
         if let Some(older) = self.older.checked_sub(expired) {
             self.older = older;
             return;
@@ -72,7 +78,13 @@ impl<A: Clone> Slide<A> {
     }
 
     /// All panes together.
-    pub(super) fn total<T>(&self, contents: &mut impl Contents<T, State = A>) -> Option<A> {
+    pub(super) fn total<T, C: Contents<T, State = A>>(&self, contents: &mut C) -> Option<A> {
+        if !C::IS_INCREMENTAL {
+            let mut panes = self.panes.iter().map(|(_, state)| state);
+            let mut total = panes.next()?.clone();
+            panes.for_each(|state| contents.merge(&mut total, state.clone()));
+            return Some(total);
+        }
         let Some((_, oldest)) = self.panes.front().filter(|_| self.older > 0) else {
             return self.newer.clone();
         };
@@ -104,15 +116,15 @@ mod tests {
             for (number, (ahead, moves)) in (0u64..).zip(steps) {
                 if moves {
                     start += ahead / 4;
-                    slide.expire::<()>(start, &mut Counted);
+                    slide.expire::<(), _>(start, &mut Counted);
                     panes.retain(|pane, _| *pane >= start);
                 } else {
-                    slide.add::<()>(start + ahead, number + 1, &mut Counted);
+                    slide.add::<(), _>(start + ahead, number + 1, &mut Counted);
                     *panes.entry(start + ahead).or_default() += number + 1;
                 }
                 prop_assert_eq!(slide.panes.is_empty(), panes.is_empty());
                 let total = panes.values().copied().reduce(|one, other| one + other);
-                prop_assert_eq!(slide.total::<()>(&mut Counted), total);
+                prop_assert_eq!(slide.total::<(), _>(&mut Counted), total);
             }
         }
     }
@@ -151,10 +163,10 @@ mod tests {
             let mut slide = Slide::default();
             let windows = 10_000;
             for window in 0..windows {
-                slide.add::<u64>(window, 1, &mut contents);
-                slide.expire::<u64>(window - panes + 1, &mut contents);
+                slide.add::<u64, _>(window, 1, &mut contents);
+                slide.expire::<u64, _>(window - panes + 1, &mut contents);
                 let expected = (window + 1).min(panes) as u64;
-                assert_eq!(slide.total::<u64>(&mut contents), Some(expected));
+                assert_eq!(slide.total::<u64, _>(&mut contents), Some(expected));
             }
             let merges = merges.0.load(std::sync::atomic::Ordering::Relaxed);
             assert!(merges <= 3 * windows as u64, "{merges} merges for {windows} windows of {panes} panes");
