@@ -150,3 +150,16 @@ fn streams_of_two_environments_are_refused() {
         assert!(error.to_string().contains("\"Co-Map\" of streams of two environments"), "{error}");
     }
 }
+
+#[test]
+fn a_stream_can_be_joined_with_itself() {
+    let harness = TestHarness::new();
+    let numbers = harness.input::<u64>();
+    let by_parity = numbers.stream().key_by(|number| number % 2);
+    let join = by_parity.interval_join(&by_parity).between(TimeOffset::ZERO, Duration::from_millis(2));
+    let pairs = harness.output(&join.lower_bound_exclusive().apply(|left, right| (*left, *right)));
+    for number in 0..6 {
+        numbers.push_at(number, number as i64);
+    }
+    assert_eq!(pairs.records(), [(0, 2), (1, 3), (2, 4), (3, 5)]);
+}
