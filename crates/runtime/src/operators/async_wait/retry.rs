@@ -5,10 +5,14 @@ use crate::BoxError;
 /// The time to wait after the attempt of this number, counted from 1, before the next one.
 type Delays = dyn Fn(u32) -> Option<Duration> + Send + Sync;
 
+/// Which errors or results are tried again.
+type Predicate<X> = Arc<dyn Fn(&X) -> bool + Send + Sync>;
+
 /// When async I/O tries again, how often and after which time. As Flink's `AsyncRetryStrategy`.
 ///
 /// What fails is tried again, unless [`if_error`](Self::if_error) says of which errors; results are taken as they are,
-/// unless [`if_empty`](Self::if_empty) or [`if_result`](Self::if_result) says which are none.
+/// unless [`if_empty`](Self::if_empty) or [`if_result`](Self::if_result) says which are none. At the end of a bounded
+/// input, what waits to be tried again is tried once more at once, and its outcome taken as it is.
 ///
 /// ```
 /// # use std::{io, time::Duration};
@@ -20,8 +24,8 @@ type Delays = dyn Fn(u32) -> Option<Duration> + Send + Sync;
 /// ```
 pub struct RetryStrategy<U> {
     delays: Arc<Delays>,
-    if_error: Arc<dyn Fn(&BoxError) -> bool + Send + Sync>,
-    if_result: Option<Arc<dyn Fn(&[U]) -> bool + Send + Sync>>,
+    if_error: Predicate<BoxError>,
+    if_result: Option<Predicate<[U]>>,
     problem: Option<&'static str>,
 }
 

@@ -72,7 +72,7 @@ fn the_timeout_covers_all_attempts() {
 }
 
 #[test]
-fn what_waits_to_be_tried_again_does_not_take_capacity_from_nobody() {
+fn what_waits_to_be_tried_again_keeps_its_place() {
     let mut bench = Bench::new(OutputOrder::Unordered, twice().capacity(1));
     bench.emit([(1, 10), (2, 20)]);
     bench.refuse(1, "busy").unwrap();
