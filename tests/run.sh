@@ -95,8 +95,10 @@ stage_clippy() { cargo clippy --workspace --all-targets -- -D warnings; }
 
 stage_build() {
   bin/build-dashboard.sh
+  local example examples=()
+  for example in crates/examples/*/; do examples+=(-p "$(basename "$example")"); done
   # All at once: cargo compiles what they share once, with the same features.
-  cargo build --release -p flott-jobmanager -p flott-taskmanager -p flott-cli -p word-count -p flott-tests --bins
+  cargo build --release -p flott-jobmanager -p flott-taskmanager -p flott-cli "${examples[@]}" -p flott-tests --bins
 }
 
 # The end-to-end tests are a stage of their own. Both stages name the whole workspace, so that all crates are compiled

@@ -14,9 +14,22 @@ pub struct Binaries {
     dir: PathBuf,
 }
 
-/// What the tests need, and what makes it.
-const NEEDED: [&str; 5] = ["jobmanager", "taskmanager", "flott", "word-count", "test-jobs"];
-const BUILD: &str = "cargo build --release -p flott-jobmanager -p flott-taskmanager -p flott-cli -p word-count -p flott-tests --bins";
+/// What the tests need beside the examples.
+const NEEDED: [&str; 4] = ["jobmanager", "taskmanager", "flott", "test-jobs"];
+
+/// The packages in `crates/examples`, and their binaries.
+pub const EXAMPLES: [&str; 10] = [
+    "async-io",
+    "high-speed-detection",
+    "life-expectancy-tracking",
+    "session-windowing",
+    "socket-window-word-count",
+    "state-machine",
+    "top-speed-windowing",
+    "window-join",
+    "window-word-count",
+    "word-count",
+];
 
 impl Binaries {
     /// Finds them.
@@ -27,11 +40,11 @@ impl Binaries {
         let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
         // As the scripts do: a relative one is relative to the checkout.
         let dir = workspace().join(target).join("release");
-        for name in NEEDED {
+        for name in NEEDED.iter().chain(&EXAMPLES) {
             let path = dir.join(name);
             assert!(
                 path.is_file(),
-                "{} is missing: run tests/run.sh, or build what the end-to-end tests need with\n  {BUILD}",
+                "{} is missing: build what the end-to-end tests need with\n  tests/run.sh build",
                 path.display()
             );
         }
@@ -48,8 +61,13 @@ impl Binaries {
         self.path("test-jobs")
     }
 
-    /// The example.
+    /// An example: one of [`EXAMPLES`].
+    pub fn example(&self, name: &str) -> PathBuf {
+        self.path(name)
+    }
+
+    /// The example that most tests run.
     pub fn word_count(&self) -> PathBuf {
-        self.path("word-count")
+        self.example("word-count")
     }
 }

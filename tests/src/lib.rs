@@ -13,7 +13,7 @@ mod rest;
 pub mod text;
 mod wait;
 
-pub use binaries::{Binaries, workspace};
+pub use binaries::{Binaries, EXAMPLES, workspace};
 pub use clock::now;
 pub use cluster::{Cluster, ClusterBuilder};
 pub use command::{Ended, run};

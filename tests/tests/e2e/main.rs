@@ -8,6 +8,7 @@ mod artifacts;
 mod backpressure;
 mod cli;
 mod configuration;
+mod examples;
 mod failures;
 mod files;
 mod jobs;

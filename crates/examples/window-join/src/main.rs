@@ -132,6 +132,33 @@ mod tests {
     }
 
     #[test]
+    fn made_up_rows_are_joined_as_two_plain_loops_would_join_them() {
+        let (grades, salaries) =
+            [GRADES, SALARIES].map(|greatest| (0..200).map(move |index| row(index, 3.0, greatest))).into();
+        let mut expected = Vec::new();
+        for grade in grades.clone() {
+            for salary in salaries.clone() {
+                if grade.name == salary.name && grade.time_ms / 2_000 == salary.time_ms / 2_000 {
+                    expected.push(format!("({},{},{})", grade.name, grade.value, salary.value));
+                }
+            }
+        }
+        expected.sort();
+
+        let harness = TestHarness::new();
+        let inputs = [harness.input::<Row>(), harness.input::<Row>()];
+        let joined = join(inputs[0].stream(), inputs[1].stream(), Duration::from_secs(2));
+        let joined = harness.output(&joined);
+        grades.for_each(|grade| push(&inputs[0], grade.time_ms, &grade.name, grade.value));
+        salaries.for_each(|salary| push(&inputs[1], salary.time_ms, &salary.name, salary.value));
+        inputs.iter().for_each(TestInput::end);
+        let mut joined = joined.records();
+        joined.sort();
+        assert!(joined.len() > 100, "{}", joined.len());
+        assert_eq!(joined, expected);
+    }
+
+    #[test]
     fn made_up_rows_have_times_and_values_as_promised() {
         let times: Vec<_> = (0..4).map(|index| row(index, 3.0, GRADES).time_ms).collect();
         assert_eq!(times, [0, 333, 666, 1_000]);
