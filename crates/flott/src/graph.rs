@@ -23,8 +23,7 @@ use crate::Error;
 pub(crate) struct NodeId(pub(crate) usize);
 
 /// Makes the input of a source, given what it feeds. It is always the head of its chain.
-pub(crate) type BuildSource =
-    dyn Fn(&mut TaskBuilder, AnyOutput) -> Result<Box<dyn TaskInput>> + Send + Sync;
+pub(crate) type BuildSource = dyn Fn(&mut TaskBuilder, AnyOutput) -> Result<Box<dyn TaskInput>> + Send + Sync;
 /// Makes an operator, given its position in the chain and what it feeds.
 pub(crate) type BuildOperator = dyn Fn(&mut TaskBuilder, u32, Next) -> Result<AnyOutput> + Send + Sync;
 /// Makes an operator with two inputs together with these, given what it feeds. It is always the head of its chain.
@@ -171,10 +170,7 @@ impl Node {
         name: &str,
         left: Vec<Upstream>,
         right: Vec<Upstream>,
-        build: impl Fn(OperatorContext, Downstream<T>) -> Result<Box<dyn TwoInputs<A, B>>>
-        + Send
-        + Sync
-        + 'static,
+        build: impl Fn(OperatorContext, Downstream<T>) -> Result<Box<dyn TwoInputs<A, B>>> + Send + Sync + 'static,
     ) -> Self {
         let left_inputs = left.len();
         let build = Arc::new(move |builder: &mut TaskBuilder, next: Next| {

@@ -116,4 +116,3 @@ impl DataStreamSink {
 
     operator_settings!();
 }
-

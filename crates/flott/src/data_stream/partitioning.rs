@@ -1,11 +1,7 @@
 //! To which subtasks of the next operator the records of a stream go.
 
 use flott_core::Partitioner;
-use flott_runtime::{
-    Record,
-    operators::ByValue,
-    writer::Custom,
-};
+use flott_runtime::{Record, operators::ByValue, writer::Custom};
 use flott_state::Key;
 
 use super::DataStream;
