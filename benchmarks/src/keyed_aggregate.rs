@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// splitmix64's finalizer.
-fn mix(index: u64) -> u64 {
+pub(crate) fn mix(index: u64) -> u64 {
     let mut z = index.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -26,7 +26,7 @@ fn record(index: u64, keys: u64) -> (u64, u64) {
     (key, (key & 0xffff) + 1)
 }
 
-fn checksum(key: u64, sum: u64) -> u64 {
+pub(crate) fn checksum(key: u64, sum: u64) -> u64 {
     mix(key.rotate_left(32) ^ sum)
 }
 

@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --release -p flott-benchmarks -- word-count
 //! cargo run --release -p flott-benchmarks -- keyed-aggregate --keys 1000
+//! cargo run --release -p flott-benchmarks -- windows --sliding
 //! ```
 //! Each side runs in a process of its own, in turn, several times. The line of each run gives records, wall and CPU
 //! seconds, peak memory and a checksum of the answer; a checksum that differs from the twin's fails the benchmark. The
@@ -14,6 +15,7 @@ mod keyed_aggregate;
 mod measure;
 mod pairs;
 mod sink;
+mod windows;
 mod word_count;
 
 use std::path::PathBuf;
@@ -45,6 +47,8 @@ enum Benchmark {
     WordCount(WordCount),
     /// Sums values by key, emitting each new sum.
     KeyedAggregate(KeyedAggregate),
+    /// Counts by key in windows of event time.
+    Windows(Windows),
 }
 
 #[derive(Args, Clone)]
@@ -66,6 +70,45 @@ struct KeyedAggregate {
     /// Number of records.
     #[arg(long, default_value_t = 40_000_000)]
     records: u64,
+}
+
+#[derive(Args, Clone)]
+struct Windows {
+    /// Windows of one second, one after the other. This is the default.
+    #[arg(long, conflicts_with = "sliding")]
+    tumbling: bool,
+    /// Windows of ten seconds that begin every second.
+    #[arg(long)]
+    sliding: bool,
+    /// Has sliding windows begin at this interval, which must divide ten seconds.
+    #[arg(long, default_value_t = 1_000, requires = "sliding")]
+    slide: u64,
+    /// Number of keys.
+    #[arg(long, default_value_t = 10_000)]
+    keys: u64,
+    /// Number of records, a million of them for a second of event time.
+    #[arg(long, default_value_t = 40_000_000)]
+    records: u64,
+}
+
+impl Windows {
+    fn size_ms(&self) -> u64 {
+        if self.sliding { 10_000 } else { 1_000 }
+    }
+
+    fn slide_ms(&self) -> u64 {
+        if self.sliding { self.slide } else { 1_000 }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.slide > 0 && self.size_ms().is_multiple_of(self.slide_ms()),
+            "a slide of {} ms does not divide {} ms",
+            self.slide,
+            self.size_ms()
+        );
+        Ok(())
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -91,6 +134,23 @@ fn main() -> anyhow::Result<()> {
             measure::report(|| match side {
                 Side::Flott => keyed_aggregate::flott(keys, records),
                 Side::Plain => Ok(keyed_aggregate::plain(keys, records)),
+            })
+        }
+        (Benchmark::Windows(settings), None) => {
+            settings.check()?;
+            let Windows { slide, keys, records, .. } = settings;
+            let numbers = [slide, keys, records].map(|number| number.to_string());
+            let mut command = vec!["windows", "--keys", &numbers[1], "--records", &numbers[2]];
+            if settings.sliding {
+                command.extend(["--sliding", "--slide", &numbers[0]]);
+            }
+            pairs::run(&command, arguments.pairs)
+        }
+        (Benchmark::Windows(settings), Some(side)) => {
+            settings.check()?;
+            measure::report(|| match side {
+                Side::Flott => windows::flott(&settings),
+                Side::Plain => Ok(windows::plain(&settings)),
             })
         }
     }

@@ -55,6 +55,8 @@
 mod all_windowed_stream;
 mod build;
 mod methods;
+#[cfg(test)]
+mod tests;
 mod windowed_stream;
 
 pub use flott_runtime::windowing::{

@@ -213,7 +213,7 @@ where
         } else {
             let state = contents.first(record, arrival);
             if last >= self.open {
-                slide_of(&mut self.sliding, hash, &key).add(span.start, state.clone(), contents);
+                self.sliding.get_or_default(hash, &key).add(span.start, state.clone(), contents);
             }
             let table = &mut self.panes[self.current_at].table;
             match table.get_mut(hash, &key) {
@@ -327,12 +327,12 @@ where
             let start = pane.span.start;
             if self.lateness > 0 {
                 for (key, state) in pane.table.iter() {
-                    slide_of(sliding, stable_hash(key), key).add(start, state.clone(), contents);
+                    sliding.get_or_default(stable_hash(key), key).add(start, state.clone(), contents);
                 }
                 continue;
             }
             for (key, state) in pane.table.drain() {
-                slide_of(sliding, stable_hash(&key), &key).add(start, state, contents);
+                sliding.get_or_default(stable_hash(&key), &key).add(start, state, contents);
             }
             *spare = mem::take(&mut pane.table);
         }
@@ -470,16 +470,4 @@ where
     fn close(&mut self) -> Result<bool> {
         self.next.next.close()
     }
-}
-
-/// What the next windows will give for a key.
-fn slide_of<'a, K: flott_state::Key, A>(
-    sliding: &'a mut Table<K, Slide<A>>,
-    hash: u64,
-    key: &K,
-) -> &'a mut Slide<A> {
-    if sliding.get(hash, key).is_none() {
-        sliding.insert(hash, key.clone(), Slide::default());
-    }
-    sliding.get_mut(hash, key).map(|(_, slide)| slide).expect("it was inserted")
 }

@@ -44,6 +44,15 @@ impl<K: Key, V> Table<K, V> {
         (key, value)
     }
 
+    /// The value of a key, at first the default one.
+    pub(super) fn get_or_default(&mut self, hash: u64, key: &K) -> &mut V
+    where
+        V: Default,
+    {
+        let entry = self.entries.entry(hash, |(known, _)| known == key, |(key, _)| stable_hash(key));
+        &mut entry.or_insert_with(|| (key.clone(), V::default())).into_mut().1
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &(K, V)> {
         self.entries.iter()
     }

@@ -28,7 +28,11 @@ impl<A> Default for Slide<A> {
 impl<A: Clone> Slide<A> {
     /// Adds to the pane that begins at `start`, mostly a new one after all others.
     pub(super) fn add<T, C: Contents<T, State = A>>(&mut self, start: i64, state: A, contents: &mut C) {
-        let at = self.panes.partition_point(|(known, _)| *known < start);
+        // A search among many panes would cost a cache miss a step, and the new one is nearly always the last.
+        let at = match self.panes.back() {
+            Some((last, _)) if *last >= start => self.panes.partition_point(|(known, _)| *known < start),
+            _ => self.panes.len(),
+        };
         let known = self.panes.get(at).is_some_and(|(known, _)| *known == start);
         if at < self.older {
             // Late: the older ones hold what follows, so each up to this one gets it.
@@ -56,11 +60,14 @@ impl<A: Clone> Slide<A> {
 
     /// Leaves out the panes that begin before `start`.
     pub(super) fn expire<T, C: Contents<T, State = A>>(&mut self, start: i64, contents: &mut C) {
-        let expired = self.panes.partition_point(|(pane, _)| *pane < start);
+        let mut expired = 0;
+        while self.panes.front().is_some_and(|(pane, _)| *pane < start) {
+            self.panes.pop_front();
+            expired += 1;
+        }
         if expired == 0 {
             return;
         }
-        self.panes.drain(..expired);
         if !C::IS_INCREMENTAL {
             return;
         }
