@@ -30,6 +30,8 @@ mod environment;
 mod error;
 mod execution;
 mod graph;
+#[cfg(doctest)]
+mod guide;
 mod joins;
 mod keyed_stream;
 mod marker;
