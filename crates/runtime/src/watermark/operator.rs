@@ -17,6 +17,8 @@ pub struct TimestampsAndWatermarks<T, G, A> {
     assigner: A,
     emits: bool,
     interval: Duration,
+    /// When the generator is asked next.
+    next_emit: Option<Timestamp>,
     idleness: Option<Idleness>,
     output: WatermarkOutput,
     watermark: Timestamp,
@@ -47,8 +49,9 @@ impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermar
             let TaskContext { counters, signals, .. } = &context.task;
             WatermarkAlignment::join(counters, signals.wake.clone(), &group, max_drift, update_interval)
         });
-        let operator = Self {
+        let mut operator = Self {
             emits,
+            next_emit: None,
             alignment,
             interval: context.task.auto_watermark_interval,
             idleness: strategy.idleness.map(|timeout| Idleness { timeout, seen: false, since: None }),
@@ -65,9 +68,11 @@ impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermar
         operator
     }
 
-    fn schedule(&self, now: Timestamp) {
+    fn schedule(&mut self, now: Timestamp) {
         if self.emits && !self.interval.is_zero() {
-            self.context.clock().wake_at(now + self.interval);
+            let next = now + self.interval;
+            self.next_emit = Some(next);
+            self.context.clock().wake_at(next);
         }
     }
 
@@ -161,14 +166,19 @@ impl<T: Send, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> Output<T>
     fn on_processing_time(&mut self, now: Timestamp) -> Result<()> {
         {
             let _scope = scope::enter(self.context.position);
-            if self.emits {
-                if self.is_idle(now) {
-                    self.output.mark_idle();
-                } else {
-                    self.generator.on_periodic_emit(&mut self.output);
+            match self.next_emit {
+                // The call is for another operator of the chain.
+                Some(next) if now < next => self.context.clock().wake_at(next),
+                Some(_) => {
+                    if self.is_idle(now) {
+                        self.output.mark_idle();
+                    } else {
+                        self.generator.on_periodic_emit(&mut self.output);
+                    }
+                    self.send()?;
+                    self.schedule(now);
                 }
-                self.send()?;
-                self.schedule(now);
+                None => {}
             }
         }
         self.next.on_processing_time(now)
@@ -288,5 +298,24 @@ mod tests {
             .collect();
         let expected = [Mark::Watermark(at(9)), Mark::Idle, Mark::Active, Mark::Watermark(at(19))];
         assert_eq!(marks, expected);
+    }
+
+    #[test]
+    fn calls_for_others_of_the_chain_are_no_intervals() {
+        let output = Collected::default();
+        let context = operator("Timestamps/Watermarks");
+        let clock = context.clock().clone();
+        let strategy = WatermarkStrategy::for_monotonous_timestamps()
+            .with_timestamp_assigner(|record: &Record, _| record.0);
+        let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone()));
+        assigner.emit(&mut vec![(10, "a")].into()).unwrap();
+        clock.wake_at(at(50));
+        for time in [50, 200] {
+            clock.set(at(time));
+            let now = clock.take_due().unwrap();
+            assigner.on_processing_time(now).unwrap();
+        }
+        let expected = [batch(&[(10, "a")]), Event::Time(at(50)), watermark(9), Event::Time(at(200))];
+        assert_eq!(output.events(), expected);
     }
 }

@@ -1,5 +1,5 @@
 use flott::prelude::*;
-use flott_state::{TtlUpdate, TtlVisibility};
+use flott_state::{TtlCleanup, TtlUpdate, TtlVisibility};
 use serde_json::{Value, json};
 
 use super::Job;
@@ -9,7 +9,8 @@ use crate::{
 };
 
 pub(crate) fn build(run: &Job, job: &Value, stream: &DataStream<Event>) {
-    let mut ttl = StateTtl::new(millis(job, "ttl"));
+    // In Flink cleanup in the background was off: when it removes something is not defined.
+    let mut ttl = StateTtl::new(millis(job, "ttl")).cleanup(TtlCleanup::WhenTouched);
     if text(job, "update") == "on_read_and_write" {
         ttl = ttl.update(TtlUpdate::OnReadAndWrite);
     }
