@@ -20,8 +20,12 @@ impl<W> SinkOperator<W> {
     }
 }
 
-/// The failure of a task whose sink returned an error.
+/// The failure of a task whose source, sink or function returned an error. One of a canceled task is mostly the echo of
+/// that.
 pub(crate) fn sink_failure(context: &OperatorContext, error: crate::BoxError) -> TaskEnd {
+    if context.task.signals.is_canceled() {
+        return TaskEnd::Canceled;
+    }
     match TaskEnd::from_user(FailureKind::External, error.as_ref()) {
         TaskEnd::Failed(cause) => cause.in_operator(&*context.name).into(),
         end @ TaskEnd::Canceled => end,

@@ -280,7 +280,7 @@ mod tests {
             .with_timestamp_assigner(|record: &Record, _| record.0)
             .with_idleness(Duration::from_millis(500));
         let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone()));
-        let mut tick = |time: i64, assigner: &mut dyn Output<Record>| {
+        let tick = |time: i64, assigner: &mut dyn Output<Record>| {
             clock.set(at(time));
             let now = clock.take_due().unwrap();
             assigner.on_processing_time(now).unwrap();

@@ -6,7 +6,7 @@ use flott_core::{FailureCause, FailureKind};
 use serde::Serialize;
 
 use crate::{
-    BoxError, OperatorContext, Result, SplitEnumerator, TaskEnd, counters::now, input::SplitProvider,
+    BoxError, Discovery, OperatorContext, Result, SplitEnumerator, TaskEnd, counters::now, input::SplitProvider,
     operators::sink_failure as contract_failure,
 };
 
@@ -37,11 +37,11 @@ impl<S: Serialize> Discovering<S> {
             return Ok(true);
         }
         match self.look() {
-            Ok((found, again)) => {
-                if !found.is_empty() || again.is_none() {
-                    splits.report(Ok(found), again.is_none());
+            Ok(Discovery { splits: found, again_in }) => {
+                if !found.is_empty() || again_in.is_none() {
+                    splits.report(Ok(found), again_in.is_none());
                 }
-                match again {
+                match again_in {
                     Some(pause) => self.due = time + pause,
                     None => return Ok(false),
                 }
@@ -55,11 +55,11 @@ impl<S: Serialize> Discovering<S> {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "the splits as bytes, and the pause")]
-    fn look(&mut self) -> std::result::Result<(Vec<Vec<u8>>, Option<std::time::Duration>), BoxError> {
-        let found = self.enumerator.discover()?;
-        let splits = found.splits.iter().map(postcard::to_stdvec).collect::<std::result::Result<_, _>>()?;
-        Ok((splits, found.again_in))
+    /// The new splits as bytes.
+    fn look(&mut self) -> std::result::Result<Discovery<Vec<u8>>, BoxError> {
+        let Discovery { splits, again_in } = self.enumerator.discover()?;
+        let splits = splits.iter().map(postcard::to_stdvec).collect::<std::result::Result<_, _>>()?;
+        Ok(Discovery { splits, again_in })
     }
 }
 
