@@ -64,14 +64,21 @@ impl ProcessingClock {
         (due != NEVER).then(|| Timestamp::from_millis(due))
     }
 
-    /// The time now if it is one that was asked for, which is forgotten then.
+    /// The time now if one that was asked for has come, which is forgotten then.
+    ///
+    /// By the machine's clock that is when its millisecond is over, as in Flink: otherwise a window would end while records
+    /// still come that belong to its last millisecond. A manual clock has reached a time as soon as it is set to it.
     pub fn take_due(&self) -> Option<Timestamp> {
         let due = self.next_due()?;
         let now = self.now();
-        (now >= due).then(|| {
+        (now >= due + self.rest_of_millisecond()).then(|| {
             self.due.store(NEVER, Relaxed);
             now
         })
+    }
+
+    fn rest_of_millisecond(&self) -> Duration {
+        if self.manual.is_some() { Duration::ZERO } else { Duration::from_millis(1) }
     }
 
     /// Forgets what was asked for. Returns whether anything was.
@@ -79,9 +86,9 @@ impl ProcessingClock {
         self.due.swap(NEVER, Relaxed) != NEVER
     }
 
-    /// How long it is until the next time that was asked for.
+    /// How long it is until the next time that was asked for has come.
     pub fn until_due(&self) -> Option<Duration> {
-        Some(self.next_due()?.since(self.now()))
+        Some((self.next_due()? + self.rest_of_millisecond()).since(self.now()))
     }
 }
 
@@ -100,5 +107,19 @@ mod tests {
         clock.set(Timestamp::from_millis(15));
         assert_eq!(clock.take_due(), Some(Timestamp::from_millis(15)));
         assert_eq!(clock.take_due(), None, "who still waits asks again");
+    }
+
+    #[test]
+    fn by_the_machine_a_time_has_come_when_its_millisecond_is_over() {
+        let clock = ProcessingClock::default();
+        let before = clock.now();
+        clock.wake_at(before);
+        let now = loop {
+            if let Some(now) = clock.take_due() {
+                break now;
+            }
+            assert!(clock.until_due().is_some_and(|left| left <= Duration::from_millis(1)));
+        };
+        assert!(now > before);
     }
 }
