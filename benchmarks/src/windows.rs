@@ -7,7 +7,8 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use flott::{
     Batch, Boundedness, BoxError, ReadStatus, RuntimeContext, Source, SourceReader, SplitEnumerator,
-    StreamExecutionEnvironment, Timestamp, WatermarkGenerator, WatermarkOutput, WatermarkStrategy, all_splits,
+    StreamExecutionEnvironment, Timestamp, WatermarkGenerator, WatermarkOutput, WatermarkStrategy,
+    all_splits,
     windowing::{SlidingEventTimeWindows, TumblingEventTimeWindows},
 };
 use hashbrown::HashMap;
@@ -125,7 +126,8 @@ pub(crate) fn flott(settings: &Windows) -> anyhow::Result<Answer> {
             "events",
         )
         .key_by(|(key, _)| *key);
-    let (size, slide) = (Duration::from_millis(settings.size_ms()), Duration::from_millis(settings.slide_ms()));
+    let (size, slide) =
+        (Duration::from_millis(settings.size_ms()), Duration::from_millis(settings.slide_ms()));
     let counts = if size == slide {
         keyed.window(TumblingEventTimeWindows::of(size)).count()
     } else {

@@ -79,10 +79,7 @@ fn windows_of_a_whole_stream_need_no_key() {
 fn one_windowed_stream_can_be_asked_for_several_things() {
     let harness = TestHarness::new();
     let words = harness.input::<String>();
-    let windows = words
-        .stream()
-        .key_by(|word| word.len())
-        .window(TumblingProcessingTimeWindows::of(SECOND));
+    let windows = words.stream().key_by(|word| word.len()).window(TumblingProcessingTimeWindows::of(SECOND));
     let counts = harness.output(&windows.count());
     let longest = harness.output(&windows.reduce_with(
         |all, word| all.push_str(&word),

@@ -39,6 +39,9 @@ impl<T> Default for WindowSettings<T> {
     }
 }
 
+/// The windows of each key.
+type SlotTable<K, S> = Table<K, Vec<S>>;
+
 /// Assigns records to windows by key and gives the contents of a window when its trigger says so.
 pub struct WindowOperator<T, S, A, G, X, F>
 where
@@ -52,7 +55,7 @@ where
     selector: S,
     owner: Ownership,
     /// The windows of each key that has any.
-    windows: Table<S::Key, Vec<SlotOf<T, A, G, X>>>,
+    windows: SlotTable<S::Key, SlotOf<T, A, G, X>>,
     engine: Engine<T, S::Key, A, G, X, F>,
     late: Late<T>,
     /// The windows of the current record.
@@ -143,15 +146,24 @@ where
         }
         let Some((_, slots)) = self.windows.get_mut(hash, &key) else { return Ok(()) };
         let mut is_skipped = true;
-        for window in self.assigned.drain(..) {
+        self.assigned.reverse();
+        while let Some(window) = self.assigned.pop() {
             let window = self
                 .engine
                 .merge(hash, &key, slots, window)
                 .map_err(|message| user_failure(&self.operator, &message.into()))?;
-            if !self.engine.is_late(&window) {
-                is_skipped = false;
-                self.engine.add(hash, &key, slots, window, record.clone(), timestamp);
+            if self.engine.is_late(&window) {
+                continue;
             }
+            is_skipped = false;
+            if self.assigned.is_empty() {
+                self.engine.add(hash, &key, slots, window, record, timestamp);
+                if slots.is_empty() {
+                    self.forget(hash, &key);
+                }
+                return Ok(());
+            }
+            self.engine.add(hash, &key, slots, window, record.clone(), timestamp);
         }
         if slots.is_empty() {
             self.forget(hash, &key);
