@@ -27,7 +27,7 @@ macro_rules! areas {
 }
 
 areas! {
-    assign batch broadcast chains connect count evictors global interval_join joins processing_time rolling session
+    assign batch broadcast chains connect count evictors global interval_join joins processing_time random rolling session
     sliding timers triggers ttl tumbling watermarks window_all window_state
 }
 
