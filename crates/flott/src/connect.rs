@@ -126,6 +126,12 @@ impl<T: Record> DataStream<T> {
     }
 
     /// Like [`print_labeled`](Self::print_labeled), on standard error.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 10).print_labeled_to_err("numbers");
+    /// ```
     pub fn print_labeled_to_err(&self, label: impl Into<String>) -> DataStreamSink
     where
         T: Display,
@@ -148,6 +154,12 @@ impl<T: Record> DataStream<T> {
     }
 
     /// Like [`print_debug`](Self::print_debug), on standard error.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 10).map(|n| (n, n.is_power_of_two())).print_debug_to_err();
+    /// ```
     pub fn print_debug_to_err(&self) -> DataStreamSink
     where
         T: Debug,

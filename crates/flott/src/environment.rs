@@ -15,6 +15,17 @@ use crate::{
 };
 
 /// Where a dataflow is built and run; Flink's class of the same name.
+///
+/// ```no_run
+/// use flott::prelude::*;
+///
+/// fn main() -> Result<(), flott::Error> {
+///     let env = StreamExecutionEnvironment::new();
+///     env.from_sequence(1, 10).map(|n| n * n).print();
+///     env.execute("squares")?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct StreamExecutionEnvironment {
     pub(crate) graph: Rc<RefCell<StreamGraph>>,
@@ -29,6 +40,12 @@ impl Default for StreamExecutionEnvironment {
 impl StreamExecutionEnvironment {
     /// The environment that fits to how the program was started: on a cluster with the submitter's settings, else
     /// local with as many parallel instances as the machine has cores.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 10).print();
+    /// ```
     pub fn new() -> Self {
         let (config, problem) = match read_config() {
             Ok(config) => (config, None),
@@ -45,42 +62,93 @@ impl StreamExecutionEnvironment {
     }
 
     /// Sets the parallelism of operators that set none themselves. Beats the submitter's `-p`, as in Flink.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.set_parallelism(4);
+    /// assert_eq!(env.parallelism(), 4);
+    /// ```
     pub fn set_parallelism(&self, parallelism: u32) -> &Self {
         self.change(|config| config.parallelism = parallelism)
     }
 
     /// The parallelism of operators that set none themselves.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.set_parallelism(4);
+    /// assert_eq!(env.parallelism(), 4);
+    /// ```
     pub fn parallelism(&self) -> u32 {
         self.graph.borrow().config.parallelism
     }
 
     /// Sets the max parallelism (the number of key groups) of operators that set none themselves.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.set_parallelism(4).set_max_parallelism(1_024);
+    /// ```
     pub fn set_max_parallelism(&self, max_parallelism: u32) -> &Self {
         self.change(|config| config.max_parallelism = Some(max_parallelism))
     }
 
     /// Chooses between emitting each update and emitting final results.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.set_runtime_mode(RuntimeMode::Batch);
+    /// ```
     pub fn set_runtime_mode(&self, mode: RuntimeMode) -> &Self {
         self.change(|config| config.runtime_mode = mode)
     }
 
     /// Sets after how many milliseconds a partial batch is sent.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.set_buffer_timeout(10);
+    /// ```
     pub fn set_buffer_timeout(&self, millis: u64) -> &Self {
         self.change(|config| config.buffer_timeout_ms = millis)
     }
 
     /// Runs each operator as a vertex of its own.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.disable_operator_chaining();
+    /// ```
     pub fn disable_operator_chaining(&self) -> &Self {
         self.change(|config| config.operator_chaining = false)
     }
 
     /// Sets how often watermarks are made; zero for never but those that records bring about.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.set_auto_watermark_interval(std::time::Duration::from_millis(50));
+    /// ```
     pub fn set_auto_watermark_interval(&self, interval: Duration) -> &Self {
         let millis = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
         self.change(|config| config.auto_watermark_interval_ms = millis)
     }
 
     /// Sets a value that functions find in their [`RuntimeContext`](crate::RuntimeContext).
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.set_job_parameter("site", "north");
+    /// // In a function: `context.runtime().job_parameter("site")`.
+    /// ```
     pub fn set_job_parameter(&self, name: impl Into<String>, value: impl Into<String>) -> &Self {
         self.graph.borrow_mut().parameters.insert(name.into(), value.into());
         self
@@ -123,6 +191,12 @@ impl StreamExecutionEnvironment {
     }
 
     /// The lines of a text file, of all files of a directory, or of the files that a glob pattern matches.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.read_text_file("/logs/2024-*/*.txt").filter(|line| line.contains("ERROR")).print();
+    /// ```
     pub fn read_text_file(&self, path: impl Into<String>) -> SingleOutputStream<String> {
         self.add_source(TextFileSource::new(path), "text file")
     }
@@ -193,6 +267,14 @@ impl StreamExecutionEnvironment {
 
     /// The dataflow in the form in which task hosts run it.
     ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 10).print();
+    /// assert_eq!(env.job_program("numbers")?.graph.name, "numbers");
+    /// # Ok::<(), flott::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If the dataflow can't be run as it was built.
     pub fn job_program(&self, name: &str) -> Result<flott_runtime::JobProgram, Error> {
@@ -203,6 +285,15 @@ impl StreamExecutionEnvironment {
     /// other in local mode, makes an environment for each.
     ///
     /// On a cluster this never returns: the process ends with the plan or with the task host.
+    ///
+    /// ```no_run
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 10).print();
+    /// let result = env.execute("numbers")?;
+    /// println!("took {:?}", result.net_runtime);
+    /// # Ok::<(), flott::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the dataflow can't be run or was run before, or the job fails or is canceled.

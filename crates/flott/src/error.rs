@@ -1,6 +1,14 @@
 use flott_core::job_graph::GraphError;
 
 /// Why a program's dataflow could not be run.
+///
+/// ```
+/// # use flott::prelude::*;
+/// # let env = StreamExecutionEnvironment::new();
+/// env.from_sequence(1, 10).window_all(TumblingEventTimeWindows::of(std::time::Duration::ZERO)).count().print();
+/// let error = env.execute("no windows").unwrap_err();
+/// assert!(error.to_string().contains("the size of TumblingEventTimeWindows must be at least 1 ms"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The dataflow can't be run as it was built.

@@ -11,6 +11,15 @@ use flott_runtime::{JobProgram, task_host};
 use crate::{Error, entry, graph::StreamGraph};
 
 /// What is known of a job that has finished.
+///
+/// ```no_run
+/// # use flott::prelude::*;
+/// # let env = StreamExecutionEnvironment::new();
+/// # env.from_sequence(1, 10).print();
+/// let result = env.execute("numbers")?;
+/// println!("job {} took {:?}", result.job_id, result.net_runtime);
+/// # Ok::<(), flott::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobExecutionResult {
     /// The job.

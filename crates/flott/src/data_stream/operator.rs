@@ -10,6 +10,14 @@ use crate::{
 };
 
 /// The stream of one operator, whose settings can still be changed.
+///
+/// It is a [`DataStream`] too. Settings are made first, since what follows belongs to the next operator:
+///
+/// ```
+/// # use flott::prelude::*;
+/// # let env = StreamExecutionEnvironment::new();
+/// env.from_sequence(1, 100).map(|n| n * n).name("Squares").uid("squares").set_parallelism(2).print();
+/// ```
 pub struct SingleOutputStream<T> {
     stream: DataStream<T>,
     node: NodeId,
@@ -24,6 +32,12 @@ impl<T> Deref for SingleOutputStream<T> {
 }
 
 /// A sink, whose settings can still be changed.
+///
+/// ```
+/// # use flott::prelude::*;
+/// # let env = StreamExecutionEnvironment::new();
+/// env.from_sequence(1, 100).print().name("Output").uid("output").set_parallelism(1);
+/// ```
 pub struct DataStreamSink {
     env: StreamExecutionEnvironment,
     node: NodeId,
@@ -38,31 +52,68 @@ macro_rules! operator_settings {
         }
 
         /// Names the operator, for plans and the dashboard.
+        ///
+        /// ```
+        /// # use flott::prelude::*;
+        /// # let env = StreamExecutionEnvironment::new();
+        /// env.from_sequence(1, 100).map(|n| n * n).name("Squares");
+        /// ```
         pub fn name(self, name: impl Into<String>) -> Self {
             self.set(|node| node.name = name.into())
         }
 
         /// Gives the operator an identity that outlives changes of the program.
+        ///
+        /// ```
+        /// # use flott::prelude::*;
+        /// # let env = StreamExecutionEnvironment::new();
+        /// env.from_sequence(1, 100).key_by(|n| n % 10).count().uid("counts");
+        /// ```
         pub fn uid(self, uid: impl Into<String>) -> Self {
             self.set(|node| node.uid = Some(uid.into()))
         }
 
         /// Sets the operator's parallelism.
+        ///
+        /// ```
+        /// # use flott::prelude::*;
+        /// # let env = StreamExecutionEnvironment::new();
+        /// env.from_sequence(1, 100).map(|n| n * n).set_parallelism(4);
+        /// ```
         pub fn set_parallelism(self, parallelism: u32) -> Self {
             self.set(|node| node.parallelism = Some(parallelism))
         }
 
         /// Sets the operator's max parallelism: the number of its key groups.
+        ///
+        /// ```
+        /// # use flott::prelude::*;
+        /// # let env = StreamExecutionEnvironment::new();
+        /// env.from_sequence(1, 100).key_by(|n| n % 10).count().set_max_parallelism(1_024);
+        /// ```
         pub fn set_max_parallelism(self, max_parallelism: u32) -> Self {
             self.set(|node| node.max_parallelism = Some(max_parallelism))
         }
 
         /// Keeps the operator from being chained to the one before it.
+        ///
+        /// ```
+        /// # use flott::prelude::*;
+        /// # let env = StreamExecutionEnvironment::new();
+        /// // Two vertices: the source with the first map, and the second map.
+        /// env.from_sequence(1, 100).map(|n| n + 1).map(|n| n * n).start_new_chain();
+        /// ```
         pub fn start_new_chain(self) -> Self {
             self.set(|node| node.chains_to_previous = false)
         }
 
         /// Keeps the operator from being chained to those before and behind it.
+        ///
+        /// ```
+        /// # use flott::prelude::*;
+        /// # let env = StreamExecutionEnvironment::new();
+        /// env.from_sequence(1, 100).map(|n| n * n).disable_chaining();
+        /// ```
         pub fn disable_chaining(self) -> Self {
             self.set(|node| {
                 node.chains_to_previous = false;
@@ -71,6 +122,13 @@ macro_rules! operator_settings {
         }
 
         /// Puts the operator, and those behind it that set none, into a slot sharing group.
+        ///
+        /// ```
+        /// # use flott::prelude::*;
+        /// # let env = StreamExecutionEnvironment::new();
+        /// // Needs slots of its own, and all behind it, too.
+        /// env.from_sequence(1, 100).map(|n| n * n).slot_sharing_group("heavy");
+        /// ```
         pub fn slot_sharing_group(self, group: impl Into<String>) -> Self {
             self.set(|node| node.slot_sharing_group = Some(group.into()))
         }

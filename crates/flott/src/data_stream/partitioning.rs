@@ -15,18 +15,36 @@ impl<T: Record> DataStream<T> {
     }
 
     /// Sends one record to each subtask of the next operator in turn.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 100).filter(|n| n % 7 == 0).rebalance().map(|n| n * n);
+    /// ```
     #[must_use]
     pub fn rebalance(&self) -> DataStream<T> {
         self.partitioned(Partitioner::Rebalance)
     }
 
     /// Sends each record to all subtasks of the next operator.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 3).broadcast().map(|n| n * n); // three records in each subtask of the map
+    /// ```
     #[must_use]
     pub fn broadcast(&self) -> DataStream<T> {
         self.partitioned(Partitioner::Broadcast)
     }
 
     /// Sends to the subtask of the same number. `execute` refuses it if the next operator has another parallelism.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 100).map(|n| n + 1).forward().filter(|n| n % 7 == 0);
+    /// ```
     #[must_use]
     pub fn forward(&self) -> DataStream<T> {
         self.partitioned(Partitioner::Forward)
@@ -34,18 +52,37 @@ impl<T: Record> DataStream<T> {
 
     /// Sends one record to each of a few subtasks of the next operator in turn. As many channels as possible stay within
     /// a TaskManager; loads that differ between TaskManagers stay different.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// // Each subtask of the source sends to two of the map.
+    /// env.from_sequence(1, 100).set_parallelism(2).rescale().map(|n| n * n).set_parallelism(4);
+    /// ```
     #[must_use]
     pub fn rescale(&self) -> DataStream<T> {
         self.partitioned(Partitioner::Rescale)
     }
 
     /// Sends each record to a random subtask of the next operator.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 100).shuffle().map(|n| n * n);
+    /// ```
     #[must_use]
     pub fn shuffle(&self) -> DataStream<T> {
         self.partitioned(Partitioner::Shuffle)
     }
 
     /// Sends all records to the first subtask of the next operator.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 100).global().map(|n| n * n);
+    /// ```
     #[must_use]
     pub fn global(&self) -> DataStream<T> {
         self.partitioned(Partitioner::Global)

@@ -32,6 +32,12 @@ impl<T: Record> DataStream<T> {
     }
 
     /// Prints each record on a line of standard output: on a cluster, of the TaskManagers.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 10).print();
+    /// ```
     pub fn print(&self) -> DataStreamSink
     where
         T: Display,
@@ -40,6 +46,12 @@ impl<T: Record> DataStream<T> {
     }
 
     /// Prints each record on a line of standard error.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 10).print_to_err();
+    /// ```
     pub fn print_to_err(&self) -> DataStreamSink
     where
         T: Display,
@@ -48,6 +60,12 @@ impl<T: Record> DataStream<T> {
     }
 
     /// Writes each record as a line of text into part files of this directory, one a subtask.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// # let env = StreamExecutionEnvironment::new();
+    /// env.from_sequence(1, 10).map(|n| format!("{n} {}", n * n)).write_text("/data/squares");
+    /// ```
     pub fn write_text(&self, directory: impl Into<String>) -> DataStreamSink
     where
         T: Display,
