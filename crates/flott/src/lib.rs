@@ -70,7 +70,7 @@ pub use flott_runtime::{
 };
 pub use flott_state::{
     AggregateFunction, AggregatingState, BroadcastState, Key, ListState, MapState, ReducingState,
-    StateContext, StateDescriptor, StateTtl, ValueState,
+    StateContext, StateDescriptor, StateTtl, TtlCleanup, TtlUpdate, TtlVisibility, ValueState,
 };
 pub use joins::{
     Groups, IntervalJoin, IntervalJoined, JoinedByKey, JoinedStreams, JoinedWhere, JoinedWindows, Pairs,

@@ -60,13 +60,14 @@ mod tests;
 mod windowed_stream;
 
 pub use flott_runtime::windowing::{
-    AssignerContext, ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountEvictor, CountTrigger,
-    DeltaEvictor, DeltaTrigger, EndOfStreamTrigger, EventTimeSessionWindows, EventTimeTrigger, Evictor,
-    EvictorContext, GlobalWindow, GlobalWindows, NeverTrigger, NoEvictor, ProcessWindowFunction,
-    ProcessingTimeSessionWindows, ProcessingTimeTrigger, ProcessingTimeoutTrigger, PurgingTrigger,
-    SessionGap, SlidingEventTimeWindows, SlidingProcessingTimeWindows, TimeEvictor, TimeOffset, TimeWindow,
-    Timestamped, Trigger, TriggerContext, TriggerResult, TumblingEventTimeWindows,
-    TumblingProcessingTimeWindows, Window, WindowAssigner, WindowContext, WindowOpenContext, WithEvictor,
+    Aligned, AssignerContext, ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountEvictor,
+    CountTrigger, DeltaEvictor, DeltaTrigger, DynamicGap, EndOfStreamTrigger, EventTimeSessionWindows,
+    EventTimeTrigger, Evictor, EvictorContext, GlobalWindow, GlobalWindows, NeverTrigger, NoEvictor,
+    ProcessWindowFunction, ProcessingTimeSessionWindows, ProcessingTimeTrigger, ProcessingTimeoutTrigger,
+    PurgingTrigger, SessionGap, SlidingEventTimeWindows, SlidingProcessingTimeWindows, StaticGap, TimeDomain,
+    TimeEvictor, TimeOffset, TimeWindow, TimeoutState, Timestamped, Trigger, TriggerContext, TriggerResult,
+    TumblingEventTimeWindows, TumblingProcessingTimeWindows, Window, WindowAssigner, WindowContext,
+    WindowOpenContext, WithEvictor,
 };
 
 pub use all_windowed_stream::AllWindowedStream;

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use flott::{BoxError, Timestamp};
-use flott_runtime::windowing::*;
+use flott::{BoxError, Timestamp, windowing::*};
 use serde_json::Value;
 
 use super::{

@@ -1,6 +1,6 @@
 //! Evictors that are chosen when the test runs. They do nothing themselves.
 
-use flott_runtime::windowing::*;
+use flott::windowing::*;
 use serde_json::Value;
 
 use super::{

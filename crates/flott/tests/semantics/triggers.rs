@@ -1,7 +1,6 @@
 //! Triggers that are chosen when the test runs. They do nothing themselves.
 
-use flott::Timestamp;
-use flott_runtime::windowing::*;
+use flott::{Timestamp, windowing::*};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

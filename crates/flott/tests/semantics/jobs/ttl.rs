@@ -1,5 +1,4 @@
-use flott::prelude::*;
-use flott_state::{TtlCleanup, TtlUpdate, TtlVisibility};
+use flott::{TtlCleanup, TtlUpdate, TtlVisibility, prelude::*};
 use serde_json::{Value, json};
 
 use super::Job;
