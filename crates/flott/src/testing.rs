@@ -35,6 +35,16 @@ use crate::{
 };
 
 /// Runs a dataflow in the test's thread.
+///
+/// ```
+/// # use flott::{prelude::*, testing::TestHarness};
+/// let harness = TestHarness::new();
+/// let numbers = harness.input::<u64>();
+/// let even = harness.output(&numbers.stream().filter(|n| n % 2 == 0));
+/// numbers.push(3);
+/// numbers.push(4);
+/// assert_eq!(even.records(), [4]);
+/// ```
 #[derive(Clone)]
 pub struct TestHarness {
     env: StreamExecutionEnvironment,
@@ -58,11 +68,30 @@ impl TestHarness {
     }
 
     /// The environment, for its settings and for further sources.
+    ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// harness.env().set_job_parameter("site", "north").set_runtime_mode(RuntimeMode::Batch);
+    /// let squares = harness.output(&harness.env().from_sequence(1, 3).map(|n| n * n));
+    /// harness.run();
+    /// assert_eq!(squares.records(), [1, 4, 9]);
+    /// ```
     pub fn env(&self) -> &StreamExecutionEnvironment {
         &self.env
     }
 
     /// An input that the test feeds.
+    ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let (words, numbers) = (harness.input::<String>(), harness.input::<u64>());
+    /// let both = harness.output(&words.stream().connect(numbers.stream()).map(|word| word, |number| number.to_string()));
+    /// words.push("one".to_owned());
+    /// numbers.push(2);
+    /// assert_eq!(both.records(), ["one", "2"]);
+    /// ```
     ///
     /// # Panics
     /// If something was fed already.
@@ -83,6 +112,18 @@ impl TestHarness {
     }
 
     /// Keeps what a stream brings.
+    ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let numbers = harness.input::<u64>();
+    /// let small = OutputTag::<u64>::new("small");
+    /// let squares = numbers.stream().map(|n| n * n);
+    /// // Side outputs are outputs as any other.
+    /// let (all, small) = (harness.output(&squares), harness.output(&squares.side_output(&small)));
+    /// numbers.push(3);
+    /// assert_eq!((all.records(), small.records()), (vec![9], vec![]));
+    /// ```
     ///
     /// # Panics
     /// If something was fed already.
@@ -123,6 +164,14 @@ impl TestHarness {
 
     /// Processes all that was fed. Inputs do this by themselves; it is of use with sources of the environment.
     ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let numbers = harness.input::<u64>();
+    /// harness.output(&numbers.stream().map(|n| n).set_parallelism(0));
+    /// assert!(harness.try_run().is_err());
+    /// ```
+    ///
     /// # Errors
     /// Why the job would fail, also if it could not start.
     pub fn try_run(&self) -> Result<(), FailureCause> {
@@ -149,6 +198,19 @@ impl TestHarness {
 
     /// As [`try_set_processing_time`](Self::try_set_processing_time).
     ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let numbers = harness.input::<u64>();
+    /// let window = TumblingProcessingTimeWindows::of(std::time::Duration::from_secs(5));
+    /// let counts = harness.output(&numbers.stream().window_all(window).count());
+    /// numbers.push(7);
+    /// harness.set_processing_time(4_000);
+    /// assert!(counts.records().is_empty());
+    /// harness.set_processing_time(5_000);
+    /// assert_eq!(counts.records(), [1]);
+    /// ```
+    ///
     /// # Panics
     /// If the job would fail.
     #[track_caller]
@@ -157,6 +219,17 @@ impl TestHarness {
     }
 
     /// Lets processing time go on by `duration`.
+    ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let numbers = harness.input::<u64>();
+    /// let window = TumblingProcessingTimeWindows::of(std::time::Duration::from_secs(5));
+    /// let counts = harness.output(&numbers.stream().window_all(window).count());
+    /// numbers.push(7);
+    /// harness.advance_processing_time(std::time::Duration::from_secs(5));
+    /// assert_eq!(counts.records(), [1]);
+    /// ```
     ///
     /// # Panics
     /// If the job would fail.
@@ -202,6 +275,16 @@ impl TestHarness {
     /// assert_eq!(harness.count_of("numLateRecordsDropped"), Some(1));
     /// ```
     ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let numbers = harness.input::<u64>();
+    /// harness.output(&numbers.stream().window_all(TumblingEventTimeWindows::of(std::time::Duration::from_secs(1))).count());
+    /// numbers.watermark(5_000);
+    /// numbers.push_at(7, 3_000);
+    /// assert_eq!(harness.count_of("numLateRecordsDropped"), Some(1));
+    /// ```
+    ///
     /// # Panics
     /// If the job can't start.
     #[track_caller]
@@ -234,6 +317,15 @@ impl<T: Record> TestInput<T> {
 
     /// Feeds a record without a timestamp.
     ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let numbers = harness.input::<u64>();
+    /// let output = harness.output(numbers.stream());
+    /// numbers.push(7);
+    /// assert_eq!(output.timestamped(), [(7, None)]);
+    /// ```
+    ///
     /// # Panics
     /// If the job would fail.
     #[track_caller]
@@ -242,6 +334,15 @@ impl<T: Record> TestInput<T> {
     }
 
     /// Feeds a record that happened at this event time.
+    ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let numbers = harness.input::<u64>();
+    /// let output = harness.output(numbers.stream());
+    /// numbers.push_at(7, 1_000);
+    /// assert_eq!(output.timestamped(), [(7, Some(Timestamp::from_millis(1_000)))]);
+    /// ```
     ///
     /// # Panics
     /// If the job would fail.
@@ -252,6 +353,15 @@ impl<T: Record> TestInput<T> {
 
     /// As [`push_at`](Self::push_at).
     ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let numbers = harness.input::<u64>();
+    /// harness.output(&numbers.stream().map(|n| 100 / n).name("Share"));
+    /// let failure = numbers.try_push(0, 1_000).unwrap_err();
+    /// assert_eq!(failure.operator.as_deref(), Some("Share"));
+    /// ```
+    ///
     /// # Errors
     /// Why the job would fail.
     pub fn try_push(&self, record: T, timestamp: impl Into<Timestamp>) -> Result<(), FailureCause> {
@@ -260,6 +370,17 @@ impl<T: Record> TestInput<T> {
     }
 
     /// Feeds a watermark: no record with this timestamp or an earlier one comes any more.
+    ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let numbers = harness.input::<u64>();
+    /// let counts = numbers.stream().window_all(TumblingEventTimeWindows::of(std::time::Duration::from_secs(1))).count();
+    /// let counts = harness.output(&counts);
+    /// numbers.push_at(7, 300);
+    /// numbers.watermark(999);
+    /// assert_eq!(counts.records(), [1]);
+    /// ```
     ///
     /// # Panics
     /// If the job would fail.
@@ -279,6 +400,17 @@ impl<T: Record> TestInput<T> {
 
     /// Says whether the input is idle, so that watermarks of others don't wait for it.
     ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let (busy, quiet) = (harness.input::<u64>(), harness.input::<u64>());
+    /// let both = harness.output(&busy.stream().union(quiet.stream()));
+    /// busy.watermark(1_000);
+    /// assert!(both.elements().is_empty());
+    /// quiet.set_idle(true);
+    /// assert_eq!(both.elements(), [flott::testing::StreamElement::Watermark(1_000.into())]);
+    /// ```
+    ///
     /// # Panics
     /// If the job would fail.
     #[track_caller]
@@ -288,6 +420,17 @@ impl<T: Record> TestInput<T> {
     }
 
     /// Ends the input, with the watermark [`Timestamp::MAX`].
+    ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let numbers = harness.input::<u64>();
+    /// let counts = numbers.stream().window_all(TumblingEventTimeWindows::of(std::time::Duration::from_secs(1))).count();
+    /// let counts = harness.output(&counts);
+    /// numbers.push_at(7, 300);
+    /// numbers.end();
+    /// assert_eq!(counts.records(), [1]);
+    /// ```
     ///
     /// # Panics
     /// If the job would fail.
@@ -313,6 +456,17 @@ pub struct TestOutput<T> {
 
 impl<T> TestOutput<T> {
     /// Takes all that has come since the last time: records, watermarks, idleness.
+    ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let numbers = harness.input::<u64>();
+    /// let output = harness.output(numbers.stream());
+    /// numbers.push_at(7, 300);
+    /// numbers.watermark(500);
+    /// use flott::testing::StreamElement::{Record, Watermark};
+    /// assert_eq!(output.elements(), [Record(7, Some(300.into())), Watermark(500.into())]);
+    /// ```
     pub fn elements(&self) -> Vec<StreamElement<T>> {
         self.collected.take()
     }
