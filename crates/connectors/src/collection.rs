@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use flott_runtime::{
-    Batch, Boundedness, BoxError, OperatorContext, ReadStatus, Record, Source, SourceReader, SplitEnumerator,
+    Batch, Boundedness, BoxError, ReadStatus, Record, RuntimeContext, Source, SourceReader, SplitEnumerator,
     all_splits,
 };
 
@@ -32,11 +32,11 @@ impl<T: Record + Sync> Source for CollectionSource<T> {
         Boundedness::Bounded
     }
 
-    fn enumerator(&self, _: &OperatorContext) -> Result<Box<dyn SplitEnumerator<()>>, BoxError> {
+    fn enumerator(&self, _: &RuntimeContext) -> Result<Box<dyn SplitEnumerator<()>>, BoxError> {
         Ok(all_splits(vec![()]))
     }
 
-    fn reader(&self, _: &OperatorContext) -> Result<CollectionReader<T>, BoxError> {
+    fn reader(&self, _: &RuntimeContext) -> Result<CollectionReader<T>, BoxError> {
         Ok(CollectionReader { elements: self.elements.clone(), next: 0 })
     }
 }

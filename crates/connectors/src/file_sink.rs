@@ -9,7 +9,7 @@ mod writer;
 use std::sync::Arc;
 
 use flott_core::job_config::RuntimeMode;
-use flott_runtime::{BoxError, OperatorContext, Sink};
+use flott_runtime::{BoxError, RuntimeContext, Sink};
 
 pub use self::{
     bucket::{BucketAssigner, BucketContext, DateTimeBuckets, NoBuckets},
@@ -126,7 +126,7 @@ where
 {
     type Writer = FileWriter<T, R, B>;
 
-    fn writer(&self, context: &OperatorContext) -> Result<Self::Writer, BoxError> {
+    fn writer(&self, context: &RuntimeContext) -> Result<Self::Writer, BoxError> {
         let rolling = match (self.rolling, context.task.runtime_mode) {
             (Some(policy), _) => policy,
             (None, RuntimeMode::Batch) => RollingPolicy::never(),

@@ -8,7 +8,7 @@ pub(crate) mod split;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use flott_runtime::{
-    Batch, Boundedness, BoxError, OperatorContext, ReadStatus, Source, SourceReader, SplitEnumerator,
+    Batch, Boundedness, BoxError, ReadStatus, RuntimeContext, Source, SourceReader, SplitEnumerator,
 };
 
 pub use split::FileSplit;
@@ -63,7 +63,7 @@ impl<F: FileFormat> FileSource<F> {
 /// Reads the splits of a [`FileSource`].
 pub struct FileReader<F: FileFormat> {
     format: Arc<F>,
-    context: OperatorContext,
+    context: RuntimeContext,
     reader: Option<F::Reader>,
     /// In the splits before.
     bytes: u64,
@@ -78,7 +78,7 @@ impl<F: FileFormat> Source for FileSource<F> {
         if self.monitor.is_some() { Boundedness::Unbounded } else { Boundedness::Bounded }
     }
 
-    fn enumerator(&self, context: &OperatorContext) -> Result<Box<dyn SplitEnumerator<FileSplit>>, BoxError> {
+    fn enumerator(&self, context: &RuntimeContext) -> Result<Box<dyn SplitEnumerator<FileSplit>>, BoxError> {
         // Timers count milliseconds: less would be no pause at all.
         if self.monitor.is_some_and(|interval| interval < Duration::from_millis(1)) {
             return Err(Error::Interval { input: self.input.clone() }.into());
@@ -92,7 +92,7 @@ impl<F: FileFormat> Source for FileSource<F> {
         }))
     }
 
-    fn reader(&self, context: &OperatorContext) -> Result<FileReader<F>, BoxError> {
+    fn reader(&self, context: &RuntimeContext) -> Result<FileReader<F>, BoxError> {
         Ok(FileReader { format: self.format.clone(), context: context.clone(), reader: None, bytes: 0 })
     }
 }

@@ -6,7 +6,7 @@ mod lines;
 mod malformed;
 mod text;
 
-use flott_runtime::{Batch, BoxError, OperatorContext, ReadStatus, Record};
+use flott_runtime::{Batch, BoxError, ReadStatus, Record, RuntimeContext};
 
 pub use self::{
     csv::CsvFormat,
@@ -34,7 +34,7 @@ pub trait FileFormat: Send + Sync + 'static {
     ///
     /// # Errors
     /// If it can't be opened; the job fails with it.
-    fn open(&self, split: FileSplit, context: &OperatorContext) -> Result<Self::Reader, BoxError>;
+    fn open(&self, split: FileSplit, context: &RuntimeContext) -> Result<Self::Reader, BoxError>;
 }
 
 /// Reads one split of a file.

@@ -4,7 +4,7 @@ use std::{
 };
 
 use flott_runtime::{
-    BATCH_RECORDS, Batch, Boundedness, BoxError, OperatorContext, ReadStatus, Record, Source, SourceReader,
+    BATCH_RECORDS, Batch, Boundedness, BoxError, ReadStatus, Record, RuntimeContext, Source, SourceReader,
     SplitEnumerator, all_splits,
 };
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,7 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> Source for GeneratorSou
 
     fn enumerator(
         &self,
-        context: &OperatorContext,
+        context: &RuntimeContext,
     ) -> Result<Box<dyn SplitEnumerator<GeneratorSplit>>, BoxError> {
         let subtasks = u64::from(context.task.parallelism);
         Ok(all_splits(match self.count {
@@ -92,7 +92,7 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> Source for GeneratorSou
         }))
     }
 
-    fn reader(&self, context: &OperatorContext) -> Result<GeneratorReader<F>, BoxError> {
+    fn reader(&self, context: &RuntimeContext) -> Result<GeneratorReader<F>, BoxError> {
         let pace = match self.rate {
             Some(rate) if rate.is_finite() && rate > 0.0 => {
                 Some(Pace { start: None, per_second: rate / f64::from(context.task.parallelism), emitted: 0 })

@@ -4,7 +4,7 @@ use std::{
     marker::PhantomData,
 };
 
-use flott_runtime::{Batch, BoxError, OperatorContext, Sink, SinkWriter};
+use flott_runtime::{Batch, BoxError, RuntimeContext, Sink, SinkWriter};
 
 /// Which stream to print to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub struct PrintWriter<T, S> {
 impl<T: 'static, S: PrintStyle<T>> Sink<T> for PrintSink<S> {
     type Writer = PrintWriter<T, S>;
 
-    fn writer(&self, context: &OperatorContext) -> Result<PrintWriter<T, S>, BoxError> {
+    fn writer(&self, context: &RuntimeContext) -> Result<PrintWriter<T, S>, BoxError> {
         let prefix = self.prefix(context.task.subtask.0, context.task.parallelism);
         Ok(PrintWriter { target: self.target, prefix, text: String::new(), record: PhantomData })
     }

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use flott_core::{AttemptNumber, JobId, SubtaskIndex, job_config::RuntimeMode};
 use flott_runtime::{
-    Batch, BoxError, OperatorContext, ProcessingClock, ReadStatus, Source, SourceReader, TaskContext,
+    Batch, BoxError, ProcessingClock, ReadStatus, RuntimeContext, Source, SourceReader, TaskContext,
     Timestamp,
 };
 
 use crate::{FileFormat, FormatReader, RowEncoder, RowFormat, file_source::split::cut};
 
 /// The first attempt of the only subtask of a job.
-pub(crate) fn operator() -> OperatorContext {
+pub(crate) fn operator() -> RuntimeContext {
     operator_of(1, 0)
 }
 
 /// An attempt of a job whose id consists of this byte.
-pub(crate) fn operator_of(job: u8, attempt: u32) -> OperatorContext {
+pub(crate) fn operator_of(job: u8, attempt: u32) -> RuntimeContext {
     let task = TaskContext {
         job_id: JobId::from_bytes([job; 16]),
         job_name: "test".into(),
@@ -32,7 +32,7 @@ pub(crate) fn operator_of(job: u8, attempt: u32) -> OperatorContext {
         counters: Arc::default(),
         signals: Arc::default(),
     };
-    OperatorContext::new(task, "operator", 0)
+    RuntimeContext::new(task, "operator", 0)
 }
 
 /// All records of a source whose splits are known at once.
@@ -91,7 +91,7 @@ pub(crate) fn encode<T, R: RowFormat<T>>(format: &R, records: &[T]) -> Vec<u8> {
 }
 
 /// Waits until the subtask is woken.
-pub(crate) fn wait_for_wake(context: &OperatorContext) {
+pub(crate) fn wait_for_wake(context: &RuntimeContext) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(context.task.signals.wake.notified());
 }

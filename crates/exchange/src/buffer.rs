@@ -28,7 +28,9 @@ impl<T> Buffer<T> {
         let at = self.batch.len() as u32;
         match self.marks.last_mut() {
             // Nobody can tell that the lower one of two watermarks without a record between them was left out.
-            Some((last, previous @ Mark::Watermark(_))) if *last == at && matches!(mark, Mark::Watermark(_)) => {
+            Some((last, previous @ Mark::Watermark(_)))
+                if *last == at && matches!(mark, Mark::Watermark(_)) =>
+            {
                 *previous = mark;
             }
             _ => self.marks.push((at, mark)),

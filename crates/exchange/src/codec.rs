@@ -27,8 +27,7 @@ pub(crate) fn encode<T: Serialize>(
 ) -> Result<Vec<u8>, Error> {
     let Buffer { batch, marks } = buffer;
     debug_assert!(batch.len() <= BATCH_RECORDS, "the receiver takes no larger batches");
-    let failed =
-        |error: postcard::Error| Error::Encode { channel, reason: error.to_string().into() };
+    let failed = |error: postcard::Error| Error::Encode { channel, reason: error.to_string().into() };
     let start = bytes.len();
     let timestamped = if batch.is_timestamped() { TIMESTAMPED } else { 0 };
     let marked = if marks.is_empty() { 0 } else { MARKED };

@@ -195,7 +195,9 @@ impl<T: Record> InputGate<T> {
     /// The first piece of a buffer from the wire carries the bytes of all.
     fn next_piece_of(&mut self, size: usize) -> GateItem<T> {
         match self.next_piece() {
-            Some(GateItem::Batch { channel, records, .. }) => GateItem::Batch { channel, records, bytes: size },
+            Some(GateItem::Batch { channel, records, .. }) => {
+                GateItem::Batch { channel, records, bytes: size }
+            }
             Some(item) => item,
             None => GateItem::Empty,
         }

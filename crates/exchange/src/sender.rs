@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use flott_core::ChannelId;
 
-
 use crate::{
     BATCH_BYTES, Buffer, CREDITS_PER_CHANNEL, Error, Record, codec,
     connection::Outgoing,

@@ -3,7 +3,7 @@
 mod keyed;
 
 use flott_runtime::{
-    OperatorContext, Record, Result,
+    Record, Result, RuntimeContext,
     functions::CoProcessFunction,
     input::TwoInputs,
     operators::{ByRef, ByValue, CoFlatMap, CoMap, CoProcess, Collector},
@@ -200,7 +200,7 @@ pub(crate) fn two_inputs<A: Record, B: Record, U: Record>(
     name: &str,
     left: &DataStream<A>,
     right: &DataStream<B>,
-    build: impl Fn(OperatorContext, Downstream<U>) -> Result<Box<dyn TwoInputs<A, B>>> + Send + Sync + 'static,
+    build: impl Fn(RuntimeContext, Downstream<U>) -> Result<Box<dyn TwoInputs<A, B>>> + Send + Sync + 'static,
 ) -> SingleOutputStream<U> {
     if !std::rc::Rc::ptr_eq(&left.env.graph, &right.env.graph) {
         let problem =

@@ -6,7 +6,7 @@ mod sinks;
 mod time;
 
 use flott_runtime::{
-    OperatorContext, Record, Result,
+    Record, Result, RuntimeContext,
     operators::{ByRef, ByValue, Collector, Filter, FlatMap, Map},
     output::{BoxOutput, Downstream},
 };
@@ -44,7 +44,7 @@ impl<T: Record> DataStream<T> {
     pub(crate) fn operator<U: Record>(
         &self,
         name: &str,
-        build: impl Fn(OperatorContext, BoxOutput<U>) -> Result<BoxOutput<T>> + Send + Sync + 'static,
+        build: impl Fn(RuntimeContext, BoxOutput<U>) -> Result<BoxOutput<T>> + Send + Sync + 'static,
     ) -> SingleOutputStream<U> {
         SingleOutputStream::add(&self.env, Node::operator(name, self.upstreams.clone(), build))
     }
@@ -53,7 +53,7 @@ impl<T: Record> DataStream<T> {
     pub(crate) fn operator_with_sides<U: Record>(
         &self,
         name: &str,
-        build: impl Fn(OperatorContext, Downstream<U>) -> Result<BoxOutput<T>> + Send + Sync + 'static,
+        build: impl Fn(RuntimeContext, Downstream<U>) -> Result<BoxOutput<T>> + Send + Sync + 'static,
     ) -> SingleOutputStream<U> {
         SingleOutputStream::add(&self.env, Node::with_sides(name, self.upstreams.clone(), build))
     }

@@ -173,7 +173,11 @@ impl StreamExecutionEnvironment {
         A: TimestampAssigner<S::Record> + Clone + Sync + 'static,
     {
         let records = self.add_source(source, name);
-        if G::SILENT && A::KEEPS { records } else { records.assign_timestamps_and_watermarks(strategy) }
+        if G::SILENT && A::KEEPS {
+            return records;
+        }
+        let stamped = records.assign_timestamps_and_watermarks(strategy);
+        records.followed_by(stamped)
     }
 
     /// A stream of what `source` reads.

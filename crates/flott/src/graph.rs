@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use flott_core::{Partitioner, job_config::JobConfig};
 use flott_runtime::{
-    Boundedness, OperatorContext, OutputTag, Record, Result, TaskEnd,
+    Boundedness, OutputTag, Record, Result, RuntimeContext, TaskEnd,
     input::{GateInput, TaskInput, TwoGatesInput, TwoInputs},
     output::{AnySide, BoxOutput, Downstream, Side, SideOutputs, Tee, WithSides},
     program::TaskBuilder,
@@ -80,6 +80,8 @@ pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) uid: Option<String>,
     pub(crate) parallelism: Option<u32>,
+    /// Whether it has the parallelism of its input if it sets none.
+    pub(crate) follows_input: bool,
     pub(crate) max_parallelism: Option<u32>,
     /// Whether it may be chained to the operator before it.
     pub(crate) chains_to_previous: bool,
@@ -117,6 +119,7 @@ impl Node {
             name,
             uid: None,
             parallelism: None,
+            follows_input: false,
             max_parallelism: None,
             chains_to_previous: true,
             chains_next: true,
@@ -131,7 +134,7 @@ impl Node {
     pub(crate) fn operator<I: Record, T: Record>(
         name: &str,
         inputs: Vec<Upstream>,
-        build: impl Fn(OperatorContext, BoxOutput<T>) -> Result<BoxOutput<I>> + Send + Sync + 'static,
+        build: impl Fn(RuntimeContext, BoxOutput<T>) -> Result<BoxOutput<I>> + Send + Sync + 'static,
     ) -> Self {
         Self::operator_of::<I, T>(name, inputs, move |builder, position, next| {
             build(builder.operator(position), next.into_main())
@@ -142,7 +145,7 @@ impl Node {
     pub(crate) fn with_sides<I: Record, T: Record>(
         name: &str,
         inputs: Vec<Upstream>,
-        build: impl Fn(OperatorContext, Downstream<T>) -> Result<BoxOutput<I>> + Send + Sync + 'static,
+        build: impl Fn(RuntimeContext, Downstream<T>) -> Result<BoxOutput<I>> + Send + Sync + 'static,
     ) -> Self {
         Self::operator_of::<I, T>(name, inputs, move |builder, position, next| {
             build(builder.operator(position), next.into_downstream())
@@ -170,7 +173,7 @@ impl Node {
         name: &str,
         left: Vec<Upstream>,
         right: Vec<Upstream>,
-        build: impl Fn(OperatorContext, Downstream<T>) -> Result<Box<dyn TwoInputs<A, B>>> + Send + Sync + 'static,
+        build: impl Fn(RuntimeContext, Downstream<T>) -> Result<Box<dyn TwoInputs<A, B>>> + Send + Sync + 'static,
     ) -> Self {
         let left_inputs = left.len();
         let build = Arc::new(move |builder: &mut TaskBuilder, next: Next| {

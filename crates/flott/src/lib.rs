@@ -49,10 +49,10 @@ pub use execution::JobExecutionResult;
 pub use flott_connectors as connectors;
 pub use flott_core::hash::mix;
 pub use flott_core::job_config::RuntimeMode;
+pub use flott_runtime::metrics;
 pub use flott_runtime::{
-    Batch, Boundedness, BoxError, Discovery, OperatorContext as RuntimeContext, OutputTag, ProcessingClock,
-    ReadStatus, Record, Sink, SinkWriter, Source, SourceReader, SplitEnumerator, Timestamp, Waker,
-    all_splits,
+    Batch, Boundedness, BoxError, Discovery, OutputTag, ProcessingClock, ReadStatus, Record, RuntimeContext,
+    Sink, SinkWriter, Source, SourceReader, SplitEnumerator, Timestamp, Waker, all_splits,
     functions::{
         BroadcastOnTimerContext, BroadcastOpenContext, BroadcastProcessFunction, BroadcastReadContext,
         BroadcastWriteContext, CoProcessFunction, JoinContext, KeyedBroadcastProcessFunction,
@@ -81,7 +81,6 @@ pub use windowing::{AllWindowedStream, TimeOffset, WindowedStream};
 
 /// What most programs need.
 pub mod prelude {
-    pub use crate::{AsyncFunction, AsyncOptions, RetryStrategy};
     pub use crate::windowing::{
         AllWindowedStream, ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger, CountEvictor,
         CountTrigger, DeltaEvictor, DeltaTrigger, EventTimeSessionWindows, EventTimeTrigger, GlobalWindow,
@@ -97,6 +96,7 @@ pub mod prelude {
         RichMapFunction, RuntimeContext, RuntimeMode, SingleOutputStream, StateDescriptor, StateTtl,
         StreamExecutionEnvironment, Timestamp, ValueState, WatermarkStrategy,
     };
+    pub use crate::{AsyncFunction, AsyncOptions, RetryStrategy};
     pub use crate::{
         BroadcastOnTimerContext, BroadcastOpenContext, BroadcastProcessFunction, BroadcastReadContext,
         BroadcastState, BroadcastStream, BroadcastWriteContext, CoProcessFunction, ConnectedStreams,

@@ -30,7 +30,7 @@ use flott_runtime::{
 pub use flott_runtime::operators::StreamElement;
 
 use crate::{
-    DataStream, DataStreamSink, SingleOutputStream, StreamExecutionEnvironment,
+    DataStream, DataStreamSink, RuntimeMode, SingleOutputStream, StreamExecutionEnvironment,
     graph::{AnyOutput, Node, NodeKind},
 };
 
@@ -369,7 +369,8 @@ impl<T: Record> TestInput<T> {
         self.harness.try_run()
     }
 
-    /// Feeds a watermark: no record with this timestamp or an earlier one comes any more.
+    /// Feeds a watermark: no record with this timestamp or an earlier one comes any more. In batch mode only the one of the
+    /// end has an effect.
     ///
     /// ```
     /// # use flott::{prelude::*, testing::TestHarness};
@@ -394,7 +395,12 @@ impl<T: Record> TestInput<T> {
     /// # Errors
     /// Why the job would fail.
     pub fn try_watermark(&self, watermark: impl Into<Timestamp>) -> Result<(), FailureCause> {
-        self.feed.mark(Mark::Watermark(watermark.into()));
+        let watermark = watermark.into();
+        // As in a batch job, whose only watermark is the last one.
+        let is_batch = self.harness.env.graph.borrow().config.runtime_mode != RuntimeMode::Streaming;
+        if watermark == Timestamp::MAX || !is_batch {
+            self.feed.mark(Mark::Watermark(watermark));
+        }
         self.harness.try_run()
     }
 

@@ -38,7 +38,7 @@ pub struct TaskContext {
 
 /// What an operator knows of itself and of its surroundings; Flink's `RuntimeContext`.
 #[derive(Clone, Debug)]
-pub struct OperatorContext {
+pub struct RuntimeContext {
     /// The subtask in which it runs.
     pub task: TaskContext,
     /// Its name.
@@ -47,7 +47,7 @@ pub struct OperatorContext {
     pub(crate) position: u32,
 }
 
-impl OperatorContext {
+impl RuntimeContext {
     /// The operator `name` at `position` of the chain.
     pub fn new(task: TaskContext, name: impl Into<Arc<str>>, position: u32) -> Self {
         Self { task, name: name.into(), position }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use flott_core::time::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Batch, OperatorContext, Record};
+use crate::{Batch, Record, RuntimeContext};
 
 /// An error of a source, a sink or a function: any error will do.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -38,16 +38,14 @@ pub trait Source: Send + Sync + 'static {
     ///
     /// # Errors
     /// If the input can't be listed; the job fails with it.
-    fn enumerator(
-        &self,
-        context: &OperatorContext,
-    ) -> Result<Box<dyn SplitEnumerator<Self::Split>>, BoxError>;
+    fn enumerator(&self, context: &RuntimeContext)
+    -> Result<Box<dyn SplitEnumerator<Self::Split>>, BoxError>;
 
     /// Makes the reader of one subtask.
     ///
     /// # Errors
     /// If it can't be made; the job fails with it.
-    fn reader(&self, context: &OperatorContext) -> Result<Self::Reader, BoxError>;
+    fn reader(&self, context: &RuntimeContext) -> Result<Self::Reader, BoxError>;
 }
 
 /// Finds the splits of a source.
@@ -128,7 +126,7 @@ pub trait Sink<T>: Send + Sync + 'static {
     ///
     /// # Errors
     /// If the sink can't be opened; the job fails with it.
-    fn writer(&self, context: &OperatorContext) -> Result<Self::Writer, BoxError>;
+    fn writer(&self, context: &RuntimeContext) -> Result<Self::Writer, BoxError>;
 }
 
 /// Writes the records of one subtask.

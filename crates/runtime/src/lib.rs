@@ -31,7 +31,7 @@ mod subtask;
 mod testing;
 
 pub use clock::ProcessingClock;
-pub use context::{OperatorContext, TaskContext, Waker};
+pub use context::{RuntimeContext, TaskContext, Waker};
 pub use contract::{
     Boundedness, BoxError, Discovery, ReadStatus, Sink, SinkWriter, Source, SourceReader, SplitEnumerator,
     all_splits,

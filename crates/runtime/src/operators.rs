@@ -41,7 +41,7 @@ pub use process::Process;
 pub use rich::{AsProcess, Rich, RichFilter, RichFlatMap, RichMap};
 pub use rich_with_state::WithState;
 pub use sink::SinkOperator;
-pub(crate) use sink::sink_failure;
+pub(crate) use sink::author_failure;
 
 /// Hands the named calls on to `self.next`.
 macro_rules! pass_on {

@@ -6,7 +6,7 @@ use flott_core::{ChannelId, JobGraph, SubtaskId, VertexIndex, deployment::Placem
 use flott_exchange::{ChannelPeer, ChannelSender, DataPlane, InputGate};
 
 use crate::{
-    OperatorContext, Record, Result, TaskContext, TaskSignals,
+    Record, Result, RuntimeContext, TaskContext, TaskSignals,
     input::{SplitProvider, TaskInput},
     scope,
     writer::Channels,
@@ -111,9 +111,9 @@ impl TaskBuilder {
     }
 
     /// What the operator at a position of the chain knows of itself.
-    pub fn operator(&self, position: u32) -> OperatorContext {
+    pub fn operator(&self, position: u32) -> RuntimeContext {
         let name = self.operators.get(position as usize).map_or("", String::as_str);
-        OperatorContext::new(self.context.clone(), name, position)
+        RuntimeContext::new(self.context.clone(), name, position)
     }
 
     /// Builds the operator at a position of the chain: a panic in `build` is its own.

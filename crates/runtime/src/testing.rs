@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use flott_core::{AttemptNumber, JobId, SubtaskIndex, job_config::RuntimeMode, time::Timestamp};
 
-use crate::{Batch, Mark, OperatorContext, Output, ProcessingClock, Result, TaskContext, output::Flush};
+use crate::{Batch, Mark, Output, ProcessingClock, Result, RuntimeContext, TaskContext, output::Flush};
 
 pub(crate) fn task(subtask: u32, parallelism: u32) -> TaskContext {
     TaskContext {
@@ -24,8 +24,8 @@ pub(crate) fn task(subtask: u32, parallelism: u32) -> TaskContext {
     }
 }
 
-pub(crate) fn operator(name: &str) -> OperatorContext {
-    OperatorContext::new(task(0, 1), name, 0)
+pub(crate) fn operator(name: &str) -> RuntimeContext {
+    RuntimeContext::new(task(0, 1), name, 0)
 }
 
 /// Notes what it is told.

@@ -13,7 +13,7 @@ use tokio::{runtime::Handle, task::block_in_place};
 pub use distribution::{Broadcast, Custom, Distribution, Forward, Global, Hash, Rebalance, Shuffle};
 
 use crate::{
-    Batch, Mark, OperatorContext, Output, Record, Result, TaskCounters, TaskEnd, TaskSignals, output::Flush,
+    Batch, Mark, Output, Record, Result, RuntimeContext, TaskCounters, TaskEnd, TaskSignals, output::Flush,
     scope,
 };
 
@@ -192,14 +192,14 @@ impl<T: Record> Channels<T> {
 
 /// Sends the records of one edge.
 pub struct EdgeWriter<T, D> {
-    producer: OperatorContext,
+    producer: RuntimeContext,
     channels: Channels<T>,
     distribution: D,
 }
 
 impl<T: Record, D: Distribution<T>> EdgeWriter<T, D> {
     /// Sends what `producer` emits into `channels` as `distribution` says.
-    pub fn new(producer: OperatorContext, channels: Channels<T>, distribution: D) -> Self {
+    pub fn new(producer: RuntimeContext, channels: Channels<T>, distribution: D) -> Self {
         Self { producer, channels, distribution }
     }
 

@@ -19,7 +19,7 @@ fn path(directory: &TempDir) -> &str {
 /// A writer of texts whose clock stands at 0.
 fn open<B: BucketAssigner<String>>(
     sink: &FileSink<TextFormat, B>,
-    context: &OperatorContext,
+    context: &RuntimeContext,
 ) -> Result<FileWriter<String, TextFormat, B>, String> {
     sink.writer(context).map_err(|error| error.to_string())
 }

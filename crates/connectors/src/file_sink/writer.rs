@@ -1,6 +1,6 @@
 use std::{collections::HashMap, marker::PhantomData, mem, path::PathBuf, sync::Arc};
 
-use flott_runtime::{Batch, BoxError, OperatorContext, ProcessingClock, SinkWriter, Timestamp};
+use flott_runtime::{Batch, BoxError, ProcessingClock, RuntimeContext, SinkWriter, Timestamp};
 
 use super::{
     bucket::{self, BucketAssigner, BucketContext},
@@ -48,7 +48,7 @@ impl<T, R: RowFormat<T>, B: BucketAssigner<T>> FileWriter<T, R, B> {
         append: bool,
         format: Arc<R>,
         buckets: B,
-        context: &OperatorContext,
+        context: &RuntimeContext,
     ) -> Result<Self, BoxError> {
         make_directory(&directory)?;
         if !append {

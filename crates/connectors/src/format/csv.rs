@@ -5,7 +5,7 @@ mod write;
 use std::marker::PhantomData;
 
 use csv::{ReaderBuilder, Trim};
-use flott_runtime::{BoxError, OperatorContext, Record};
+use flott_runtime::{BoxError, Record, RuntimeContext};
 use serde::Serialize;
 
 pub(crate) use self::{read::CsvParser, write::CsvEncoder};
@@ -199,7 +199,7 @@ impl<T: Record> FileFormat for CsvFormat<T> {
         Checked::is_splittable(self)
     }
 
-    fn open(&self, split: FileSplit, context: &OperatorContext) -> Result<Self::Reader, BoxError> {
+    fn open(&self, split: FileSplit, context: &RuntimeContext) -> Result<Self::Reader, BoxError> {
         CheckedReader::open(self, split, context)
     }
 }

@@ -1,6 +1,6 @@
 use std::marker::PhantomData;
 
-use flott_runtime::{BoxError, OperatorContext, Record};
+use flott_runtime::{BoxError, Record, RuntimeContext};
 use serde::Serialize;
 
 use super::{
@@ -51,7 +51,7 @@ impl<T: Record> FileFormat for JsonFormat<T> {
         Checked::is_splittable(self)
     }
 
-    fn open(&self, split: FileSplit, context: &OperatorContext) -> Result<Self::Reader, BoxError> {
+    fn open(&self, split: FileSplit, context: &RuntimeContext) -> Result<Self::Reader, BoxError> {
         CheckedReader::open(self, split, context)
     }
 }

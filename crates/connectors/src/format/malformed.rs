@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use flott_runtime::{BATCH_RECORDS, Batch, BoxError, OperatorContext, ReadStatus, Record, metrics::Counter};
+use flott_runtime::{BATCH_RECORDS, Batch, BoxError, ReadStatus, Record, RuntimeContext, metrics::Counter};
 use serde::{Deserialize, Serialize};
 
 use super::{FileFormat, FormatReader};
@@ -120,7 +120,7 @@ impl<P: Parse> CheckedReader<P> {
     pub(super) fn open<C: Checked<Parser = P>>(
         format: &C,
         split: FileSplit,
-        context: &OperatorContext,
+        context: &RuntimeContext,
     ) -> Result<Self, BoxError> {
         let parser = format.parser(split)?;
         let skipped = context.metrics().counter(SKIPPED);
@@ -169,7 +169,7 @@ impl<C: Checked> FileFormat for Results<C> {
         self.0.is_splittable()
     }
 
-    fn open(&self, split: FileSplit, _: &OperatorContext) -> Result<Self::Reader, BoxError> {
+    fn open(&self, split: FileSplit, _: &RuntimeContext) -> Result<Self::Reader, BoxError> {
         Ok(ResultsReader(self.0.parser(split)?))
     }
 }

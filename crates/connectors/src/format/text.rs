@@ -1,6 +1,6 @@
 use std::{fmt::Display, io::Write};
 
-use flott_runtime::{Batch, BoxError, OperatorContext, ReadStatus};
+use flott_runtime::{Batch, BoxError, ReadStatus, RuntimeContext};
 
 use super::{FileFormat, FormatReader, RowEncoder, RowFormat, lines::SplitLines};
 use crate::FileSplit;
@@ -29,7 +29,7 @@ impl FileFormat for TextFormat {
         true
     }
 
-    fn open(&self, split: FileSplit, _: &OperatorContext) -> Result<LineReader<String>, BoxError> {
+    fn open(&self, split: FileSplit, _: &RuntimeContext) -> Result<LineReader<String>, BoxError> {
         let decode = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
         Ok(LineReader { lines: SplitLines::open(split)?, decode })
     }
@@ -43,7 +43,7 @@ impl FileFormat for BytesFormat {
         true
     }
 
-    fn open(&self, split: FileSplit, _: &OperatorContext) -> Result<LineReader<Vec<u8>>, BoxError> {
+    fn open(&self, split: FileSplit, _: &RuntimeContext) -> Result<LineReader<Vec<u8>>, BoxError> {
         Ok(LineReader { lines: SplitLines::open(split)?, decode: <[u8]>::to_vec })
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use flott_runtime::{Batch, BoxError, OperatorContext, Sink, SinkWriter, TaskSignals};
+use flott_runtime::{Batch, BoxError, RuntimeContext, Sink, SinkWriter, TaskSignals};
 
 use super::{
     connection::Target,
@@ -88,7 +88,7 @@ pub struct SocketWriter<T, E> {
 impl<T: 'static, R: RowFormat<T>> Sink<T> for SocketSink<R> {
     type Writer = SocketWriter<T, R::Encoder>;
 
-    fn writer(&self, context: &OperatorContext) -> Result<Self::Writer, BoxError> {
+    fn writer(&self, context: &RuntimeContext) -> Result<Self::Writer, BoxError> {
         let mut writer = SocketWriter {
             target: self.target.clone(),
             attempts: Attempts::new(self.target.retries),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use flott_runtime::{
-    BATCH_RECORDS, Batch, Boundedness, BoxError, OperatorContext, ReadStatus, Source, SourceReader,
+    BATCH_RECORDS, Batch, Boundedness, BoxError, ReadStatus, RuntimeContext, Source, SourceReader,
     SplitEnumerator, Waker, all_splits,
 };
 
@@ -83,11 +83,11 @@ impl Source for SocketTextSource {
         Boundedness::Unbounded
     }
 
-    fn enumerator(&self, _: &OperatorContext) -> Result<Box<dyn SplitEnumerator<()>>, BoxError> {
+    fn enumerator(&self, _: &RuntimeContext) -> Result<Box<dyn SplitEnumerator<()>>, BoxError> {
         Ok(all_splits(vec![()]))
     }
 
-    fn reader(&self, context: &OperatorContext) -> Result<SocketTextReader, BoxError> {
+    fn reader(&self, context: &RuntimeContext) -> Result<SocketTextReader, BoxError> {
         if self.delimiter.is_empty() {
             return Err(Error::NoDelimiter { address: self.target.address() }.into());
         }

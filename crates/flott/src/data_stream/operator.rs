@@ -141,6 +141,12 @@ impl<T: Record> SingleOutputStream<T> {
         Self { stream: DataStream::new(env, Upstream::of::<T>(node)), node }
     }
 
+    /// The records are those of `last`, an operator right behind this one; settings are still those of this one.
+    pub(crate) fn followed_by(self, last: SingleOutputStream<T>) -> Self {
+        let last = last.set(|node| node.follows_input = true);
+        Self { stream: last.stream, node: self.node }
+    }
+
     fn graph(&self) -> &RefCell<StreamGraph> {
         &self.stream.env.graph
     }

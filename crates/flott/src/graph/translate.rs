@@ -111,7 +111,10 @@ impl<'a> Translation<'a> {
         };
         let mut seen = BTreeMap::new();
         for node in &graph.nodes {
-            translation.parallelism.push(node.parallelism.unwrap_or(graph.config.parallelism));
+            let followed = node.inputs.first().filter(|_| node.follows_input);
+            let followed = followed.map(|input| translation.parallelism[input.node.0]);
+            let parallelism = node.parallelism.or(followed).unwrap_or(graph.config.parallelism);
+            translation.parallelism.push(parallelism);
             let group = translation.group_of(node);
             translation.groups.push(group);
             let uid = translation.uid_of(node, &mut seen);

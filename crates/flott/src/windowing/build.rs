@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flott_runtime::{
-    BoxOutput, OperatorContext, Output, OutputTag, Record,
+    BoxOutput, Output, OutputTag, Record, RuntimeContext,
     operators::{KeySelector, in_time_order},
     windowing::{
         Contents, Evictor, NoEvictor, PaneOperator, Storing, Trigger, WindowAssigner, WindowFunction,
@@ -137,7 +137,7 @@ where
 }
 
 /// The operator, which in batch mode gets its records in the order of their timestamps if that makes a difference.
-fn ordered<T, O>(context: &OperatorContext, operator: O, depends_on_order: bool) -> BoxOutput<T>
+fn ordered<T, O>(context: &RuntimeContext, operator: O, depends_on_order: bool) -> BoxOutput<T>
 where
     T: Record,
     O: Output<T> + 'static,

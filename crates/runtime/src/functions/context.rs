@@ -6,7 +6,7 @@ use flott_core::time::Timestamp;
 use flott_state::{Key, KeyedState, StateContext};
 
 use super::{FunctionCore, KeyedFunctionCore};
-use crate::{OperatorContext, OutputTag, Record, operators::Collector};
+use crate::{OutputTag, Record, RuntimeContext, operators::Collector};
 
 /// What a function without a key sees while it processes a record.
 pub struct ProcessContext<'a, Out> {
@@ -55,7 +55,7 @@ impl<'a, Out> ProcessContext<'a, Out> {
 
     /// What the operator knows of itself and of its surroundings.
     #[inline]
-    pub fn runtime(&self) -> &OperatorContext {
+    pub fn runtime(&self) -> &RuntimeContext {
         &self.core.operator
     }
 }
@@ -137,7 +137,7 @@ macro_rules! of_the_key {
 
         /// What the operator knows of itself and of its surroundings.
         #[inline]
-        pub fn runtime(&self) -> &OperatorContext {
+        pub fn runtime(&self) -> &RuntimeContext {
             &self$(.$context)?.core.base.operator
         }
     };

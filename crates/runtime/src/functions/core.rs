@@ -1,11 +1,11 @@
 use flott_core::{FailureKind, time::Timestamp};
 
 use super::{OpenContext, ProcessContext};
-use crate::{BoxError, Mark, OperatorContext, Result, TaskEnd, output::Downstream, scope};
+use crate::{BoxError, Mark, Result, RuntimeContext, TaskEnd, output::Downstream, scope};
 
 /// What every operator with a function that emits by itself consists of, beside the function.
 pub struct FunctionCore<Out> {
-    pub(crate) operator: OperatorContext,
+    pub(crate) operator: RuntimeContext,
     pub(crate) output: Downstream<Out>,
     /// The one that has come last.
     pub(crate) watermark: Timestamp,
@@ -13,7 +13,7 @@ pub struct FunctionCore<Out> {
 
 impl<Out> FunctionCore<Out> {
     /// The core of this operator, which emits into `output`.
-    pub fn new(operator: OperatorContext, output: Downstream<Out>) -> Self {
+    pub fn new(operator: RuntimeContext, output: Downstream<Out>) -> Self {
         Self { operator, output, watermark: Timestamp::MIN }
     }
 
@@ -52,7 +52,7 @@ impl<Out> FunctionCore<Out> {
 }
 
 /// The failure of a task one of whose functions has returned an error.
-pub(crate) fn function_failure(operator: &OperatorContext, error: &BoxError) -> TaskEnd {
+pub(crate) fn function_failure(operator: &RuntimeContext, error: &BoxError) -> TaskEnd {
     match TaskEnd::from_user(FailureKind::UserError, error.as_ref()) {
         TaskEnd::Failed(cause) => cause.in_operator(&*operator.name).into(),
         end @ TaskEnd::Canceled => end,

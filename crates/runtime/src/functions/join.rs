@@ -3,7 +3,7 @@
 use flott_core::time::Timestamp;
 
 use super::{FunctionCore, OpenContext};
-use crate::{BoxError, OperatorContext, OutputTag, Record};
+use crate::{BoxError, OutputTag, Record, RuntimeContext};
 
 /// What becomes of each pair that an interval join has found.
 ///
@@ -91,7 +91,7 @@ impl<'a, U> JoinContext<'a, U> {
     }
 
     /// What the operator knows of itself and of its surroundings.
-    pub fn runtime(&self) -> &OperatorContext {
+    pub fn runtime(&self) -> &RuntimeContext {
         &self.core.operator
     }
 }

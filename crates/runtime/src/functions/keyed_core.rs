@@ -3,7 +3,7 @@ use flott_state::{Key, KeyedState, TimerQueue};
 
 use super::{FunctionCore, KeyedContext, OnTimerContext, OpenContext, TimeDomain};
 use crate::{
-    BoxError, Mark, OperatorContext, Result, TaskEnd,
+    BoxError, Mark, Result, RuntimeContext, TaskEnd,
     operators::KeySelector,
     output::{Downstream, Flush},
 };
@@ -27,7 +27,7 @@ pub struct KeyedFunctionCore<K, Out> {
 
 impl<K: Key, Out> KeyedFunctionCore<K, Out> {
     /// The core of this operator, which emits into `output`.
-    pub fn new(operator: OperatorContext, output: Downstream<Out>) -> Self {
+    pub fn new(operator: RuntimeContext, output: Downstream<Out>) -> Self {
         let task = &operator.task;
         Self {
             state: KeyedState::new(task.subtask, task.parallelism, task.max_parallelism),
@@ -40,7 +40,7 @@ impl<K: Key, Out> KeyedFunctionCore<K, Out> {
     }
 
     /// What the operator knows of itself.
-    pub fn operator(&self) -> &OperatorContext {
+    pub fn operator(&self) -> &RuntimeContext {
         &self.base.operator
     }
 

@@ -3,7 +3,7 @@ use flott_state::{
     StateDescriptor, StateValue, ValueState,
 };
 
-use crate::OperatorContext;
+use crate::RuntimeContext;
 
 /// Stands for the key of records that have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,28 +12,28 @@ pub enum NoKey {}
 /// What a function sees when it is opened, before its first record. On a keyed stream, with keys of type `K`, it
 /// registers its state here.
 pub struct OpenContext<'a, K = NoKey> {
-    runtime: &'a OperatorContext,
+    runtime: &'a RuntimeContext,
     /// Set if there are keys.
     state: Option<&'a mut KeyedState<K>>,
 }
 
 impl<'a> OpenContext<'a> {
     /// For a function on records without keys.
-    pub fn new(runtime: &'a OperatorContext) -> Self {
+    pub fn new(runtime: &'a RuntimeContext) -> Self {
         Self { runtime, state: None }
     }
 }
 
 impl<K> OpenContext<'_, K> {
     /// What the operator knows of itself and of its surroundings.
-    pub fn runtime(&self) -> &OperatorContext {
+    pub fn runtime(&self) -> &RuntimeContext {
         self.runtime
     }
 }
 
 impl<'a, K: Key> OpenContext<'a, K> {
     /// For a function on keyed records.
-    pub fn keyed(runtime: &'a OperatorContext, state: &'a mut KeyedState<K>) -> Self {
+    pub fn keyed(runtime: &'a RuntimeContext, state: &'a mut KeyedState<K>) -> Self {
         Self { runtime, state: Some(state) }
     }
 

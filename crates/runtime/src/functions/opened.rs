@@ -4,13 +4,13 @@ use std::{
 };
 
 use super::core::function_failure;
-use crate::{BoxError, OperatorContext, Result, scope};
+use crate::{BoxError, Result, RuntimeContext, scope};
 
 /// A function that is open, and is closed exactly once: with [`close`](Self::close) when the input has ended, else when
 /// it is dropped.
 pub struct Opened<F> {
     function: F,
-    operator: OperatorContext,
+    operator: RuntimeContext,
     close: fn(&mut F) -> Result<(), BoxError>,
     is_closed: bool,
 }
@@ -21,7 +21,7 @@ impl<F> Opened<F> {
     /// # Errors
     /// The failure of the task if `open` fails.
     pub fn open(
-        operator: &OperatorContext,
+        operator: &RuntimeContext,
         function: F,
         open: impl FnOnce(&mut F) -> Result<(), BoxError>,
         close: fn(&mut F) -> Result<(), BoxError>,

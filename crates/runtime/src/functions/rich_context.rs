@@ -2,12 +2,12 @@ use flott_core::time::Timestamp;
 use flott_state::{Key, KeyedState, StateContext};
 
 use super::{KeyedContext, NoKey, ProcessContext, context::some};
-use crate::{OperatorContext, operators::Collector};
+use crate::{RuntimeContext, operators::Collector};
 
 /// What a rich function sees while it processes a record; on a keyed stream, with keys of type `K`, also the key and its
 /// state.
 pub struct RichContext<'a, K = NoKey> {
-    operator: &'a OperatorContext,
+    operator: &'a RuntimeContext,
     timestamp: Timestamp,
     watermark: Timestamp,
     /// Set if there are keys.
@@ -34,7 +34,7 @@ impl<K> RichContext<'_, K> {
 
     /// What the operator knows of itself and of its surroundings.
     #[inline]
-    pub fn runtime(&self) -> &OperatorContext {
+    pub fn runtime(&self) -> &RuntimeContext {
         self.operator
     }
 }

@@ -9,8 +9,8 @@ use self::discovering::Discovering;
 
 use super::{SplitProvider, Step, TaskInput, drive_head};
 use crate::{
-    Batch, BoxError, BoxOutput, Mark, OperatorContext, ReadStatus, Record, Result, Source, SourceReader,
-    TaskEnd, alignment::WatermarkAlignment, operators::sink_failure as contract_failure, scope,
+    Batch, BoxError, BoxOutput, Mark, ReadStatus, Record, Result, RuntimeContext, Source, SourceReader,
+    TaskEnd, alignment::WatermarkAlignment, operators::author_failure, scope,
 };
 
 /// ```text
@@ -28,7 +28,7 @@ enum State {
 
 /// Feeds a chain with what a source reads.
 pub struct SourceInput<S: Source> {
-    context: OperatorContext,
+    context: RuntimeContext,
     source: Arc<S>,
     reader: S::Reader,
     splits: Box<dyn SplitProvider>,
@@ -48,12 +48,12 @@ impl<S: Source> SourceInput<S> {
     /// # Errors
     /// If the reader can't be made.
     pub fn new(
-        context: OperatorContext,
+        context: RuntimeContext,
         source: Arc<S>,
         splits: Box<dyn SplitProvider>,
         head: BoxOutput<S::Record>,
     ) -> Result<Self> {
-        let reader = source.reader(&context).map_err(|error| contract_failure(&context, error))?;
+        let reader = source.reader(&context).map_err(|error| author_failure(&context, error))?;
         Ok(Self {
             context,
             source,
@@ -69,7 +69,7 @@ impl<S: Source> SourceInput<S> {
     }
 
     fn failed(&self, error: BoxError) -> TaskEnd {
-        contract_failure(&self.context, error)
+        author_failure(&self.context, error)
     }
 
     fn on_answer(&mut self, answer: SplitAnswer) -> Result<State> {
@@ -216,12 +216,12 @@ mod tests {
 
         fn enumerator(
             &self,
-            _: &OperatorContext,
+            _: &RuntimeContext,
         ) -> std::result::Result<Box<dyn SplitEnumerator<u64>>, BoxError> {
             Ok(all_splits(vec![2, 0]))
         }
 
-        fn reader(&self, _: &OperatorContext) -> std::result::Result<NumbersReader, BoxError> {
+        fn reader(&self, _: &RuntimeContext) -> std::result::Result<NumbersReader, BoxError> {
             Ok(NumbersReader { split: 0, left: 0 })
         }
     }

@@ -26,7 +26,7 @@ use self::{
 };
 pub use self::{options::AsyncOptions, queue::OutputOrder, retry::RetryStrategy};
 use crate::{
-    Batch, BoxError, Mark, OperatorContext, Record, Result, TaskEnd,
+    Batch, BoxError, Mark, Record, Result, RuntimeContext, TaskEnd,
     functions::{AsyncFunction, OpenContext, Opened, TimedOut, function_failure},
     output::{BoxOutput, Flush, Output},
     scope,
@@ -50,7 +50,7 @@ enum Input {
 
 /// Makes an asynchronous request for each record and emits its results.
 pub struct AsyncWait<T, F: AsyncFunction<T>> {
-    operator: OperatorContext,
+    operator: RuntimeContext,
     options: AsyncOptions<F::Out>,
     input: Input,
     /// What has come and is not begun.
@@ -78,7 +78,7 @@ impl<T: Record, F: AsyncFunction<T>> AsyncWait<T, F> {
     /// # Errors
     /// If the function cannot be opened.
     pub fn new(
-        operator: OperatorContext,
+        operator: RuntimeContext,
         order: OutputOrder,
         options: AsyncOptions<F::Out>,
         function: F,
@@ -303,7 +303,7 @@ impl<T: Record, F: AsyncFunction<T>> AsyncWait<T, F> {
     }
 }
 
-fn in_operator(end: TaskEnd, operator: &OperatorContext) -> TaskEnd {
+fn in_operator(end: TaskEnd, operator: &RuntimeContext) -> TaskEnd {
     match end {
         TaskEnd::Failed(cause) => cause.in_operator(&*operator.name).into(),
         TaskEnd::Canceled => TaskEnd::Canceled,

@@ -11,7 +11,7 @@ use flott_state::OperatorState;
 
 pub use self::keyed::KeyedBroadcastProcess;
 use crate::{
-    Batch, Mark, OperatorContext, Result,
+    Batch, Mark, Result, RuntimeContext,
     functions::{
         BroadcastOpenContext, BroadcastProcessFunction, BroadcastReadContext, BroadcastWriteContext,
         FunctionCore, Opened,
@@ -35,7 +35,7 @@ impl<A, B, F: BroadcastProcessFunction<A, B>> BroadcastProcess<A, B, F> {
     /// # Errors
     /// The failure of the task if `open` fails.
     pub fn new(
-        context: OperatorContext,
+        context: RuntimeContext,
         names: &[Arc<str>],
         function: F,
         next: Downstream<F::Out>,

@@ -1,5 +1,5 @@
 use super::{Collector, pass_on};
-use crate::{Batch, OperatorContext, Result, input::TwoInputs, output::Downstream, scope};
+use crate::{Batch, Result, RuntimeContext, input::TwoInputs, output::Downstream, scope};
 
 /// Turns each record of two streams into any number of records of a common kind.
 pub struct CoFlatMap<F, G, U> {
@@ -11,7 +11,7 @@ pub struct CoFlatMap<F, G, U> {
 
 impl<F, G, U> CoFlatMap<F, G, U> {
     /// Maps the first stream with `left` and the second with `right`, and hands on to `next`.
-    pub fn new(context: &OperatorContext, left: F, right: G, next: Downstream<U>) -> Self {
+    pub fn new(context: &RuntimeContext, left: F, right: G, next: Downstream<U>) -> Self {
         Self { position: context.position, left, right, next }
     }
 }

@@ -10,7 +10,7 @@ use flott_core::time::Timestamp;
 
 pub use self::keyed::KeyedCoProcess;
 use crate::{
-    Batch, Mark, OperatorContext, Result,
+    Batch, Mark, Result, RuntimeContext,
     functions::{CoProcessFunction, FunctionCore, Opened},
     input::TwoInputs,
     output::{Downstream, Flush},
@@ -29,7 +29,7 @@ impl<A, B, F: CoProcessFunction<A, B>> CoProcess<A, B, F> {
     ///
     /// # Errors
     /// The failure of the task if `open` fails.
-    pub fn new(context: OperatorContext, function: F, next: Downstream<F::Out>) -> Result<Self> {
+    pub fn new(context: RuntimeContext, function: F, next: Downstream<F::Out>) -> Result<Self> {
         let core = FunctionCore::new(context, next);
         let open = |function: &mut F| function.open(&mut core.open_context());
         let function = Opened::open(&core.operator, function, open, F::close)?;

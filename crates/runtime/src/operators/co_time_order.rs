@@ -4,13 +4,13 @@ use std::iter::Peekable;
 
 use flott_core::{job_config::RuntimeMode, time::Timestamp};
 
-use crate::{BATCH_RECORDS, Batch, Mark, OperatorContext, Result, input::TwoInputs, output::Flush};
+use crate::{BATCH_RECORDS, Batch, Mark, Result, RuntimeContext, input::TwoInputs, output::Flush};
 
 /// Makes an operator on keyed records of two inputs get them, in batch mode, in the order of their timestamps over both
 /// inputs. Of those of the same timestamp the first input's come first, each in the order in which they came.
 ///
 /// Records that have timestamps are kept in memory until all are there; others go on at once.
-pub fn co_in_time_order<A, B, O>(context: &OperatorContext, operator: O) -> Box<dyn TwoInputs<A, B>>
+pub fn co_in_time_order<A, B, O>(context: &RuntimeContext, operator: O) -> Box<dyn TwoInputs<A, B>>
 where
     A: Send + 'static,
     B: Send + 'static,
@@ -20,7 +20,7 @@ where
 }
 
 /// As [`co_in_time_order`], but the records of the second input go on at once, before all of the first.
-pub fn left_in_time_order<A, B, O>(context: &OperatorContext, operator: O) -> Box<dyn TwoInputs<A, B>>
+pub fn left_in_time_order<A, B, O>(context: &RuntimeContext, operator: O) -> Box<dyn TwoInputs<A, B>>
 where
     A: Send + 'static,
     B: Send + 'static,
@@ -29,7 +29,7 @@ where
     ordered(context, operator, true)
 }
 
-fn ordered<A, B, O>(context: &OperatorContext, operator: O, right_passes: bool) -> Box<dyn TwoInputs<A, B>>
+fn ordered<A, B, O>(context: &RuntimeContext, operator: O, right_passes: bool) -> Box<dyn TwoInputs<A, B>>
 where
     A: Send + 'static,
     B: Send + 'static,
@@ -154,7 +154,7 @@ mod tests {
     }
 
     type Wrap = fn(
-        &OperatorContext,
+        &RuntimeContext,
         CoMap<fn(char) -> char, fn(char) -> char, char>,
     ) -> Box<dyn TwoInputs<char, char>>;
 

@@ -1,5 +1,5 @@
 use super::pass_on;
-use crate::{Batch, BoxOutput, OperatorContext, Output, Result, scope};
+use crate::{Batch, BoxOutput, Output, Result, RuntimeContext, scope};
 
 /// Lets through the records for which a predicate holds.
 pub struct Filter<F, T> {
@@ -10,7 +10,7 @@ pub struct Filter<F, T> {
 
 impl<F, T> Filter<F, T> {
     /// Filters by `predicate` and hands on to `next`.
-    pub fn new(context: &OperatorContext, predicate: F, next: BoxOutput<T>) -> Self {
+    pub fn new(context: &RuntimeContext, predicate: F, next: BoxOutput<T>) -> Self {
         Self { position: context.position, predicate, next }
     }
 }

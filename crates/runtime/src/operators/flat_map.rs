@@ -2,7 +2,7 @@ use flott_core::time::Timestamp;
 
 use super::pass_on;
 use crate::{
-    Batch, BoxOutput, OperatorContext, Output, Result,
+    Batch, BoxOutput, Output, Result, RuntimeContext,
     output::{Downstream, SideOutputs},
     scope,
 };
@@ -44,7 +44,7 @@ pub struct FlatMap<F, U> {
 
 impl<F, U> FlatMap<F, U> {
     /// Maps with `function` and hands on to `next`.
-    pub fn new(context: &OperatorContext, function: F, next: BoxOutput<U>) -> Self {
+    pub fn new(context: &RuntimeContext, function: F, next: BoxOutput<U>) -> Self {
         Self { position: context.position, function, next: Downstream::new(next, SideOutputs::default()) }
     }
 }

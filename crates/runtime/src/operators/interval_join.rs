@@ -16,7 +16,7 @@ use self::buffer::Sides;
 pub use self::interval::{Bound, Interval};
 use super::KeySelector;
 use crate::{
-    Batch, Mark, OperatorContext, OutputTag, Record, Result,
+    Batch, Mark, OutputTag, Record, Result, RuntimeContext,
     functions::{FunctionCore, JoinContext, Opened, ProcessJoinFunction},
     input::TwoInputs,
     metrics::{Counter, MetricGroup},
@@ -62,7 +62,7 @@ where
     /// # Errors
     /// The failure of the task if `open` fails.
     pub fn new(
-        context: OperatorContext,
+        context: RuntimeContext,
         settings: IntervalJoinSettings<A, B>,
         (left_key, right_key): (L, R),
         function: F,

@@ -7,7 +7,7 @@ use flott_core::time::Timestamp;
 pub use self::time_order::in_time_order;
 use super::KeySelector;
 use crate::{
-    Batch, Mark, OperatorContext, Output, Result,
+    Batch, Mark, Output, Result, RuntimeContext,
     functions::{KeyedFunctionCore, KeyedProcessFunction, Opened},
     output::{Downstream, Flush},
 };
@@ -25,7 +25,7 @@ impl<T, S: KeySelector<T>, F: KeyedProcessFunction<S::Key, T>> KeyedProcess<T, S
     ///
     /// # Errors
     /// If it can't be opened.
-    pub fn new(context: OperatorContext, selector: S, function: F, next: Downstream<F::Out>) -> Result<Self> {
+    pub fn new(context: RuntimeContext, selector: S, function: F, next: Downstream<F::Out>) -> Result<Self> {
         let mut core = KeyedFunctionCore::new(context.clone(), next);
         let open = |function: &mut F| function.open(&mut core.open_context());
         let function = Opened::open(&context, function, open, F::close)?;

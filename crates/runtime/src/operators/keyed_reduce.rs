@@ -10,7 +10,7 @@ use flott_state::KeyedTable;
 
 pub use self::aggregation::{Aggregate, Aggregation, Count, Fold, Reduce};
 use super::{KeySelector, pass_on};
-use crate::{Batch, BoxOutput, Mark, OperatorContext, Output, Record, Result, scope};
+use crate::{Batch, BoxOutput, Mark, Output, Record, Result, RuntimeContext, scope};
 
 /// What is emitted for a key.
 pub trait Emission<K, V>: Send {
@@ -61,7 +61,7 @@ pub struct KeyedReduce<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::K
 impl<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::Key, A::Result>> KeyedReduce<T, S, A, E> {
     /// Aggregates and hands on to `next`.
     pub fn new(
-        context: &OperatorContext,
+        context: &RuntimeContext,
         selector: S,
         aggregation: A,
         emission: E,

@@ -1,5 +1,5 @@
 use super::pass_on;
-use crate::{Batch, BoxOutput, OperatorContext, Output, Result, scope};
+use crate::{Batch, BoxOutput, Output, Result, RuntimeContext, scope};
 
 /// Turns each record into another one.
 pub struct Map<F, U> {
@@ -11,7 +11,7 @@ pub struct Map<F, U> {
 
 impl<F, U> Map<F, U> {
     /// Maps with `function` and hands on to `next`.
-    pub fn new(context: &OperatorContext, function: F, next: BoxOutput<U>) -> Self {
+    pub fn new(context: &RuntimeContext, function: F, next: BoxOutput<U>) -> Self {
         Self { position: context.position, function, buffer: Batch::new(), next }
     }
 }

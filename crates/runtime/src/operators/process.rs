@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use flott_core::time::Timestamp;
 
 use crate::{
-    Batch, Mark, OperatorContext, Output, Result,
+    Batch, Mark, Output, Result, RuntimeContext,
     functions::{FunctionCore, Opened, ProcessFunction},
     output::{Downstream, Flush},
 };
@@ -20,7 +20,7 @@ impl<T, F: ProcessFunction<T>> Process<T, F> {
     ///
     /// # Errors
     /// If it can't be opened.
-    pub fn new(context: OperatorContext, function: F, next: Downstream<F::Out>) -> Result<Self> {
+    pub fn new(context: RuntimeContext, function: F, next: Downstream<F::Out>) -> Result<Self> {
         let core = FunctionCore::new(context, next);
         let function = Opened::open(
             &core.operator,

@@ -1,28 +1,28 @@
 use flott_core::{FailureKind, time::Timestamp};
 
-use crate::{Batch, Mark, OperatorContext, Output, Result, SinkWriter, TaskEnd, output::Flush, scope};
+use crate::{Batch, Mark, Output, Result, RuntimeContext, SinkWriter, TaskEnd, output::Flush, scope};
 
 /// The end of a chain that writes to the outside.
 pub struct SinkOperator<W> {
-    context: OperatorContext,
+    context: RuntimeContext,
     writer: W,
     finished: bool,
 }
 
 impl<W> SinkOperator<W> {
     /// Writes with `writer`.
-    pub fn new(context: OperatorContext, writer: W) -> Self {
+    pub fn new(context: RuntimeContext, writer: W) -> Self {
         Self { context, writer, finished: false }
     }
 
     fn failed(&self, error: crate::BoxError) -> TaskEnd {
-        sink_failure(&self.context, error)
+        author_failure(&self.context, error)
     }
 }
 
 /// The failure of a task whose source, sink or function returned an error. One of a canceled task is mostly the echo of
 /// that.
-pub(crate) fn sink_failure(context: &OperatorContext, error: crate::BoxError) -> TaskEnd {
+pub(crate) fn author_failure(context: &RuntimeContext, error: crate::BoxError) -> TaskEnd {
     if context.task.signals.is_canceled() {
         return TaskEnd::Canceled;
     }

@@ -4,7 +4,7 @@ use flott_core::{job_config::RuntimeMode, time::Timestamp};
 
 use super::{Alignment, TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy};
 use crate::{
-    Batch, BoxOutput, Mark, OperatorContext, Output, Result, TaskContext, alignment::WatermarkAlignment,
+    Batch, BoxOutput, Mark, Output, Result, RuntimeContext, TaskContext, alignment::WatermarkAlignment,
     operators::pass_on, scope,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 ///
 /// Watermarks from before are ignored, but for the last one of a bounded input. In batch mode that is the only one.
 pub struct TimestampsAndWatermarks<T, G, A> {
-    context: OperatorContext,
+    context: RuntimeContext,
     generator: G,
     assigner: A,
     emits: bool,
@@ -40,7 +40,7 @@ struct Idleness {
 
 impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermarks<T, G, A> {
     /// Follows `strategy` and hands on to `next`.
-    pub fn new(context: OperatorContext, strategy: WatermarkStrategy<G, A>, next: BoxOutput<T>) -> Self {
+    pub fn new(context: RuntimeContext, strategy: WatermarkStrategy<G, A>, next: BoxOutput<T>) -> Self {
         let now = context.clock().now();
         let emits = context.task.runtime_mode != RuntimeMode::Batch;
         // Without watermarks nobody could catch up.

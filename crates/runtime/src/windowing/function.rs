@@ -10,7 +10,7 @@ use flott_state::{InNamespace, Key, KeyedState, StateContext};
 pub(super) use firing::{Firing, Late, user_failure};
 
 use super::Window;
-use crate::{BoxError, OperatorContext, OutputTag, Record, Result, output::Downstream};
+use crate::{BoxError, OutputTag, Record, Result, RuntimeContext, output::Downstream};
 
 /// What is done with a window that fires. `I` is what is known of its records: all of them in the order in which they came
 /// (`Vec<T>`), or what they were reduced or aggregated to.
@@ -91,7 +91,7 @@ pub trait ProcessWindowFunction<I, K: Key, W: Window>: Clone + Send + Sync + 'st
 
 /// What a window function sees when it is opened, and where it registers its state.
 pub struct WindowOpenContext<'a, K, W> {
-    operator: &'a OperatorContext,
+    operator: &'a RuntimeContext,
     state: &'a mut KeyedState<K>,
     is_merging: bool,
     window: PhantomData<fn() -> W>,
@@ -99,7 +99,7 @@ pub struct WindowOpenContext<'a, K, W> {
 
 impl<K: Key, W: Window> WindowOpenContext<'_, K, W> {
     /// What the operator knows of itself and of its surroundings.
-    pub fn runtime(&self) -> &OperatorContext {
+    pub fn runtime(&self) -> &RuntimeContext {
         self.operator
     }
 
@@ -127,7 +127,7 @@ pub struct WindowContext<'a, K, W, O> {
     window: &'a W,
     state: &'a mut KeyedState<K>,
     times: Times,
-    operator: &'a OperatorContext,
+    operator: &'a RuntimeContext,
     next: &'a mut Downstream<O>,
     timestamp: Timestamp,
 }
@@ -177,7 +177,7 @@ impl<'a, K, W, O> WindowContext<'a, K, W, O> {
     }
 
     /// What the operator knows of itself and of its surroundings.
-    pub fn runtime(&self) -> &'a OperatorContext {
+    pub fn runtime(&self) -> &'a RuntimeContext {
         self.operator
     }
 }

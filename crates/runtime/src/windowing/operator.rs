@@ -15,7 +15,7 @@ use super::{
     table::{Ownership, Table},
 };
 use crate::{
-    Batch, Mark, OperatorContext, Output, OutputTag, Record, Result, TaskEnd,
+    Batch, Mark, Output, OutputTag, Record, Result, RuntimeContext, TaskEnd,
     operators::KeySelector,
     output::{Downstream, Flush},
     scope,
@@ -51,7 +51,7 @@ where
     X: Store<T, A::Window>,
     F: WindowFunction<X::Value, S::Key, A::Window>,
 {
-    operator: OperatorContext,
+    operator: RuntimeContext,
     selector: S,
     owner: Ownership,
     /// The windows of each key that has any.
@@ -77,7 +77,7 @@ where
     /// Those of the function when it opens.
     #[expect(clippy::too_many_arguments, reason = "each is one of the parts that make windows what they are")]
     pub fn new(
-        operator: OperatorContext,
+        operator: RuntimeContext,
         selector: S,
         assigner: A,
         trigger: G,
@@ -260,7 +260,7 @@ where
 }
 
 /// The failure of an operator that needs timestamps and got a record without one.
-pub(super) fn without_timestamp(operator: &OperatorContext) -> TaskEnd {
+pub(super) fn without_timestamp(operator: &RuntimeContext) -> TaskEnd {
     let message = format!(
         "a record has no timestamp, which the event-time windows of \"{}\" need: call assign_timestamps_and_watermarks on \
          a stream before it, or take processing-time windows",

@@ -22,7 +22,7 @@ use super::{
     table::{Ownership, Table},
 };
 use crate::{
-    Batch, Mark, OperatorContext, Output, Record, Result,
+    Batch, Mark, Output, Record, Result, RuntimeContext,
     operators::KeySelector,
     output::{Downstream, Flush},
     scope,
@@ -38,7 +38,7 @@ where
     W: Window,
     F: WindowFunction<C::Value, S::Key, W>,
 {
-    operator: OperatorContext,
+    operator: RuntimeContext,
     selector: S,
     contents: C,
     next: Firing<C::Value, S::Key, W, F>,
@@ -101,7 +101,7 @@ where
     /// Those of the function when it opens.
     #[expect(clippy::too_many_arguments, reason = "each is one of the parts that make windows what they are")]
     pub fn new(
-        operator: OperatorContext,
+        operator: RuntimeContext,
         selector: S,
         windows: Aligned<W>,
         domain: TimeDomain,

@@ -4,7 +4,7 @@ use flott_core::{job_config::RuntimeMode, time::Timestamp};
 
 use super::WindowSettings;
 use crate::{
-    BoxOutput, Mark, OperatorContext, Output, OutputTag, ProcessingClock, Record, Result,
+    BoxOutput, Mark, Output, OutputTag, ProcessingClock, Record, Result, RuntimeContext,
     operators::ByValue,
     output::{Downstream, Side, SideOutputs},
     testing::{Collected, Event, operator},
@@ -29,7 +29,7 @@ pub(super) fn lateness(millis: i64) -> WindowSettings<Pair> {
 
 pub(super) struct Harness<U> {
     operator: BoxOutput<Pair>,
-    pub(super) context: OperatorContext,
+    pub(super) context: RuntimeContext,
     out: Collected<U>,
     seen: usize,
     late: Collected<Pair>,
@@ -37,14 +37,14 @@ pub(super) struct Harness<U> {
 
 impl<U: Record> Harness<U> {
     pub(super) fn new<O: Output<Pair> + 'static>(
-        build: impl FnOnce(OperatorContext, Downstream<U>) -> Result<O>,
+        build: impl FnOnce(RuntimeContext, Downstream<U>) -> Result<O>,
     ) -> Self {
         Self::in_mode(RuntimeMode::Streaming, build)
     }
 
     pub(super) fn in_mode<O: Output<Pair> + 'static>(
         mode: RuntimeMode,
-        build: impl FnOnce(OperatorContext, Downstream<U>) -> Result<O>,
+        build: impl FnOnce(RuntimeContext, Downstream<U>) -> Result<O>,
     ) -> Self {
         let (out, late) = (Collected::default(), Collected::default());
         let side = Side::new(Box::new(late.clone()) as BoxOutput<Pair>);

@@ -24,17 +24,21 @@ struct Arguments {
 fn execute(name: &str, misbehave: impl Fn(u64, i32) + Clone + Send + Sync + 'static) -> Result<(), BoxError> {
     let Arguments { at, rate, code } = Arguments::parse();
     let env = StreamExecutionEnvironment::new();
-    env.from_source(GeneratorSource::new(None, |index| index).rate(rate), WatermarkStrategy::no_watermarks(), "numbers")
-        .key_by(|number| number % 16)
-        .reduce(|latest, number| *latest = number)
-        .map(move |number| {
-            if number == at {
-                misbehave(number, code);
-            }
-            number
-        })
-        .name("explosive")
-        .sink_to(Discard, "nowhere");
+    env.from_source(
+        GeneratorSource::new(None, |index| index).rate(rate),
+        WatermarkStrategy::no_watermarks(),
+        "numbers",
+    )
+    .key_by(|number| number % 16)
+    .reduce(|latest, number| *latest = number)
+    .map(move |number| {
+        if number == at {
+            misbehave(number, code);
+        }
+        number
+    })
+    .name("explosive")
+    .sink_to(Discard, "nowhere");
     env.execute(name)?;
     Ok(())
 }
@@ -69,9 +73,13 @@ pub(crate) fn spin_in_map() -> Result<(), BoxError> {
 pub(crate) fn error_in_sink() -> Result<(), BoxError> {
     let Arguments { at, rate, .. } = Arguments::parse();
     let env = StreamExecutionEnvironment::new();
-    env.from_source(GeneratorSource::new(None, |index| index).rate(rate), WatermarkStrategy::no_watermarks(), "numbers")
-        .rebalance()
-        .sink_to(Refusing { capacity: at }, "small shelf");
+    env.from_source(
+        GeneratorSource::new(None, |index| index).rate(rate),
+        WatermarkStrategy::no_watermarks(),
+        "numbers",
+    )
+    .rebalance()
+    .sink_to(Refusing { capacity: at }, "small shelf");
     env.execute("error-in-sink")?;
     Ok(())
 }

@@ -20,11 +20,15 @@ struct Endless {
 pub(crate) fn endless() -> Result<(), BoxError> {
     let Endless { rate, keys } = Endless::parse();
     let env = StreamExecutionEnvironment::new();
-    env.from_source(GeneratorSource::new(None, |index| index).rate(rate), WatermarkStrategy::no_watermarks(), "numbers")
-        .key_by(move |number| number % keys)
-        .count()
-        .name("count")
-        .sink_to(Discard, "nowhere");
+    env.from_source(
+        GeneratorSource::new(None, |index| index).rate(rate),
+        WatermarkStrategy::no_watermarks(),
+        "numbers",
+    )
+    .key_by(move |number| number % keys)
+    .count()
+    .name("count")
+    .sink_to(Discard, "nowhere");
     env.execute("endless")?;
     Ok(())
 }
@@ -122,8 +126,12 @@ struct Print {
 pub(crate) fn print() -> Result<(), BoxError> {
     let Print { rate } = Print::parse();
     let env = StreamExecutionEnvironment::new();
-    env.from_source(GeneratorSource::new(None, |index| format!("printed line {index}")).rate(rate), WatermarkStrategy::no_watermarks(), "lines")
-        .print();
+    env.from_source(
+        GeneratorSource::new(None, |index| format!("printed line {index}")).rate(rate),
+        WatermarkStrategy::no_watermarks(),
+        "lines",
+    )
+    .print();
     env.execute("print")?;
     Ok(())
 }

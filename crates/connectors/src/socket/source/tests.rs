@@ -15,7 +15,7 @@ fn server() -> (TcpListener, SocketTextSource) {
 /// A reader under test, and what it has read.
 struct Reading {
     reader: SocketTextReader,
-    context: OperatorContext,
+    context: RuntimeContext,
     lines: Batch<String>,
 }
 

@@ -12,7 +12,7 @@ use flott_state::{
 };
 
 use crate::{
-    BoxError, OperatorContext, OutputTag, Record,
+    BoxError, OutputTag, Record, RuntimeContext,
     functions::{KeyedContext, KeyedFunctionCore, NoKey, OnTimerContext, OpenContext, ProcessContext},
 };
 
@@ -165,7 +165,7 @@ impl<'a, K: Key, Out> KeyedBroadcastWriteContext<'a, K, Out> {
     }
 
     /// What the operator knows of itself and of its surroundings.
-    pub fn runtime(&self) -> &OperatorContext {
+    pub fn runtime(&self) -> &RuntimeContext {
         &self.core.base.operator
     }
 

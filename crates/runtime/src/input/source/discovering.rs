@@ -6,8 +6,8 @@ use flott_core::{FailureCause, FailureKind};
 use serde::Serialize;
 
 use crate::{
-    BoxError, Discovery, OperatorContext, Result, SplitEnumerator, TaskEnd, counters::now, input::SplitProvider,
-    operators::sink_failure as contract_failure,
+    BoxError, Discovery, Result, RuntimeContext, SplitEnumerator, TaskEnd, counters::now,
+    input::SplitProvider, operators::author_failure,
 };
 
 /// A look for splits that may have to be repeated.
@@ -29,7 +29,7 @@ impl<S: Serialize> Discovering<S> {
     /// Looks if it is time to, and reports what was found. Returns whether there may be more later.
     pub(super) fn discover(
         &mut self,
-        context: &OperatorContext,
+        context: &RuntimeContext,
         splits: &mut dyn SplitProvider,
     ) -> Result<bool> {
         let time = now();
@@ -48,7 +48,7 @@ impl<S: Serialize> Discovering<S> {
                 Ok(true)
             }
             Err(error) => {
-                let end = contract_failure(context, error);
+                let end = author_failure(context, error);
                 report_failure(splits, &end);
                 Err(end)
             }

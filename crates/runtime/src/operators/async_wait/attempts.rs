@@ -10,7 +10,7 @@ use tokio::{
     task::{AbortHandle, JoinSet},
 };
 
-use crate::{BoxError, OperatorContext, Result, TaskEnd, TaskSignals, scope};
+use crate::{BoxError, Result, RuntimeContext, TaskEnd, TaskSignals, scope};
 
 /// What has come of one attempt.
 pub(super) struct Completion<U> {
@@ -36,7 +36,7 @@ impl Drop for Running {
 
 /// The attempts of one operator, each a task of its own on the threads that run the subtasks.
 pub(super) struct Attempts<U> {
-    operator: OperatorContext,
+    operator: RuntimeContext,
     runtime: Handle,
     /// They end with the operator.
     tasks: JoinSet<()>,
@@ -48,7 +48,7 @@ pub(super) struct Attempts<U> {
 impl<U: Send + 'static> Attempts<U> {
     /// # Errors
     /// If this is not the thread of a runtime.
-    pub(super) fn new(operator: &OperatorContext) -> Result<Self> {
+    pub(super) fn new(operator: &RuntimeContext) -> Result<Self> {
         let runtime = Handle::try_current().map_err(|error| {
             TaskEnd::failed(FailureKind::Internal, format!("async I/O needs a runtime: {error}"))
         })?;

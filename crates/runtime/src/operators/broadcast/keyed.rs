@@ -4,7 +4,7 @@ use flott_core::time::Timestamp;
 use flott_state::OperatorState;
 
 use crate::{
-    Batch, Mark, OperatorContext, Result,
+    Batch, Mark, Result, RuntimeContext,
     functions::{
         BroadcastOnTimerContext, BroadcastOpenContext, KeyedBroadcastProcessFunction,
         KeyedBroadcastReadContext, KeyedBroadcastWriteContext, KeyedFunctionCore, Opened,
@@ -38,7 +38,7 @@ where
     /// # Errors
     /// The failure of the task if `open` fails.
     pub fn new(
-        context: OperatorContext,
+        context: RuntimeContext,
         names: &[Arc<str>],
         selector: S,
         function: F,

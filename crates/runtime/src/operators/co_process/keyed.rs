@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use flott_core::time::Timestamp;
 
 use crate::{
-    Batch, Mark, OperatorContext, Result,
+    Batch, Mark, Result, RuntimeContext,
     functions::{KeyedCoProcessFunction, KeyedFunctionCore, Opened},
     input::TwoInputs,
     operators::KeySelector,
@@ -34,7 +34,7 @@ where
     /// # Errors
     /// The failure of the task if `open` fails.
     pub fn new(
-        context: OperatorContext,
+        context: RuntimeContext,
         (left_key, right_key): (L, R),
         function: F,
         next: Downstream<F::Out>,

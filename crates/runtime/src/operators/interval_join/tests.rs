@@ -41,7 +41,7 @@ struct Harness {
     pairs: Collected<(u32, u32)>,
     late_left: Collected<Numbered>,
     late_right: Collected<Numbered>,
-    context: OperatorContext,
+    context: RuntimeContext,
 }
 
 fn by_key() -> ByKey {

@@ -49,7 +49,7 @@ fn late() -> OutputTag<i64> {
 
 struct Bed {
     operator: Box<dyn Output<u64>>,
-    context: OperatorContext,
+    context: RuntimeContext,
     output: Collected<String>,
     side: Collected<i64>,
 }
@@ -324,7 +324,7 @@ impl KeyedProcessFunction<u64, u64> for Watched {
 }
 
 fn watched(
-    context: &OperatorContext,
+    context: &RuntimeContext,
     function: &Watched,
     selector: fn(&u64) -> u64,
     output: &Collected<u64>,
@@ -379,7 +379,7 @@ fn a_function_that_fails_to_open_is_closed_and_blamed() {
 
 /// What is told of a panic in the operator.
 fn panic_in(subtask: u32, parallelism: u32, selector: fn(&u64) -> u64) -> (String, Option<String>) {
-    let context = OperatorContext::new(task(subtask, parallelism), "process", 1);
+    let context = RuntimeContext::new(task(subtask, parallelism), "process", 1);
     let mut operator = watched(&context, &Watched::default(), selector, &Collected::default()).unwrap();
     let names = ["source".to_owned(), "process".to_owned()];
     let end = scope::catch(&names, || operator.emit(&mut (0..100).collect()));

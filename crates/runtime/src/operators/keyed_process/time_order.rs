@@ -2,13 +2,13 @@
 
 use flott_core::{job_config::RuntimeMode, time::Timestamp};
 
-use crate::{BATCH_RECORDS, Batch, BoxOutput, Mark, OperatorContext, Output, Result, output::Flush};
+use crate::{BATCH_RECORDS, Batch, BoxOutput, Mark, Output, Result, RuntimeContext, output::Flush};
 
 /// Makes an operator on keyed records get them, in batch mode, in the order of their timestamps, and those of the same
 /// one in the order in which they come. So Flink does it there: what is first for a key does not depend on who was faster.
 ///
 /// Records that have timestamps are kept in memory until all are there; others go on at once.
-pub fn in_time_order<T, O>(context: &OperatorContext, operator: O) -> BoxOutput<T>
+pub fn in_time_order<T, O>(context: &RuntimeContext, operator: O) -> BoxOutput<T>
 where
     T: Send + 'static,
     O: Output<T> + 'static,

@@ -5,7 +5,7 @@ use flott_state::{Key, KeyedState};
 
 use super::{Times, WindowContext, WindowFunction, WindowOpenContext};
 use crate::{
-    BoxError, OperatorContext, OutputTag, Record, Result, TaskEnd, functions::Opened, metrics::Counter,
+    BoxError, OutputTag, Record, Result, RuntimeContext, TaskEnd, functions::Opened, metrics::Counter,
     output::Downstream, windowing::Window,
 };
 
@@ -18,7 +18,7 @@ where
 {
     pub(crate) next: Downstream<F::Record>,
     function: Opened<F>,
-    operator: OperatorContext,
+    operator: RuntimeContext,
     state: KeyedState<K>,
     /// Whether the function has state, for which key and window must be set.
     is_stateful: bool,
@@ -31,7 +31,7 @@ where
 impl<V, K: Key, W: Window, F: WindowFunction<V, K, W>> Firing<V, K, W, F> {
     /// Opens the function.
     pub(crate) fn open(
-        operator: &OperatorContext,
+        operator: &RuntimeContext,
         function: F,
         is_merging: bool,
         next: Downstream<F::Record>,
@@ -127,7 +127,7 @@ impl<V, K: Key, W: Window, F: WindowFunction<V, K, W>> Firing<V, K, W, F> {
 }
 
 /// The failure of a task whose function, or assigner, has returned an error.
-pub(in super::super) fn user_failure(operator: &OperatorContext, error: &BoxError) -> TaskEnd {
+pub(in super::super) fn user_failure(operator: &RuntimeContext, error: &BoxError) -> TaskEnd {
     match TaskEnd::from_user(FailureKind::UserError, error.as_ref()) {
         TaskEnd::Failed(cause) => cause.in_operator(&*operator.name).into(),
         end @ TaskEnd::Canceled => end,
@@ -141,7 +141,7 @@ pub(crate) struct Late<T> {
 }
 
 impl<T: Record> Late<T> {
-    pub(crate) fn new(operator: &OperatorContext, tag: Option<OutputTag<T>>) -> Self {
+    pub(crate) fn new(operator: &RuntimeContext, tag: Option<OutputTag<T>>) -> Self {
         Self { tag, dropped: operator.metrics().counter("numLateRecordsDropped") }
     }
 

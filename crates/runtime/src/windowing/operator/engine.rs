@@ -14,7 +14,7 @@ use super::{
     },
     Slot, Store,
 };
-use crate::{OperatorContext, ProcessingClock, Result, output::Downstream};
+use crate::{ProcessingClock, Result, RuntimeContext, output::Downstream};
 
 pub(super) struct Engine<T, K, A, G, X, F>
 where
@@ -58,7 +58,7 @@ where
     F: WindowFunction<X::Value, K, A::Window>,
 {
     pub(super) fn open(
-        operator: &OperatorContext,
+        operator: &RuntimeContext,
         assigner: A,
         trigger: G,
         store: X,
