@@ -12,7 +12,7 @@ use flott_runtime::{
 use flott_state::Key;
 
 pub use self::keyed::KeyedConnectedStreams;
-use crate::{DataStream, Error, KeyedStream, SingleOutputStream, graph::Node};
+use crate::{DataStream, KeyedStream, SingleOutputStream, graph::Node};
 
 /// Two streams that keep their types and are read by one operator.
 ///
@@ -202,13 +202,7 @@ pub(crate) fn two_inputs<A: Record, B: Record, U: Record>(
     right: &DataStream<B>,
     build: impl Fn(RuntimeContext, Downstream<U>) -> Result<Box<dyn TwoInputs<A, B>>> + Send + Sync + 'static,
 ) -> SingleOutputStream<U> {
-    if !std::rc::Rc::ptr_eq(&left.env.graph, &right.env.graph) {
-        let problem =
-            format!("cannot make \"{name}\" of streams of two environments: build both from the same one");
-        for env in [&left.env, &right.env] {
-            env.graph.borrow_mut().problems.push(Error::Setting(problem.clone()));
-        }
-    }
+    left.env.is_same_as(&right.env, &format!("\"{name}\""));
     let node = Node::two_inputs(name, left.upstreams.clone(), right.upstreams.clone(), build);
     SingleOutputStream::add(&left.env, node)
 }

@@ -1,3 +1,4 @@
+mod fallible;
 mod operator;
 mod partitioning;
 mod process;
@@ -170,6 +171,9 @@ impl<T: Record> DataStream<T> {
     /// ```
     #[must_use]
     pub fn union(&self, other: &DataStream<T>) -> DataStream<T> {
+        if !self.env.is_same_as(&other.env, "a union") {
+            return self.clone();
+        }
         let upstreams = self.upstreams.iter().chain(&other.upstreams).cloned().collect();
         self.with_upstreams(upstreams)
     }

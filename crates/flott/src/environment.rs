@@ -107,14 +107,16 @@ impl StreamExecutionEnvironment {
         self.change(|config| config.runtime_mode = mode)
     }
 
-    /// Sets after how many milliseconds a partial batch is sent.
+    /// Sets after how long a partial batch is sent; zero sends after each input batch.
     ///
     /// ```
+    /// # use std::time::Duration;
     /// # use flott::prelude::*;
     /// let env = StreamExecutionEnvironment::new();
-    /// env.set_buffer_timeout(10);
+    /// env.set_buffer_timeout(Duration::from_millis(10));
     /// ```
-    pub fn set_buffer_timeout(&self, millis: u64) -> &Self {
+    pub fn set_buffer_timeout(&self, timeout: Duration) -> &Self {
+        let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         self.change(|config| config.buffer_timeout_ms = millis)
     }
 
@@ -267,6 +269,22 @@ impl StreamExecutionEnvironment {
         F: Fn(u64) -> T + Send + Sync + 'static,
     {
         self.add_source(GeneratorSource::new(count, function), "generator")
+    }
+
+    /// Whether this is the same environment as `other`. If not, that is told when the dataflow is run: what `operation`
+    /// was to make would be of nodes that are not there.
+    pub(crate) fn is_same_as(&self, other: &Self, operation: &str) -> bool {
+        let same = Rc::ptr_eq(&self.graph, &other.graph);
+        if !same {
+            let problem = format!(
+                "cannot make {operation} of streams of two environments: build both from the same one"
+            );
+            // Whichever is run tells it.
+            for env in [self, other] {
+                env.graph.borrow_mut().problems.push(Error::Setting(problem.clone()));
+            }
+        }
+        same
     }
 
     /// The dataflow in the form in which task hosts run it.

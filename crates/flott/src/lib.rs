@@ -48,7 +48,7 @@ pub use error::Error;
 pub use execution::JobExecutionResult;
 pub use flott_connectors as connectors;
 pub use flott_core::hash::mix;
-pub use flott_core::job_config::RuntimeMode;
+pub use flott_core::{FailureCause, FailureKind, JobId, job_config::RuntimeMode};
 pub use flott_runtime::metrics;
 pub use flott_runtime::{
     Batch, Boundedness, BoxError, Discovery, OutputTag, ProcessingClock, ReadStatus, Record, RuntimeContext,
@@ -61,7 +61,7 @@ pub use flott_runtime::{
         ProcessJoinFunction, RichContext, RichFilterFunction, RichFlatMapFunction, RichMapFunction,
         TimeDomain,
     },
-    operators::{Collector, TaggedUnion},
+    operators::{ByRef, ByValue, Collector, KeySelector, TaggedUnion},
     watermark::{self, TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy},
 };
 pub use flott_runtime::{
@@ -69,8 +69,9 @@ pub use flott_runtime::{
     operators::{AsyncOptions, RetryStrategy},
 };
 pub use flott_state::{
-    AggregateFunction, AggregatingState, BroadcastState, Key, ListState, MapState, ReducingState,
-    StateContext, StateDescriptor, StateTtl, TtlCleanup, TtlUpdate, TtlVisibility, ValueState,
+    AggregateFunction, AggregatingState, BroadcastState, Key, ListState, MapKey, MapState, Namespace,
+    OperatorStateContext, OperatorStateContextMut, ReducingState, StateContext, StateDescriptor, StateTtl,
+    StateValue, TtlCleanup, TtlUpdate, TtlVisibility, ValueState,
 };
 pub use joins::{
     Groups, IntervalJoin, IntervalJoined, JoinedByKey, JoinedStreams, JoinedWhere, JoinedWindows, Pairs,
@@ -103,4 +104,5 @@ pub mod prelude {
         JoinContext, KeyedBroadcastProcessFunction, KeyedBroadcastReadContext, KeyedBroadcastWriteContext,
         KeyedCoProcessFunction, KeyedConnectedStreams, ProcessJoinFunction,
     };
+    pub use crate::{DataStreamSink, Key, TimeDomain, WatermarkGenerator, WatermarkOutput};
 }

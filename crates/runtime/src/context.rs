@@ -68,7 +68,27 @@ impl RuntimeContext {
         self.task.attempt.0
     }
 
-    /// A value that the program has set with `set_job_parameters`.
+    /// Number of key groups: most instances that there can ever be.
+    pub fn max_parallelism(&self) -> u32 {
+        self.task.max_parallelism
+    }
+
+    /// The job.
+    pub fn job_id(&self) -> JobId {
+        self.task.job_id
+    }
+
+    /// Name of the job.
+    pub fn job_name(&self) -> &str {
+        &self.task.job_name
+    }
+
+    /// Name of the task: the operators that are chained with this one.
+    pub fn task_name(&self) -> &str {
+        &self.task.task_name
+    }
+
+    /// A value that the program has set with `set_job_parameter`.
     pub fn job_parameter(&self, name: &str) -> Option<&str> {
         self.task.job_parameters.get(name).map(String::as_str)
     }

@@ -190,6 +190,20 @@ impl<G, A> WatermarkStrategy<G, A> {
         Self { alignment: Some(Alignment { group: group.into(), max_drift, update_interval }), ..self }
     }
 
+    /// What is wrong with the settings, and how to put it right.
+    pub fn problem(&self) -> Option<&'static str> {
+        if self.idleness.is_some_and(|timeout| timeout.is_zero()) {
+            return Some(
+                "the timeout of with_idleness must be greater than zero, or every stream would be idle",
+            );
+        }
+        let alignment = self.alignment.as_ref()?;
+        alignment
+            .update_interval
+            .is_zero()
+            .then_some("the update interval of a watermark alignment must be greater than zero")
+    }
+
     /// After how long without a record the stream counts as idle.
     pub fn idleness(&self) -> Option<Duration> {
         self.idleness

@@ -6,7 +6,7 @@ use flott_runtime::{
 };
 
 use super::DataStream;
-use crate::SingleOutputStream;
+use crate::{Error, SingleOutputStream};
 
 impl<T: Record> DataStream<T> {
     /// Gives records timestamps and makes watermarks; those of before are forgotten.
@@ -29,6 +29,9 @@ impl<T: Record> DataStream<T> {
         G: WatermarkGenerator<T> + Clone + Sync + 'static,
         A: TimestampAssigner<T> + Clone + Sync + 'static,
     {
+        if let Some(problem) = strategy.problem() {
+            self.env.graph.borrow_mut().problems.push(Error::Setting(problem.to_owned()));
+        }
         self.operator("Timestamps/Watermarks", move |context, next| {
             Ok(Box::new(TimestampsAndWatermarks::new(context, strategy.clone(), next)))
         })

@@ -117,6 +117,11 @@ impl CountEvictor {
 
 impl<T, W: Window> Evictor<T, W> for CountEvictor {
     before_or_after!(T);
+
+    fn problem(&self) -> Option<String> {
+        (self.count == 0)
+            .then(|| "the count of a CountEvictor must be at least 1: it would leave no record".to_owned())
+    }
 }
 
 /// Keeps the records that are not much older than the newest one. Does nothing to records without timestamps.

@@ -1,8 +1,10 @@
 //! How dataflows become vertices and edges.
 
+use std::time::Duration;
+
 use flott_core::{JobGraph, Partitioner};
 
-use crate::{Error, StreamExecutionEnvironment};
+use crate::{Error, StreamExecutionEnvironment, WatermarkStrategy, connectors::GeneratorSource};
 
 fn environment() -> StreamExecutionEnvironment {
     let env = StreamExecutionEnvironment::new();
@@ -183,4 +185,37 @@ fn without_local_mode_a_program_says_where_it_runs() {
     let env = environment();
     env.from_sequence(1, 10).print();
     assert!(matches!(env.execute("first"), Err(Error::NoLocalMode)));
+}
+
+#[test]
+fn streams_of_two_environments_do_not_mix() {
+    let (one, other) = (StreamExecutionEnvironment::new(), StreamExecutionEnvironment::new());
+    one.from_sequence(1, 2).union(&other.from_sequence(3, 4)).print();
+    for env in [one, other] {
+        assert!(problem(&env).contains("a union of streams of two environments"));
+    }
+}
+
+#[test]
+fn a_watermark_strategy_that_can_do_no_good_is_refused() {
+    let env = StreamExecutionEnvironment::new();
+    let strategy = WatermarkStrategy::for_monotonous_timestamps().with_idleness(Duration::ZERO);
+    env.from_sequence(1, 2).assign_timestamps_and_watermarks(strategy).print();
+    assert!(problem(&env).contains("with_idleness must be greater than zero"));
+}
+
+#[test]
+fn settings_of_a_source_with_watermarks_are_the_sources() {
+    let env = StreamExecutionEnvironment::new();
+    env.set_parallelism(4);
+    let strategy =
+        WatermarkStrategy::for_monotonous_timestamps().with_timestamp_assigner(|n: &u64, _| *n as i64);
+    env.from_source(GeneratorSource::new(Some(10), |n| n), strategy, "numbers")
+        .name("Source: mine")
+        .set_parallelism(2)
+        .map(|n| n)
+        .print();
+    let graph = graph(&env);
+    assert_eq!(graph.vertices[0].name, "Source: mine -> Timestamps/Watermarks");
+    assert_eq!([graph.vertices[0].parallelism, graph.vertices[1].parallelism], [2, 4]);
 }
