@@ -16,11 +16,14 @@
 //! assert_eq!(counts.records(), [("to".to_owned(), 1), ("be".to_owned(), 1), ("to".to_owned(), 2)]);
 //! ```
 
+mod input;
+mod output;
+
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use flott_core::{FailureCause, metrics::MetricValue};
 use flott_runtime::{
-    Boundedness, Mark, Record, Timestamp,
+    Boundedness, Record, Timestamp,
     harness::Harness,
     input::{ManualFeed, ManualInput, TaskInput},
     operators::{Collect, Collected},
@@ -29,8 +32,9 @@ use flott_runtime::{
 
 pub use flott_runtime::operators::StreamElement;
 
+pub use self::{input::TestInput, output::TestOutput};
 use crate::{
-    DataStream, DataStreamSink, RuntimeMode, SingleOutputStream, StreamExecutionEnvironment,
+    DataStream, DataStreamSink, SingleOutputStream, StreamExecutionEnvironment,
     graph::{AnyOutput, Node, NodeKind},
 };
 
@@ -302,201 +306,12 @@ impl TestHarness {
     }
 }
 
-/// An input that a test feeds. All that is fed is processed before the call returns.
-pub struct TestInput<T> {
-    harness: TestHarness,
-    feed: ManualFeed<T>,
-    stream: SingleOutputStream<T>,
-}
-
-impl<T: Record> TestInput<T> {
-    /// The stream of what is fed.
-    pub fn stream(&self) -> &SingleOutputStream<T> {
-        &self.stream
-    }
-
-    /// Feeds a record without a timestamp.
-    ///
-    /// ```
-    /// # use flott::{prelude::*, testing::TestHarness};
-    /// let harness = TestHarness::new();
-    /// let numbers = harness.input::<u64>();
-    /// let output = harness.output(numbers.stream());
-    /// numbers.push(7);
-    /// assert_eq!(output.timestamped(), [(7, None)]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the job would fail.
-    #[track_caller]
-    pub fn push(&self, record: T) {
-        expect(self.try_push(record, Timestamp::MIN));
-    }
-
-    /// Feeds a record that happened at this event time.
-    ///
-    /// ```
-    /// # use flott::{prelude::*, testing::TestHarness};
-    /// let harness = TestHarness::new();
-    /// let numbers = harness.input::<u64>();
-    /// let output = harness.output(numbers.stream());
-    /// numbers.push_at(7, 1_000);
-    /// assert_eq!(output.timestamped(), [(7, Some(Timestamp::from_millis(1_000)))]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the job would fail.
-    #[track_caller]
-    pub fn push_at(&self, record: T, timestamp: impl Into<Timestamp>) {
-        expect(self.try_push(record, timestamp));
-    }
-
-    /// As [`push_at`](Self::push_at).
-    ///
-    /// ```
-    /// # use flott::{prelude::*, testing::TestHarness};
-    /// let harness = TestHarness::new();
-    /// let numbers = harness.input::<u64>();
-    /// harness.output(&numbers.stream().map(|n| 100 / n).name("Share"));
-    /// let failure = numbers.try_push(0, 1_000).unwrap_err();
-    /// assert_eq!(failure.operator.as_deref(), Some("Share"));
-    /// ```
-    ///
-    /// # Errors
-    /// Why the job would fail.
-    pub fn try_push(&self, record: T, timestamp: impl Into<Timestamp>) -> Result<(), FailureCause> {
-        self.feed.push(record, timestamp.into());
-        self.harness.try_run()
-    }
-
-    /// Feeds a watermark: no record with this timestamp or an earlier one comes any more. In batch mode only the one of the
-    /// end has an effect.
-    ///
-    /// ```
-    /// # use flott::{prelude::*, testing::TestHarness};
-    /// let harness = TestHarness::new();
-    /// let numbers = harness.input::<u64>();
-    /// let counts = numbers.stream().window_all(TumblingEventTimeWindows::of(std::time::Duration::from_secs(1))).count();
-    /// let counts = harness.output(&counts);
-    /// numbers.push_at(7, 300);
-    /// numbers.watermark(999);
-    /// assert_eq!(counts.records(), [1]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the job would fail.
-    #[track_caller]
-    pub fn watermark(&self, watermark: impl Into<Timestamp>) {
-        expect(self.try_watermark(watermark));
-    }
-
-    /// As [`watermark`](Self::watermark).
-    ///
-    /// # Errors
-    /// Why the job would fail.
-    pub fn try_watermark(&self, watermark: impl Into<Timestamp>) -> Result<(), FailureCause> {
-        let watermark = watermark.into();
-        // As in a batch job, whose only watermark is the last one.
-        let is_batch = self.harness.env.graph.borrow().config.runtime_mode != RuntimeMode::Streaming;
-        if watermark == Timestamp::MAX || !is_batch {
-            self.feed.mark(Mark::Watermark(watermark));
-        }
-        self.harness.try_run()
-    }
-
-    /// Says whether the input is idle, so that watermarks of others don't wait for it.
-    ///
-    /// ```
-    /// # use flott::{prelude::*, testing::TestHarness};
-    /// let harness = TestHarness::new();
-    /// let (busy, quiet) = (harness.input::<u64>(), harness.input::<u64>());
-    /// let both = harness.output(&busy.stream().union(quiet.stream()));
-    /// busy.watermark(1_000);
-    /// assert!(both.elements().is_empty());
-    /// quiet.set_idle(true);
-    /// assert_eq!(both.elements(), [flott::testing::StreamElement::Watermark(1_000.into())]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the job would fail.
-    #[track_caller]
-    pub fn set_idle(&self, idle: bool) {
-        self.feed.mark(if idle { Mark::Idle } else { Mark::Active });
-        self.harness.run();
-    }
-
-    /// Ends the input, with the watermark [`Timestamp::MAX`].
-    ///
-    /// ```
-    /// # use flott::{prelude::*, testing::TestHarness};
-    /// let harness = TestHarness::new();
-    /// let numbers = harness.input::<u64>();
-    /// let counts = numbers.stream().window_all(TumblingEventTimeWindows::of(std::time::Duration::from_secs(1))).count();
-    /// let counts = harness.output(&counts);
-    /// numbers.push_at(7, 300);
-    /// numbers.end();
-    /// assert_eq!(counts.records(), [1]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the job would fail.
-    #[track_caller]
-    pub fn end(&self) {
-        expect(self.try_end());
-    }
-
-    /// As [`end`](Self::end).
-    ///
-    /// # Errors
-    /// Why the job would fail.
-    pub fn try_end(&self) -> Result<(), FailureCause> {
-        self.feed.end();
-        self.harness.try_run()
-    }
-}
-
-/// What a stream has brought.
-pub struct TestOutput<T> {
-    collected: Collected<T>,
-}
-
-impl<T> TestOutput<T> {
-    /// Takes all that has come since the last time: records, watermarks, idleness.
-    ///
-    /// ```
-    /// # use flott::{prelude::*, testing::TestHarness};
-    /// let harness = TestHarness::new();
-    /// let numbers = harness.input::<u64>();
-    /// let output = harness.output(numbers.stream());
-    /// numbers.push_at(7, 300);
-    /// numbers.watermark(500);
-    /// use flott::testing::StreamElement::{Record, Watermark};
-    /// assert_eq!(output.elements(), [Record(7, Some(300.into())), Watermark(500.into())]);
-    /// ```
-    pub fn elements(&self) -> Vec<StreamElement<T>> {
-        self.collected.take()
-    }
-
-    /// Takes the records that have come since the last time, with their timestamps.
-    pub fn timestamped(&self) -> Vec<(T, Option<Timestamp>)> {
-        let elements = self.elements().into_iter();
-        elements
-            .filter_map(|element| match element {
-                StreamElement::Record(record, timestamp) => Some((record, timestamp)),
-                StreamElement::Watermark(_) | StreamElement::Idle(_) => None,
-            })
-            .collect()
-    }
-
-    /// Takes the records that have come since the last time.
-    pub fn records(&self) -> Vec<T> {
-        self.timestamped().into_iter().map(|(record, _)| record).collect()
-    }
-}
-
 #[track_caller]
 fn expect(result: Result<(), FailureCause>) {
     if let Err(cause) = result {
-        panic!("the job failed: {cause}");
+        let operator =
+            cause.operator.as_ref().map(|name| format!(" in operator \"{name}\"")).unwrap_or_default();
+        let location = cause.location.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+        panic!("the job failed{operator}: {cause}{location}");
     }
 }
