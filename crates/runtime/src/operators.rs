@@ -19,6 +19,7 @@ mod process;
 mod rich;
 mod rich_with_state;
 mod sink;
+mod time_order;
 
 pub use async_wait::{AsyncOptions, AsyncWait, OutputOrder, RetryStrategy};
 pub use broadcast::{BroadcastProcess, KeyedBroadcastProcess};
@@ -32,7 +33,7 @@ pub use filter::Filter;
 pub use flat_map::{Collector, FlatMap};
 pub use interval_join::{Bound, Interval, IntervalJoin, IntervalJoinSettings};
 pub use key_selector::{ByRef, ByValue, KeySelector};
-pub use keyed_process::{KeyedProcess, in_time_order};
+pub use keyed_process::KeyedProcess;
 pub use keyed_reduce::{
     Aggregate, Aggregation, Count, Emission, Fold, KeyAndValue, KeyedReduce, Reduce, ValueOnly,
 };
@@ -42,6 +43,7 @@ pub use rich::{AsProcess, Rich, RichFilter, RichFlatMap, RichMap};
 pub use rich_with_state::WithState;
 pub use sink::SinkOperator;
 pub(crate) use sink::author_failure;
+pub use time_order::in_time_order;
 
 /// Hands the named calls on to `self.next`.
 macro_rules! pass_on {

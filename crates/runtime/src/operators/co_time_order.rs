@@ -4,6 +4,7 @@ use std::iter::Peekable;
 
 use flott_core::{job_config::RuntimeMode, time::Timestamp};
 
+use super::time_order::Waiting;
 use crate::{BATCH_RECORDS, Batch, Mark, Result, RuntimeContext, input::TwoInputs, output::Flush};
 
 /// Makes an operator on keyed records of two inputs get them, in batch mode, in the order of their timestamps over both
@@ -36,29 +37,26 @@ where
     O: TwoInputs<A, B> + 'static,
 {
     match context.task.runtime_mode {
-        RuntimeMode::Batch => {
-            Box::new(CoTimeOrder { left: Vec::new(), right: Vec::new(), right_passes, operator })
-        }
+        RuntimeMode::Batch => Box::new(CoTimeOrder {
+            left: Waiting::default(),
+            right: Waiting::default(),
+            right_passes,
+            operator,
+        }),
         _ => Box::new(operator),
     }
 }
 
 /// Puts records into the order of their timestamps before `operator` gets them.
 struct CoTimeOrder<A, B, O> {
-    left: Vec<(Timestamp, A)>,
-    right: Vec<(Timestamp, B)>,
+    left: Waiting<A>,
+    right: Waiting<B>,
     right_passes: bool,
     operator: O,
 }
 
 /// The kept records of an input.
 type Kept<T> = Peekable<std::vec::IntoIter<(Timestamp, T)>>;
-
-fn sorted<T>(kept: &mut Vec<(Timestamp, T)>) -> Kept<T> {
-    let mut kept = std::mem::take(kept);
-    kept.sort_by_key(|(timestamp, _)| *timestamp); // stable
-    kept.into_iter().peekable()
-}
 
 /// Moves records into `batch` as long as their timestamps let them come.
 fn take_while<T>(kept: &mut Kept<T>, batch: &mut Batch<T>, comes: impl Fn(Timestamp) -> bool) {
@@ -71,7 +69,7 @@ fn take_while<T>(kept: &mut Kept<T>, batch: &mut Batch<T>, comes: impl Fn(Timest
 
 impl<A, B, O: TwoInputs<A, B>> CoTimeOrder<A, B, O> {
     fn hand_on(&mut self) -> Result<()> {
-        let (mut left, mut right) = (sorted(&mut self.left), sorted(&mut self.right));
+        let (mut left, mut right) = (self.left.in_order().peekable(), self.right.in_order().peekable());
         let (mut left_batch, mut right_batch) = (Batch::new(), Batch::new());
         while left.peek().is_some() || right.peek().is_some() {
             let next_right = right.peek().map(|(timestamp, _)| *timestamp);
@@ -95,7 +93,7 @@ impl<A: Send, B: Send, O: TwoInputs<A, B>> TwoInputs<A, B> for CoTimeOrder<A, B,
         if !batch.is_timestamped() && !self.right_passes {
             return self.operator.emit_left(batch);
         }
-        self.left.extend(batch.drain().map(|(record, timestamp)| (timestamp, record)));
+        self.left.keep(batch);
         Ok(())
     }
 
@@ -103,7 +101,7 @@ impl<A: Send, B: Send, O: TwoInputs<A, B>> TwoInputs<A, B> for CoTimeOrder<A, B,
         if !batch.is_timestamped() || self.right_passes {
             return self.operator.emit_right(batch);
         }
-        self.right.extend(batch.drain().map(|(record, timestamp)| (timestamp, record)));
+        self.right.keep(batch);
         Ok(())
     }
 

@@ -1,10 +1,7 @@
-mod time_order;
-
 use std::marker::PhantomData;
 
 use flott_core::time::Timestamp;
 
-pub use self::time_order::in_time_order;
 use super::KeySelector;
 use crate::{
     Batch, Mark, Output, Result, RuntimeContext,

@@ -14,23 +14,44 @@ where
     O: Output<T> + 'static,
 {
     match context.task.runtime_mode {
-        RuntimeMode::Batch => Box::new(TimeOrder { kept: Vec::new(), operator }),
+        RuntimeMode::Batch => Box::new(TimeOrder { waiting: Waiting::default(), operator }),
         _ => Box::new(operator),
+    }
+}
+
+/// Records that wait for others with earlier timestamps.
+pub(super) struct Waiting<T>(Vec<(Timestamp, T)>);
+
+impl<T> Default for Waiting<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Waiting<T> {
+    /// Takes the records out of `batch`.
+    pub(super) fn keep(&mut self, batch: &mut Batch<T>) {
+        self.0.extend(batch.drain().map(|(record, timestamp)| (timestamp, record)));
+    }
+
+    /// Gives all records in the order of their timestamps, and those of the same one as they came.
+    pub(super) fn in_order(&mut self) -> std::vec::IntoIter<(Timestamp, T)> {
+        let mut records = std::mem::take(&mut self.0);
+        records.sort_by_key(|(timestamp, _)| *timestamp); // stable
+        records.into_iter()
     }
 }
 
 /// Puts records into the order of their timestamps before `operator` gets them.
 struct TimeOrder<T, O> {
-    kept: Vec<(Timestamp, T)>,
+    waiting: Waiting<T>,
     operator: O,
 }
 
 impl<T, O: Output<T>> TimeOrder<T, O> {
     fn hand_on(&mut self) -> Result<()> {
-        let mut kept = std::mem::take(&mut self.kept);
-        kept.sort_by_key(|(timestamp, _)| *timestamp); // stable
         let mut batch = Batch::new();
-        for (timestamp, record) in kept {
+        for (timestamp, record) in self.waiting.in_order() {
             batch.push(record, timestamp);
             if batch.len() >= BATCH_RECORDS {
                 self.operator.emit(&mut batch)?;
@@ -45,7 +66,7 @@ impl<T: Send, O: Output<T>> Output<T> for TimeOrder<T, O> {
         if !batch.is_timestamped() {
             return self.operator.emit(batch);
         }
-        self.kept.extend(batch.drain().map(|(record, timestamp)| (timestamp, record)));
+        self.waiting.keep(batch);
         Ok(())
     }
 
