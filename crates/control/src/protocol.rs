@@ -3,8 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use flott_core::{
-    AllocationId, AttemptNumber, ExecutionState, FailureCause, JobId, LeaderEpoch, RegistrationId, SlotIndex,
+    AllocationId, AttemptNumber, CheckpointId, ExecutionState, FailureCause, JobId, LeaderEpoch, RegistrationId, SlotIndex,
     SubtaskId, TaskManagerId,
+    checkpoint::{Barrier, CheckpointStats, SubtaskSnapshot},
     deployment::{Placement, TaskDescriptor, TaskHostSpec},
     metrics::{OperatorMetrics, TaskMetrics},
     time::Timestamp,
@@ -141,6 +142,23 @@ pub enum Order {
         /// Which attempts.
         tasks: Vec<(SubtaskId, AttemptNumber)>,
     },
+    /// Begin a checkpoint at these subtasks, from which its barriers travel on. Subtasks of attempts that run no more are
+    /// skipped.
+    TriggerCheckpoint {
+        /// The job.
+        job_id: JobId,
+        /// What is wanted.
+        barrier: Barrier,
+        /// Where it begins.
+        tasks: Vec<(SubtaskId, AttemptNumber)>,
+    },
+    /// Tell all subtasks of the job here how a checkpoint has ended.
+    NotifyCheckpoint {
+        /// The job.
+        job_id: JobId,
+        /// How.
+        notice: CheckpointNotice,
+    },
     /// Kill the job's task host, since it does not obey. It is reported as ended.
     KillTaskHost {
         /// The job.
@@ -166,6 +184,8 @@ impl Order {
             Self::StartTaskHost { .. } => "start task host",
             Self::DeployTasks { .. } => "deploy tasks",
             Self::CancelTasks { .. } => "cancel tasks",
+            Self::TriggerCheckpoint { .. } => "trigger checkpoint",
+            Self::NotifyCheckpoint { .. } => "notify checkpoint",
             Self::KillTaskHost { .. } => "kill task host",
             Self::ReleaseTaskHost { .. } => "release task host",
         }
@@ -266,6 +286,52 @@ pub enum Report {
     },
     /// A subtask has reached a state.
     Task(TaskReport),
+    /// A subtask has done its part of a checkpoint, or can't.
+    Checkpoint(CheckpointReport),
+    /// A subtask has processed all its input and waits for a checkpoint, with which it commits and then ends.
+    AwaitsCheckpoint {
+        /// Which subtask.
+        subtask: SubtaskId,
+        /// Which attempt of it.
+        attempt: AttemptNumber,
+    },
+}
+
+/// How a checkpoint has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckpointNotice {
+    /// It is durable, and the job will never recover from an earlier one: what belongs to it and to those before it is to
+    /// be committed. Not told of savepoints after which the job goes on.
+    Completed(CheckpointId),
+    /// It was given up: nothing need be done for it any more.
+    Aborted(CheckpointId),
+}
+
+/// What one subtask tells of its part of a checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckpointReport {
+    /// Which subtask.
+    pub subtask: SubtaskId,
+    /// Which attempt of it.
+    pub attempt: AttemptNumber,
+    /// Which checkpoint.
+    pub checkpoint_id: CheckpointId,
+    /// How it went.
+    pub outcome: CheckpointOutcome,
+}
+
+/// How a subtask's part of a checkpoint went.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CheckpointOutcome {
+    /// All of it is durable.
+    Acknowledged {
+        /// Where it is.
+        snapshot: Box<SubtaskSnapshot>,
+        /// How it went.
+        stats: CheckpointStats,
+    },
+    /// The checkpoint can't be completed. The subtask goes on.
+    Declined(FailureCause),
 }
 
 /// State of one attempt of a subtask, as its task host tells it.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AllocationId, AttemptNumber, FailureCause, JobGraph, JobId, SubtaskId, SubtaskIndex, TaskManagerId,
     VertexIndex, job_config::JobConfig,
+    checkpoint::RestorePoint,
 };
 
 /// The process of a job on one TaskManager.
@@ -30,6 +31,8 @@ pub struct TaskHostSpec {
     pub secret: [u8; 32],
     /// How many slots the job holds on this TaskManager: the number of worker threads.
     pub slots: u32,
+    /// URI of the directory for all checkpoints of this job: `<checkpoints.dir>/<job-id>`.
+    pub checkpoint_dir: String,
 }
 
 impl std::fmt::Debug for TaskHostSpec {
@@ -77,6 +80,8 @@ pub struct TaskDescriptor {
     pub attempt: AttemptNumber,
     /// The slot in which it runs.
     pub allocation_id: AllocationId,
+    /// What it is to begin with; `None`: with nothing.
+    pub restore: Option<RestorePoint>,
 }
 
 /// What a JobMaster answers to a request for a source split.
@@ -84,7 +89,10 @@ pub struct TaskDescriptor {
 pub enum SplitAnswer {
     /// The asking subtask is to enumerate the splits of its source and report them, perhaps bit by bit while it asks
     /// again and reads.
-    Enumerate,
+    Enumerate {
+        /// What an earlier enumerator has left in a checkpoint, from which this one is to go on.
+        resume: Option<Vec<u8>>,
+    },
     /// Read this split; the bytes are the source's own.
     Split(Vec<u8>),
     /// There are none left and there will be no others.

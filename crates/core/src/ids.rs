@@ -164,6 +164,11 @@ number!(
     LeaderEpoch(u64)
 );
 
+number!(
+    /// Number of a checkpoint or savepoint of a job, from 1. Rises over the whole life of the job and is never used again.
+    CheckpointId(u64)
+);
+
 /// A parallel instance of a vertex of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SubtaskId {

@@ -7,7 +7,10 @@ use sha2::{Digest, Sha256};
 
 pub use validate::GraphError;
 
-use crate::{EdgeIndex, SubtaskIndex, VertexId, VertexIndex, job_config::RuntimeMode};
+use crate::{
+    EdgeIndex, SubtaskIndex, VertexId, VertexIndex, checkpoint::CheckpointSettings, job_config::RuntimeMode,
+    restart::RestartStrategy,
+};
 
 /// Most vertices that a JobGraph may have.
 pub const MAX_VERTICES: usize = 10_000;
@@ -119,6 +122,29 @@ pub struct JobGraph {
     pub vertices: Vec<JobVertex>,
     /// The edges.
     pub edges: Vec<JobEdge>,
+    /// How the job survives failures.
+    pub recovery: RecoverySettings,
+}
+
+/// How a job survives failures: what its program says, or else what was configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RecoverySettings {
+    /// When and how its state is saved.
+    pub checkpoints: CheckpointSettings,
+    /// How often it starts again; `None`: as often as it takes if it has checkpoints, never if it has none.
+    pub restart: Option<RestartStrategy>,
+}
+
+impl RecoverySettings {
+    /// The strategy that holds.
+    pub fn restart_strategy(&self) -> RestartStrategy {
+        self.restart.unwrap_or(if self.checkpoints.is_enabled() {
+            RestartStrategy::EXPONENTIAL
+        } else {
+            RestartStrategy::None
+        })
+    }
 }
 
 impl JobGraph {
@@ -282,6 +308,7 @@ mod tests {
             parallelism: 1,
             vertices: vec![vertex(source), vertex(target)],
             edges: vec![JobEdge { source: VertexIndex(0), target: VertexIndex(1), partitioner }],
+            recovery: Default::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Data and rules of Flott that every other crate may lean on: ids, the JobGraph, execution states, key
 //! groups, failure causes and configuration. No I/O, no clock, no randomness, no async runtime.
 
+pub mod checkpoint;
 pub mod config;
 pub mod deployment;
 pub mod failure;
@@ -11,15 +12,16 @@ pub mod job_graph;
 pub mod key_group;
 pub mod metrics;
 pub mod output_tail;
+pub mod restart;
 pub mod sdk;
 pub mod state;
 pub mod time;
 
 pub use failure::{FailureCause, FailureKind};
 pub use ids::{
-    AllocationId, AttemptNumber, ChannelId, EdgeIndex, JobId, LeaderEpoch, RegistrationId, SlotIndex,
+    AllocationId, AttemptNumber, ChannelId, CheckpointId, EdgeIndex, JobId, LeaderEpoch, RegistrationId, SlotIndex,
     SubtaskId, SubtaskIndex, TaskManagerId, VertexId, VertexIndex,
 };
-pub use job_graph::{JobEdge, JobGraph, JobType, JobVertex, OperatorInfo, Partitioner};
+pub use job_graph::{JobEdge, JobGraph, JobType, JobVertex, OperatorInfo, Partitioner, RecoverySettings};
 pub use state::{ExecutionState, JobStatus};
 pub use time::MonoTime;

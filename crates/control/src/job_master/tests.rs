@@ -41,6 +41,7 @@ pub(super) fn graph(sources: u32, sinks: u32) -> JobGraph {
             target: VertexIndex(1),
             partitioner: Partitioner::Hash,
         }],
+        recovery: Default::default(),
     }
 }
 

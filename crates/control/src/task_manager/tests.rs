@@ -86,6 +86,7 @@ pub(super) fn start(job_id: JobId, attempt: u32, allocations: &[u8]) -> Event {
         parallelism: 1,
         vertices: Vec::new(),
         edges: Vec::new(),
+        recovery: Default::default(),
     };
     let spec = TaskHostSpec {
         job_id,

@@ -132,5 +132,6 @@ fn graph(random: &mut Random) -> JobGraph {
             vertex("Sink", sink_parallelism, sink_group, false),
         ],
         edges: vec![edge(0, 1, Partitioner::Forward), edge(1, 2, Partitioner::Hash)],
+        recovery: Default::default(),
     }
 }

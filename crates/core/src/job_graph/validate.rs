@@ -183,6 +183,7 @@ mod tests {
                 target: VertexIndex(1),
                 partitioner: Partitioner::Hash,
             }],
+            recovery: Default::default(),
         }
     }
 

@@ -113,6 +113,7 @@ pub(crate) fn graph(parallelism: u32) -> JobGraph {
             target: VertexIndex(1),
             partitioner: Partitioner::Hash,
         }],
+        recovery: Default::default(),
     }
 }
 

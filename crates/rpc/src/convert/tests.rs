@@ -223,6 +223,7 @@ fn spec() -> impl Strategy<Value = TaskHostSpec> {
                         parallelism: 1,
                         vertices: Vec::new(),
                         edges: Vec::new(),
+                        recovery: Default::default(),
                     }),
                     secret,
                     slots,

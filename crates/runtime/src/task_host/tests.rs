@@ -105,6 +105,7 @@ fn program(shared: Arc<Shared>) -> JobProgram {
             is_source: true,
         }],
         edges: Vec::new(),
+        recovery: Default::default(),
     };
     let build = move |builder: &mut crate::program::TaskBuilder| {
         let context = builder.operator(0);

@@ -369,6 +369,7 @@ pub(crate) fn spec() -> TaskHostSpec {
             parallelism: 1,
             vertices: Vec::new(),
             edges: Vec::new(),
+            recovery: Default::default(),
         }),
         secret: [3; 32],
         slots: 1,

@@ -83,6 +83,7 @@ mod tests {
                 edge(1, 2, Partitioner::Hash),
                 edge(2, 3, Partitioner::Broadcast),
             ],
+            recovery: Default::default(),
         }
     }
 

@@ -137,6 +137,7 @@ pub(super) fn graph() -> JobGraph {
             target: VertexIndex(1),
             partitioner: Partitioner::Hash,
         }],
+        recovery: Default::default(),
     }
 }
 

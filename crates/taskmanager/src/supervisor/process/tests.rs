@@ -85,6 +85,7 @@ fn request(arguments: &[&str]) -> LaunchRequest {
                 parallelism: 3,
                 vertices: Vec::new(),
                 edges: Vec::new(),
+                recovery: Default::default(),
             }),
             secret: [0; 32],
             slots: 1,
