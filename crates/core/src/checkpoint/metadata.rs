@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Blob, OperatorSubtaskState, SnapshotKind, StateFile};
-use crate::{CheckpointId, JobId};
+use crate::{CheckpointId, JobId, time::Timestamp};
 
 /// What a completed checkpoint or savepoint is made of: the content of its `_metadata`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ pub struct VertexState {
     pub uids: Vec<String>,
     /// Which of its subtasks had processed all their input.
     pub finished: Vec<bool>,
+    /// By subtask: the watermark of its input.
+    pub watermarks: Vec<Timestamp>,
     /// By subtask: records that barriers have overtaken. Empty if there are none at all.
     pub channels: Vec<Option<Blob>>,
 }

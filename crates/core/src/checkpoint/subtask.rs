@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::time::Timestamp;
+
 /// A file of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StateFile {
@@ -57,7 +59,7 @@ pub struct SourceProgress {
 }
 
 /// All that one subtask hands in for a checkpoint.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubtaskSnapshot {
     /// By operator; those without state are left out.
     pub operators: Vec<OperatorSubtaskState>,
@@ -67,6 +69,14 @@ pub struct SubtaskSnapshot {
     pub source: Option<SourceProgress>,
     /// Whether the subtask had processed all its input before: when restored it has nothing left to do.
     pub finished: bool,
+    /// The watermark of its input.
+    pub watermark: Timestamp,
+}
+
+impl Default for SubtaskSnapshot {
+    fn default() -> Self {
+        Self { operators: Vec::new(), channels: None, source: None, finished: false, watermark: Timestamp::MIN }
+    }
 }
 
 impl SubtaskSnapshot {
