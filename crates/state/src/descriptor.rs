@@ -22,6 +22,8 @@ pub enum StateKind {
     Aggregating,
     /// A map that all subtasks have, whatever the key.
     Broadcast,
+    /// Timers of keys.
+    Timers,
 }
 
 impl fmt::Display for StateKind {
@@ -33,6 +35,7 @@ impl fmt::Display for StateKind {
             Self::Reducing => "reducing",
             Self::Aggregating => "aggregating",
             Self::Broadcast => "broadcast",
+            Self::Timers => "timers",
         })
     }
 }

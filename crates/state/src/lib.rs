@@ -17,6 +17,7 @@ mod list_state;
 pub mod map_state;
 pub mod operator_state;
 mod reducing_state;
+mod snapshot;
 mod table;
 mod timer_queue;
 mod ttl;
@@ -34,6 +35,9 @@ pub use list_state::ListState;
 pub use map_state::MapState;
 pub use operator_state::{BroadcastState, OperatorState, OperatorStateContext, OperatorStateContextMut};
 pub use reducing_state::ReducingState;
+pub use snapshot::{
+    KeyedSnapshot, RestoredSegment, Schema, SegmentAddress, SegmentLocation, SegmentSink, TableDescription,
+};
 pub use timer_queue::{Timer, TimerQueue, TimerRef};
 pub use ttl::{StateTtl, TtlCleanup, TtlUpdate, TtlVisibility};
 pub use types::{Key, MapKey, Namespace, StateValue};
