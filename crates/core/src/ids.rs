@@ -156,6 +156,11 @@ number!(
     AttemptNumber(u32)
 );
 number!(
+    /// One start of a task host of a job. Unique within the job and never used again, so that a task host that was started
+    /// anew is another one to its peers.
+    HostId(u32)
+);
+number!(
     /// A slot of a TaskManager, from 0 to the number of slots - 1.
     SlotIndex(u32)
 );
@@ -185,7 +190,9 @@ impl SubtaskId {
     }
 }
 
-/// A channel of a job: the way from one producing subtask to one consuming subtask over one edge.
+/// A channel of a job: the way from one producing subtask to one consuming subtask over one edge, in one attempt of both.
+/// The two always belong to one pipelined region and are restarted together, so they have the same attempt number; what an
+/// earlier attempt has sent can't be taken for this one's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ChannelId {
     /// The edge whose records the channel carries.
@@ -194,11 +201,14 @@ pub struct ChannelId {
     pub producer: SubtaskIndex,
     /// The subtask of the edge's target vertex.
     pub consumer: SubtaskIndex,
+    /// The attempt of both.
+    pub attempt: AttemptNumber,
 }
 
 impl fmt::Display for ChannelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "edge {} from subtask {} to subtask {}", self.edge, self.producer, self.consumer)
+        let Self { edge, producer, consumer, attempt } = self;
+        write!(f, "edge {edge} from subtask {producer} to subtask {consumer} in attempt {attempt}")
     }
 }
 

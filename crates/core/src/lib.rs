@@ -19,8 +19,8 @@ pub mod time;
 
 pub use failure::{FailureCause, FailureKind};
 pub use ids::{
-    AllocationId, AttemptNumber, ChannelId, CheckpointId, EdgeIndex, JobId, LeaderEpoch, RegistrationId, SlotIndex,
-    SubtaskId, SubtaskIndex, TaskManagerId, VertexId, VertexIndex,
+    AllocationId, AttemptNumber, ChannelId, CheckpointId, EdgeIndex, HostId, JobId, LeaderEpoch,
+    RegistrationId, SlotIndex, SubtaskId, SubtaskIndex, TaskManagerId, VertexId, VertexIndex,
 };
 pub use job_graph::{JobEdge, JobGraph, JobType, JobVertex, OperatorInfo, Partitioner, RecoverySettings};
 pub use state::{ExecutionState, JobStatus};
