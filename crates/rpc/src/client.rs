@@ -7,6 +7,7 @@ use tonic::{Request, Response, Status, transport::Channel};
 
 use crate::{
     JobReports, MAX_MESSAGE_BYTES, Precondition,
+    convert::encode,
     pb::{
         self, artifacts_client::ArtifactsClient, job_master_client::JobMasterClient,
         resource_manager_client::ResourceManagerClient, task_host_client::TaskHostClient,
@@ -87,6 +88,20 @@ pub async fn send_order(
             let job_id = job_id.as_bytes().to_vec();
             let tasks = tasks.into_iter().map(Into::into).collect();
             call!(cancel_tasks, pb::CancelTasksRequest { fence, job_id, tasks })
+        }
+        Order::TriggerCheckpoint { job_id, barrier, tasks } => {
+            let request = pb::TriggerCheckpointRequest {
+                fence,
+                job_id: job_id.as_bytes().to_vec(),
+                barrier: encode(&barrier),
+                tasks: tasks.into_iter().map(Into::into).collect(),
+            };
+            call!(trigger_checkpoint, request)
+        }
+        Order::NotifyCheckpoint { job_id, notice } => {
+            let job_id = job_id.as_bytes().to_vec();
+            let notice = Some(notice.into());
+            call!(notify_checkpoint, pb::NotifyCheckpointRequest { fence, job_id, notice })
         }
         Order::KillTaskHost { job_id, attempt } => {
             let job_id = job_id.as_bytes().to_vec();

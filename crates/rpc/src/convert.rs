@@ -1,6 +1,7 @@
 //! Conversions between generated types and those that the rest of Flott uses.
 
 mod alignment;
+mod checkpoint;
 mod deployment;
 mod field;
 mod logs;
@@ -13,4 +14,5 @@ mod task_host;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use checkpoint::encode;
 pub use order::order_answer_response;

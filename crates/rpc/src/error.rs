@@ -33,6 +33,8 @@ pub enum Problem {
     },
     /// Text that is no JSON of the wanted kind.
     InvalidJson(String),
+    /// Bytes that are not the postcard encoding of what is wanted.
+    InvalidEncoding(String),
 }
 
 impl fmt::Display for Problem {
@@ -42,7 +44,7 @@ impl fmt::Display for Problem {
             Self::UnknownValue(value) => write!(f, "has the unknown value {value}"),
             Self::MalformedId(error) => error.fmt(f),
             Self::Malformed { expected } => write!(f, "must be {expected}"),
-            Self::InvalidJson(error) => write!(f, "is not valid: {error}"),
+            Self::InvalidJson(error) | Self::InvalidEncoding(error) => write!(f, "is not valid: {error}"),
         }
     }
 }

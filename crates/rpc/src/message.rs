@@ -1,10 +1,14 @@
 //! Messages for which the machines have no type of their own, because only shells deal in them.
 
+use std::collections::BTreeMap;
+
 use flott_control::protocol::{
-    AlignedWatermark, Fence, GroupWatermark, Order, Report, SlotReport, SubtaskMetrics, TaskReport,
+    AlignedWatermark, CheckpointNotice, CheckpointReport, Fence, GroupWatermark, Order, Report, SlotReport,
+    SubtaskMetrics, TaskReport,
 };
 use flott_core::{
     AttemptNumber, FailureCause, JobId, SubtaskId, TaskManagerId,
+    checkpoint::Barrier,
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
 };
 
@@ -131,6 +135,15 @@ pub enum TaskHostMessage {
     Metrics(Vec<SubtaskMetrics>),
     /// Where its aligned sources are.
     Watermarks(Vec<AlignedWatermark>),
+    /// A subtask has done its part of a checkpoint, or can't.
+    Checkpoint(CheckpointReport),
+    /// A subtask has processed all its input and waits for a checkpoint, with which it commits and then ends.
+    AwaitsCheckpoint {
+        /// Which subtask.
+        subtask: SubtaskId,
+        /// Which attempt of it.
+        attempt: AttemptNumber,
+    },
 }
 
 /// How a task host introduces itself.
@@ -185,12 +198,24 @@ pub enum TaskHostCommand {
         /// One a group.
         groups: Vec<GroupWatermark>,
     },
+    /// Begin a checkpoint at these subtasks. Those that run no more are skipped.
+    TriggerCheckpoint {
+        /// What is wanted.
+        barrier: Barrier,
+        /// Where it begins.
+        tasks: Vec<(SubtaskId, AttemptNumber)>,
+    },
+    /// Tell all subtasks here how a checkpoint has ended.
+    NotifyCheckpoint {
+        /// How.
+        notice: CheckpointNotice,
+    },
     /// All is done: end with exit code 0.
     Shutdown,
 }
 
 /// What a task host is to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TaskHostSetup {
     /// The job's side of it.
     pub spec: TaskHostSpec,
@@ -198,6 +223,19 @@ pub struct TaskHostSetup {
     pub bind_host: String,
     /// Port of the data plane; 0 = any.
     pub bind_port: u16,
+    /// How to reach the storage of checkpoints: settings by their keys, such as `s3.access-key`. Secrets among them.
+    pub storage_options: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for TaskHostSetup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskHostSetup")
+            .field("spec", &self.spec)
+            .field("bind_host", &self.bind_host)
+            .field("bind_port", &self.bind_port)
+            .field("storage_options", &self.storage_options.keys())
+            .finish()
+    }
 }
 
 /// A log file of a daemon.

@@ -1,11 +1,12 @@
 //! What is deployed: task hosts, placements, task descriptors.
 
 use flott_core::{
-    TaskManagerId,
+    CheckpointId, TaskManagerId,
+    checkpoint::RestorePoint,
     deployment::{Placement, TaskDescriptor, TaskHostAddress, TaskHostSpec},
 };
 
-use super::field::{each, ensure, id, malformed, required, text};
+use super::field::{each, ensure, id, malformed, optional, required, text};
 use crate::{Error, Problem, pb};
 
 /// Characters of a SHA-256 in hexadecimal.
@@ -35,6 +36,7 @@ impl TryFrom<pb::TaskHostSpec> for TaskHostSpec {
                 .map_err(|error| Error::invalid("graph_json", Problem::InvalidJson(error.to_string())))?,
             secret: spec.secret.try_into().map_err(|_| malformed("secret", "32 bytes"))?,
             slots: spec.slots,
+            checkpoint_dir: text(spec.checkpoint_dir, "checkpoint_dir")?,
         })
     }
 }
@@ -53,6 +55,7 @@ impl From<TaskHostSpec> for pb::TaskHostSpec {
                 .expect("a graph of numbers and texts always has a JSON form"),
             secret: spec.secret.to_vec(),
             slots: spec.slots,
+            checkpoint_dir: spec.checkpoint_dir,
         }
     }
 }
@@ -108,7 +111,12 @@ impl TryFrom<pb::TaskDescriptor> for TaskDescriptor {
 
     fn try_from(task: pb::TaskDescriptor) -> Result<Self, Error> {
         let (subtask, attempt) = required(task.subtask, "subtask")?;
-        Ok(Self { subtask, attempt, allocation_id: id(&task.allocation_id, "allocation_id")? })
+        Ok(Self {
+            subtask,
+            attempt,
+            allocation_id: id(&task.allocation_id, "allocation_id")?,
+            restore: optional(task.restore, "restore")?,
+        })
     }
 }
 
@@ -117,6 +125,25 @@ impl From<TaskDescriptor> for pb::TaskDescriptor {
         Self {
             subtask: Some((task.subtask, task.attempt).into()),
             allocation_id: task.allocation_id.as_bytes().to_vec(),
+            restore: task.restore.map(Into::into),
         }
+    }
+}
+
+impl TryFrom<pb::RestorePoint> for RestorePoint {
+    type Error = Error;
+
+    fn try_from(point: pb::RestorePoint) -> Result<Self, Error> {
+        Ok(Self {
+            checkpoint_id: CheckpointId(point.checkpoint_id),
+            metadata: text(point.metadata, "metadata")?,
+            owned: point.owned,
+        })
+    }
+}
+
+impl From<RestorePoint> for pb::RestorePoint {
+    fn from(point: RestorePoint) -> Self {
+        Self { checkpoint_id: point.checkpoint_id.0, metadata: point.metadata, owned: point.owned }
     }
 }

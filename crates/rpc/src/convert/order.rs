@@ -4,7 +4,10 @@ use flott_control::protocol::{Fence, Order, OrderAnswer, Refusal};
 use flott_core::{AttemptNumber, SlotIndex};
 use tonic::Status;
 
-use super::field::{each, id, required};
+use super::{
+    checkpoint::decode,
+    field::{each, id, required},
+};
 use crate::{Error, FencedOrder, Problem, pb, stale_leader, unknown_registration};
 
 impl TryFrom<pb::RequestSlotRequest> for FencedOrder {
@@ -68,6 +71,29 @@ impl TryFrom<pb::CancelTasksRequest> for FencedOrder {
             job_id: id(&request.job_id, "job_id")?,
             tasks: request.tasks.into_iter().map(Into::into).collect(),
         };
+        Ok(Self { fence: fence(request.fence)?, order })
+    }
+}
+
+impl TryFrom<pb::TriggerCheckpointRequest> for FencedOrder {
+    type Error = Error;
+
+    fn try_from(request: pb::TriggerCheckpointRequest) -> Result<Self, Error> {
+        let order = Order::TriggerCheckpoint {
+            job_id: id(&request.job_id, "job_id")?,
+            barrier: decode(&request.barrier, "barrier")?,
+            tasks: request.tasks.into_iter().map(Into::into).collect(),
+        };
+        Ok(Self { fence: fence(request.fence)?, order })
+    }
+}
+
+impl TryFrom<pb::NotifyCheckpointRequest> for FencedOrder {
+    type Error = Error;
+
+    fn try_from(request: pb::NotifyCheckpointRequest) -> Result<Self, Error> {
+        let job_id = id(&request.job_id, "job_id")?;
+        let order = Order::NotifyCheckpoint { job_id, notice: required(request.notice, "notice")? };
         Ok(Self { fence: fence(request.fence)?, order })
     }
 }

@@ -39,6 +39,11 @@ fn report(entry: pb::ReportEntry) -> Result<Report, Error> {
             cause: required(ended.cause, "host_ended.cause")?,
         },
         Entry::Task(update) => Report::Task(required(Some(update), "task")?),
+        Entry::Checkpoint(report) => Report::Checkpoint(required(Some(report), "checkpoint")?),
+        Entry::AwaitsCheckpoint(awaits) => {
+            let (subtask, attempt) = required(awaits.subtask, "awaits_checkpoint.subtask")?;
+            Report::AwaitsCheckpoint { subtask, attempt }
+        }
     })
 }
 
@@ -62,5 +67,9 @@ fn report_entry(report: Report) -> Entry {
             Entry::HostEnded(pb::TaskHostEnded { attempt: attempt.0, cause: Some(cause.into()) })
         }
         Report::Task(report) => Entry::Task(report.into()),
+        Report::Checkpoint(report) => Entry::Checkpoint(report.into()),
+        Report::AwaitsCheckpoint { subtask, attempt } => {
+            Entry::AwaitsCheckpoint(pb::AwaitsCheckpoint { subtask: Some((subtask, attempt).into()) })
+        }
     }
 }

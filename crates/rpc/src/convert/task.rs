@@ -104,7 +104,7 @@ impl TryFrom<pb::SplitAnswer> for SplitAnswer {
 
     fn try_from(answer: pb::SplitAnswer) -> Result<Self, Error> {
         Ok(match present(answer.answer, "answer")? {
-            Answer::Enumerate(_) => Self::Enumerate,
+            Answer::Enumerate(enumerate) => Self::Enumerate { resume: enumerate.resume },
             Answer::Split(split) => Self::Split(split),
             Answer::NoMoreSplits(_) => Self::NoMoreSplits,
         })
@@ -116,7 +116,7 @@ impl From<SplitAnswer> for pb::SplitAnswer {
         use pb::split_answer::{Enumerate, NoMoreSplits};
         Self {
             answer: Some(match answer {
-                SplitAnswer::Enumerate => Answer::Enumerate(Enumerate {}),
+                SplitAnswer::Enumerate { resume } => Answer::Enumerate(Enumerate { resume }),
                 SplitAnswer::Split(split) => Answer::Split(split),
                 SplitAnswer::NoMoreSplits => Answer::NoMoreSplits(NoMoreSplits {}),
             }),

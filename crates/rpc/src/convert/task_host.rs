@@ -1,6 +1,9 @@
 //! The conversation between a task host and its TaskManager.
 
-use super::field::{each, ensure, port, present, required, text};
+use super::{
+    checkpoint::{decode, encode},
+    field::{each, ensure, port, present, required, text},
+};
 use crate::{
     Error, SplitRequest, SplitsReport, TaskHostCommand, TaskHostHello, TaskHostMessage, TaskHostSetup,
     pb::{self, task_host_command::Command, task_host_message::Message},
@@ -30,6 +33,11 @@ impl TryFrom<pb::TaskHostMessage> for TaskHostMessage {
                 let watermarks = each(report.watermarks, "watermarks");
                 Self::Watermarks(watermarks.map_err(|error| error.within("watermarks"))?)
             }
+            Message::Checkpoint(report) => Self::Checkpoint(required(Some(report), "checkpoint")?),
+            Message::AwaitsCheckpoint(awaits) => {
+                let (subtask, attempt) = required(awaits.subtask, "awaits_checkpoint.subtask")?;
+                Self::AwaitsCheckpoint { subtask, attempt }
+            }
         })
     }
 }
@@ -56,6 +64,10 @@ impl From<TaskHostMessage> for pb::TaskHostMessage {
             TaskHostMessage::Watermarks(watermarks) => Message::Watermarks(pb::WatermarksReport {
                 watermarks: watermarks.into_iter().map(Into::into).collect(),
             }),
+            TaskHostMessage::Checkpoint(report) => Message::Checkpoint(report.into()),
+            TaskHostMessage::AwaitsCheckpoint { subtask, attempt } => {
+                Message::AwaitsCheckpoint(pb::AwaitsCheckpoint { subtask: Some((subtask, attempt).into()) })
+            }
         };
         Self { message: Some(message) }
     }
@@ -102,6 +114,13 @@ impl TryFrom<pb::TaskHostCommand> for TaskHostCommand {
                 let groups = each(align.groups, "groups").map_err(|error| error.within("align"))?;
                 Self::Align { groups }
             }
+            Command::TriggerCheckpoint(trigger) => Self::TriggerCheckpoint {
+                barrier: decode(&trigger.barrier, "trigger_checkpoint.barrier")?,
+                tasks: trigger.tasks.into_iter().map(Into::into).collect(),
+            },
+            Command::NotifyCheckpoint(notice) => {
+                Self::NotifyCheckpoint { notice: required(Some(notice), "notify_checkpoint")? }
+            }
             Command::Shutdown(pb::ShutdownCommand {}) => Self::Shutdown,
         })
     }
@@ -141,6 +160,13 @@ impl From<TaskHostCommand> for pb::TaskHostCommand {
             TaskHostCommand::Align { groups } => {
                 Command::Align(pb::AlignCommand { groups: groups.into_iter().map(Into::into).collect() })
             }
+            TaskHostCommand::TriggerCheckpoint { barrier, tasks } => {
+                Command::TriggerCheckpoint(pb::TriggerCheckpointCommand {
+                    barrier: encode(&barrier),
+                    tasks: tasks.into_iter().map(Into::into).collect(),
+                })
+            }
+            TaskHostCommand::NotifyCheckpoint { notice } => Command::NotifyCheckpoint(notice.into()),
             TaskHostCommand::Shutdown => Command::Shutdown(pb::ShutdownCommand {}),
         };
         Self { command: Some(command) }
@@ -155,12 +181,18 @@ impl TryFrom<pb::TaskHostSetup> for TaskHostSetup {
             spec: required(setup.spec, "spec")?,
             bind_host: text(setup.bind_host, "bind_host")?,
             bind_port: port(setup.bind_port, "bind_port")?,
+            storage_options: setup.storage_options.into_iter().collect(),
         })
     }
 }
 
 impl From<TaskHostSetup> for pb::TaskHostSetup {
     fn from(setup: TaskHostSetup) -> Self {
-        Self { spec: Some(setup.spec.into()), bind_host: setup.bind_host, bind_port: setup.bind_port.into() }
+        Self {
+            spec: Some(setup.spec.into()),
+            bind_host: setup.bind_host,
+            bind_port: setup.bind_port.into(),
+            storage_options: setup.storage_options.into_iter().collect(),
+        }
     }
 }

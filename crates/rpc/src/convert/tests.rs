@@ -1,19 +1,27 @@
 use std::{fmt::Debug, sync::Arc};
 
 use flott_control::protocol::{
-    AlignedWatermark, Fence, GroupWatermark, Hardware, Order, OrderAnswer, Refusal, RegistrationAnswer,
-    RegistrationRequest, Report, SlotHolder, SlotReport, SubtaskMetrics, TaskManagerInfo, TaskReport,
-    TaskState,
+    AlignedWatermark, CheckpointNotice, CheckpointOutcome, CheckpointReport, Fence, GroupWatermark, Hardware,
+    Order, OrderAnswer, Refusal, RegistrationAnswer, RegistrationRequest, Report, SlotHolder, SlotReport,
+    SubtaskMetrics, TaskManagerInfo, TaskReport, TaskState,
 };
 use flott_core::{
-    AllocationId, AttemptNumber, FailureCause, FailureKind, JobGraph, JobId, JobType, LeaderEpoch,
-    RegistrationId, SubtaskId, TaskManagerId,
+    AllocationId, AttemptNumber, CheckpointId, FailureCause, FailureKind, JobGraph, JobId, JobType,
+    LeaderEpoch, RegistrationId, SubtaskId, TaskManagerId,
+    checkpoint::{
+        Alignment, Barrier, Blob, CheckpointStats, OperatorSubtaskState, RestorePoint, SavepointFormat,
+        SnapshotKind, SourceProgress, StateFile, StopMode, SubtaskSnapshot,
+    },
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostAddress, TaskHostSpec},
     job_config::{JobConfig, RuntimeMode},
     metrics::{HistogramSummary, MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
     time::Timestamp,
 };
-use proptest::{collection::vec, option, prelude::*};
+use proptest::{
+    collection::{btree_map, vec},
+    option,
+    prelude::*,
+};
 use prost::Message;
 
 use crate::{
@@ -160,6 +168,95 @@ fn task_report() -> impl Strategy<Value = TaskReport> {
     )
 }
 
+fn barrier() -> impl Strategy<Value = Barrier> {
+    let stop = prop_oneof![Just(None), Just(Some(StopMode::Suspend)), Just(Some(StopMode::Drain))];
+    let kind = prop_oneof![
+        any::<bool>().prop_map(|full| SnapshotKind::Checkpoint { full }),
+        (any::<String>(), stop).prop_map(|(directory, stop)| SnapshotKind::Savepoint {
+            directory,
+            format: SavepointFormat::Native,
+            stop
+        }),
+    ];
+    let alignment = prop_oneof![
+        option::of(any::<u64>()).prop_map(|timeout_ms| Alignment::Aligned { timeout_ms }),
+        Just(Alignment::Unaligned),
+        Just(Alignment::AtLeastOnce),
+    ];
+    (any::<u64>(), any::<i64>(), kind, alignment).prop_map(|(id, triggered_at, kind, alignment)| Barrier {
+        id: CheckpointId(id),
+        triggered_at,
+        kind,
+        alignment,
+    })
+}
+
+fn snapshot() -> impl Strategy<Value = SubtaskSnapshot> {
+    let file = || (".{1,20}", any::<u64>()).prop_map(|(path, size)| StateFile { path, size });
+    let blob = || prop_oneof![vec(any::<u8>(), 0..9).prop_map(Blob::Inline), file().prop_map(Blob::File)];
+    let operator = (any::<String>(), blob(), vec(file(), 0..3), any::<bool>(), any::<u64>()).prop_map(
+        |(uid, manifest, files, has_union, state_size)| OperatorSubtaskState {
+            uid,
+            manifest,
+            files,
+            has_union,
+            state_size,
+        },
+    );
+    let source = (any::<u64>(), option::of((any::<u64>(), vec(any::<u8>(), 0..9))))
+        .prop_map(|(last_answered, enumerator)| SourceProgress { last_answered, enumerator });
+    (vec(operator, 0..3), option::of(blob()), option::of(source), any::<bool>()).prop_map(
+        |(operators, channels, source, finished)| SubtaskSnapshot {
+            operators,
+            channels,
+            source,
+            finished,
+            ..SubtaskSnapshot::default()
+        },
+    )
+}
+
+fn checkpoint_report() -> impl Strategy<Value = CheckpointReport> {
+    let stats = any::<(u64, u64, u64, u64, bool)>().prop_map(
+        |(written, sync_ms, async_ms, alignment_ms, unaligned)| CheckpointStats {
+            written,
+            sync_ms,
+            async_ms,
+            alignment_ms,
+            unaligned,
+            ..CheckpointStats::default()
+        },
+    );
+    let outcome = prop_oneof![
+        (snapshot(), stats).prop_map(|(snapshot, stats)| CheckpointOutcome::Acknowledged {
+            snapshot: Box::new(snapshot),
+            stats
+        }),
+        cause().prop_map(CheckpointOutcome::Declined),
+    ];
+    (attempt(), any::<u64>(), outcome).prop_map(|((subtask, attempt), id, outcome)| CheckpointReport {
+        subtask,
+        attempt,
+        checkpoint_id: CheckpointId(id),
+        outcome,
+    })
+}
+
+fn notice() -> impl Strategy<Value = CheckpointNotice> {
+    prop_oneof![
+        any::<u64>().prop_map(|id| CheckpointNotice::Completed(CheckpointId(id))),
+        any::<u64>().prop_map(|id| CheckpointNotice::Aborted(CheckpointId(id))),
+    ]
+}
+
+fn restore_point() -> impl Strategy<Value = RestorePoint> {
+    (any::<u64>(), ".{1,20}", any::<bool>()).prop_map(|(id, metadata, owned)| RestorePoint {
+        checkpoint_id: CheckpointId(id),
+        metadata,
+        owned,
+    })
+}
+
 fn report() -> impl Strategy<Value = Report> {
     prop_oneof![
         (any::<u32>(), ".{1,20}").prop_map(|(attempt, data_address)| Report::HostReady {
@@ -169,6 +266,8 @@ fn report() -> impl Strategy<Value = Report> {
         (any::<u32>(), cause())
             .prop_map(|(attempt, cause)| Report::HostEnded { attempt: AttemptNumber(attempt), cause }),
         task_report().prop_map(Report::Task),
+        checkpoint_report().prop_map(Report::Checkpoint),
+        attempt().prop_map(|(subtask, attempt)| Report::AwaitsCheckpoint { subtask, attempt }),
     ]
 }
 
@@ -182,11 +281,14 @@ fn placement() -> impl Strategy<Value = Placement> {
 }
 
 fn tasks() -> impl Strategy<Value = Vec<TaskDescriptor>> {
-    let task = (attempt(), allocation_id()).prop_map(|((subtask, attempt), allocation_id)| TaskDescriptor {
-        subtask,
-        attempt,
-        allocation_id,
-    });
+    let task = (attempt(), allocation_id(), option::of(restore_point())).prop_map(
+        |((subtask, attempt), allocation_id, restore)| TaskDescriptor {
+            subtask,
+            attempt,
+            allocation_id,
+            restore,
+        },
+    );
     vec(task, 0..4)
 }
 
@@ -227,6 +329,7 @@ fn spec() -> impl Strategy<Value = TaskHostSpec> {
                     }),
                     secret,
                     slots,
+                    checkpoint_dir: "file:///checkpoints".to_owned(),
                 }
             },
         )
@@ -234,7 +337,7 @@ fn spec() -> impl Strategy<Value = TaskHostSpec> {
 
 fn split_answer() -> impl Strategy<Value = SplitAnswer> {
     prop_oneof![
-        Just(SplitAnswer::Enumerate),
+        option::of(vec(any::<u8>(), 0..20)).prop_map(|resume| SplitAnswer::Enumerate { resume }),
         Just(SplitAnswer::NoMoreSplits),
         vec(any::<u8>(), 0..20).prop_map(SplitAnswer::Split),
     ]
@@ -278,14 +381,24 @@ fn host_message() -> impl Strategy<Value = TaskHostMessage> {
         ),
         vec(subtask_metrics(), 0..3).prop_map(TaskHostMessage::Metrics),
         vec(aligned_watermark(), 0..3).prop_map(TaskHostMessage::Watermarks),
+        checkpoint_report().prop_map(TaskHostMessage::Checkpoint),
+        attempt().prop_map(|(subtask, attempt)| TaskHostMessage::AwaitsCheckpoint { subtask, attempt }),
     ]
 }
 
 fn host_command() -> impl Strategy<Value = TaskHostCommand> {
     prop_oneof![
-        (spec(), ".{1,20}", any::<u16>()).prop_map(|(spec, bind_host, bind_port)| TaskHostCommand::Setup(
-            Box::new(TaskHostSetup { spec, bind_host, bind_port })
-        )),
+        (spec(), ".{1,20}", any::<u16>(), btree_map(any::<String>(), any::<String>(), 0..3)).prop_map(
+            |(spec, bind_host, bind_port, storage_options)| TaskHostCommand::Setup(Box::new(TaskHostSetup {
+                spec,
+                bind_host,
+                bind_port,
+                storage_options
+            }))
+        ),
+        (barrier(), vec(attempt(), 0..4))
+            .prop_map(|(barrier, tasks)| TaskHostCommand::TriggerCheckpoint { barrier, tasks }),
+        notice().prop_map(|notice| TaskHostCommand::NotifyCheckpoint { notice }),
         (placement(), tasks()).prop_map(|(placement, tasks)| TaskHostCommand::Deploy {
             placement,
             tasks,
@@ -376,6 +489,7 @@ proptest! {
         let _ = pb::TaskHostMessage::decode(&bytes[..]).map(TaskHostMessage::try_from);
         let _ = pb::TaskHostCommand::decode(&bytes[..]).map(TaskHostCommand::try_from);
         let _ = pb::DeployTasksRequest::decode(&bytes[..]).map(FencedOrder::try_from);
+        let _ = pb::TriggerCheckpointRequest::decode(&bytes[..]).map(FencedOrder::try_from);
         let _ = pb::HeartbeatRequest::decode(&bytes[..]).map(Heartbeat::try_from);
         let _ = pb::ReportRequest::decode(&bytes[..]).map(JobReports::try_from);
         let _ = pb::AlignWatermarksRequest::decode(&bytes[..]).map(AlignWatermarks::try_from);
@@ -421,8 +535,12 @@ fn missing_fields_are_named_with_their_path() {
         job_id: vec![0; 16],
         placement: Some(pb::Placement::default()),
         tasks: vec![
-            pb::TaskDescriptor { subtask: Some(pb::Subtask::default()), allocation_id: vec![0; 16] },
-            pb::TaskDescriptor { subtask: None, allocation_id: vec![0; 16] },
+            pb::TaskDescriptor {
+                subtask: Some(pb::Subtask::default()),
+                allocation_id: vec![0; 16],
+                restore: None,
+            },
+            pb::TaskDescriptor { subtask: None, allocation_id: vec![0; 16], restore: None },
         ],
     };
     assert_eq!(
@@ -456,6 +574,13 @@ fn fields_that_make_no_sense_are_named_with_what_is_wanted() {
         "invalid message: field state has the unknown value 77"
     );
 
+    let trigger =
+        pb::TriggerCheckpointRequest { fence: some_fence(), job_id: vec![0; 16], ..Default::default() };
+    assert_eq!(
+        message_of(FencedOrder::try_from(trigger)),
+        "invalid message: field barrier is not valid: Hit the end of buffer, expected more data"
+    );
+
     let placement =
         pb::Placement { hosts: Vec::new(), vertices: vec![pb::VertexPlacement { hosts: vec![0] }] };
     assert_eq!(
@@ -474,6 +599,16 @@ fn fields_that_make_no_sense_are_named_with_what_is_wanted() {
 fn a_task_manager_of_another_version_is_refused() {
     let request = pb::RegisterRequest { protocol: 99, ..Default::default() };
     assert!(message_of(RegistrationRequest::try_from(request)).contains("different versions of Flott"));
+}
+
+#[test]
+fn storage_options_are_kept_out_of_logs() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let spec = spec().new_tree(&mut runner).unwrap().current();
+    let storage_options = [("s3.secret-key".to_owned(), "hush".to_owned())].into();
+    let setup = TaskHostSetup { spec, bind_host: "h".to_owned(), bind_port: 0, storage_options };
+    let shown = format!("{setup:?}");
+    assert!(shown.contains("s3.secret-key") && !shown.contains("hush"), "{shown}");
 }
 
 #[test]
