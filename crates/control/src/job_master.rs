@@ -1,6 +1,7 @@
 //! The machine of one job: from its submission to its end.
 
 mod alignment;
+mod checkpoints;
 mod effect;
 mod event;
 mod execution_graph;
@@ -20,12 +21,17 @@ use flott_core::{
     deployment::{Placement, TaskHostSpec},
 };
 
+pub use checkpoints::{
+    AfterSavepoint, CheckpointConfig, CheckpointStatistics, InitialSnapshot, ManualCheckpoint, SnapshotRequest,
+    SnapshotTaken, StoredMetadata,
+};
 pub use effect::Effect;
 pub use event::{Event, GrantedSlot};
 pub use execution_graph::{Execution, FailureRecord, Location};
 pub use state::{JobState, Outcome};
 
 use alignment::Alignment;
+use checkpoints::Checkpoints;
 use execution_graph::ExecutionGraph;
 use slot_pool::SlotPool;
 use split_queue::{SplitQueue, SplitRequest};
@@ -68,6 +74,7 @@ pub struct JobMaster {
     placement: Placement,
     splits: BTreeMap<VertexIndex, SplitQueue>,
     alignment: Alignment,
+    checkpoints: Checkpoints,
     /// Root first.
     failures: Vec<FailureRecord>,
     /// What the ResourceManager last said: total, free, TaskManagers.
@@ -92,6 +99,7 @@ impl JobMaster {
             pool: SlotPool::default(),
             placement: Placement::default(),
             alignment: Alignment::default(),
+            checkpoints: Checkpoints::default(),
             failures: Vec::new(),
             cluster: None,
         }
@@ -135,13 +143,22 @@ impl JobMaster {
             Event::SplitsEnumerated { subtask, attempt, splits } => {
                 self.splits_enumerated(subtask, attempt, splits, now, &mut out);
             }
+            Event::SnapshotRequested { call, request } => self.request_snapshot(call, request, now, &mut out),
+            Event::CheckpointStored { checkpoint_id, result } => {
+                self.checkpoint_stored(checkpoint_id, result, now, &mut out);
+            }
             Event::TimerFired => self.timer_fired(now, &mut out),
         }
+        self.advance_checkpoints(now, &mut out);
         out
     }
 
     /// When [`Event::TimerFired`] is wanted next.
     pub fn next_wakeup(&self) -> Option<MonoTime> {
+        self.lifecycle_wakeup().into_iter().chain(self.checkpoints_wakeup()).min()
+    }
+
+    fn lifecycle_wakeup(&self) -> Option<MonoTime> {
         match self.state {
             JobState::WaitingForSlots { deadline } | JobState::StartingTaskHosts { deadline } => {
                 Some(deadline)

@@ -16,7 +16,9 @@ mod tests;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use flott_core::{AttemptNumber, FailureCause, JobId, LeaderEpoch, MonoTime, RegistrationId, TaskManagerId};
+use flott_core::{
+    AttemptNumber, FailureCause, JobId, LeaderEpoch, MonoTime, RegistrationId, SubtaskId, TaskManagerId,
+};
 
 pub use effect::{Effect, HostCommand};
 pub use event::Event;
@@ -120,6 +122,16 @@ impl TaskManager {
             Event::HostReportedTask { job_id, attempt, report } => {
                 self.host_reported_task(job_id, attempt, report, now, &mut out);
             }
+            Event::HostReportedCheckpoint { job_id, attempt, report } => {
+                if self.is_running(job_id, attempt, report.subtask, report.attempt) {
+                    self.report(job_id, Report::Checkpoint(report));
+                }
+            }
+            Event::HostAwaitsCheckpoint { job_id, attempt: host, subtask, task_attempt: attempt } => {
+                if self.is_running(job_id, host, subtask, attempt) {
+                    self.report(job_id, Report::AwaitsCheckpoint { subtask, attempt });
+                }
+            }
             Event::ReportsAnswered { job_id, up_to, registration_id, answer } => {
                 self.reports_answered(job_id, up_to, registration_id, answer, &mut out);
             }
@@ -212,21 +224,31 @@ impl TaskManager {
         now: MonoTime,
         out: &mut Vec<Effect>,
     ) {
-        let Some(job) = self.jobs.get_mut(&job_id) else { return };
-        if job.host.attempt() != Some(host_attempt) || !job.host.is_alive() {
+        if !self.is_running(job_id, host_attempt, report.subtask, report.attempt) {
             return;
         }
-        // A task host runs user code, so it may say anything; only what it can know of its tasks counts.
-        let Some(task) = job.tasks.get_mut(&report.subtask) else { return };
-        if task.attempt != report.attempt || !task.live {
-            return;
-        }
+        let job = self.jobs.get_mut(&job_id);
+        let Some(task) = job.and_then(|job| job.tasks.get_mut(&report.subtask)) else { return };
         task.live = !report.state.is_terminal();
         let ended = !task.live;
         self.report(job_id, Report::Task(report));
         if ended {
             self.settle_and_tell(job_id, now, out);
         }
+    }
+
+    /// Whether this start of the job's task host runs this attempt. A task host runs user code, so it may say anything;
+    /// only what it can know of its tasks counts.
+    fn is_running(
+        &self,
+        job_id: JobId,
+        host_attempt: AttemptNumber,
+        subtask: SubtaskId,
+        attempt: AttemptNumber,
+    ) -> bool {
+        let Some(job) = self.jobs.get(&job_id) else { return false };
+        let host_runs = job.host.attempt() == Some(host_attempt) && job.host.is_alive();
+        host_runs && job.tasks.get(&subtask).is_some_and(|task| task.live && task.attempt == attempt)
     }
 
     fn reports_answered(

@@ -1,9 +1,14 @@
 //! What a JobMaster wants done.
 
-use flott_core::{AllocationId, AttemptNumber, JobStatus, SubtaskId, TaskManagerId, deployment::SplitAnswer};
+use std::sync::Arc;
 
-use super::state::Outcome;
-use crate::protocol::{Fence, Order};
+use flott_core::{
+    AllocationId, AttemptNumber, CheckpointId, FailureCause, JobStatus, SubtaskId, TaskManagerId,
+    checkpoint::CheckpointMetadata, deployment::SplitAnswer,
+};
+
+use super::{SnapshotTaken, state::Outcome};
+use crate::protocol::{CallId, Fence, Order};
 
 /// An effect of one job's machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +54,31 @@ pub enum Effect {
         request_id: u64,
         /// Why.
         reason: String,
+    },
+    /// Write `_metadata` into this directory (create-only), read it back and verify it. Comes back as `CheckpointStored`,
+    /// always: the job waits for it before it recovers.
+    StoreCheckpoint {
+        /// Which checkpoint or savepoint.
+        checkpoint_id: CheckpointId,
+        /// URI of the directory.
+        directory: String,
+        /// What to write.
+        metadata: Arc<CheckpointMetadata>,
+    },
+    /// Delete what no checkpoint needs any more. Nothing waits for it; failures are only logged. Performed after all
+    /// `StoreCheckpoint` that came before it.
+    DeleteFiles {
+        /// URIs of files.
+        files: Vec<String>,
+        /// URIs of directories, to be deleted with all that is in them.
+        directories: Vec<String>,
+    },
+    /// Answer a `SnapshotRequested`.
+    SnapshotDone {
+        /// Its call.
+        call: CallId,
+        /// What was taken, or why nothing was.
+        result: Result<SnapshotTaken, FailureCause>,
     },
     /// The job's status is another one now. For logs and listeners; the machine itself has it already.
     StatusChanged {

@@ -1,11 +1,12 @@
 //! What a JobMaster is told.
 
 use flott_core::{
-    AllocationId, AttemptNumber, FailureCause, RegistrationId, SlotIndex, SubtaskId, TaskManagerId,
-    deployment::EnumeratedSplits,
+    AllocationId, AttemptNumber, CheckpointId, FailureCause, RegistrationId, SlotIndex, SubtaskId,
+    TaskManagerId, deployment::EnumeratedSplits,
 };
 
-use crate::protocol::{AlignedWatermark, Fence, Refusal, Report, SubtaskMetrics};
+use super::{SnapshotRequest, StoredMetadata};
+use crate::protocol::{AlignedWatermark, CallId, Fence, Refusal, Report, SubtaskMetrics};
 
 /// A slot that the ResourceManager gives to the job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +110,20 @@ pub enum Event {
         attempt: AttemptNumber,
         /// What it has found.
         splits: EnumeratedSplits,
+    },
+    /// A user wants a checkpoint or a savepoint. Answered with `SnapshotDone`, perhaps much later.
+    SnapshotRequested {
+        /// To be answered.
+        call: CallId,
+        /// What is wanted.
+        request: SnapshotRequest,
+    },
+    /// What became of an [`Effect::StoreCheckpoint`](super::Effect::StoreCheckpoint).
+    CheckpointStored {
+        /// Which checkpoint.
+        checkpoint_id: CheckpointId,
+        /// Where its metadata is and that it can be read, or why not.
+        result: Result<StoredMetadata, FailureCause>,
     },
     /// The time of `next_wakeup` has come.
     TimerFired,

@@ -174,6 +174,7 @@ impl JobMaster {
             let placement = self.placement.clone();
             orders.push(Order::DeployTasks { job_id, placement, tasks: deploying });
         }
+        orders.extend(self.checkpoint_notice());
         let canceling = self.tasks_on(id, ExecutionState::Canceling);
         if !canceling.is_empty() {
             let tasks = canceling.into_iter().map(|task| (task.subtask, task.attempt)).collect();
@@ -264,11 +265,13 @@ impl JobMaster {
 
     fn tasks_on(&self, id: &TaskManagerId, state: ExecutionState) -> Vec<TaskDescriptor> {
         let executions = self.executions.all().iter().filter(|it| it.state == state && it.is_on(id));
+        let restore = self.restore_point();
         executions
             .filter_map(|execution| {
                 let allocation_id = execution.location.as_ref()?.allocation_id;
                 let (subtask, attempt) = (execution.subtask, execution.attempt);
-                Some(TaskDescriptor { subtask, attempt, allocation_id })
+                let restore = restore.clone();
+                Some(TaskDescriptor { subtask, attempt, allocation_id, restore })
             })
             .collect()
     }
@@ -314,6 +317,7 @@ impl JobMaster {
             }
         }
         out.push(Effect::RequireSlots { count: 0 });
+        self.end_checkpoints(&outcome, now, out);
         self.splits.clear();
         self.enter(JobState::Terminal(outcome.clone()), now, out);
         out.push(Effect::Terminated { outcome });

@@ -88,7 +88,7 @@ impl SplitQueue {
         if self.enumeration == Enumeration::NotBegun {
             let by = (request.subtask, request.attempt);
             self.enumeration = Enumeration::Underway { by, last_report: 0 };
-            return Decision::Answer(self.answer(request, SplitAnswer::Enumerate));
+            return Decision::Answer(self.answer(request, SplitAnswer::Enumerate { resume: None }));
         }
         match self.next() {
             Some(next) => Decision::Answer(self.answer(request, next)),

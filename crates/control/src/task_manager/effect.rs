@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use flott_core::{
     AttemptNumber, JobId, SubtaskId,
+    checkpoint::Barrier,
     deployment::{Placement, TaskDescriptor, TaskHostSpec},
 };
 
-use crate::protocol::{CallId, Fence, OrderAnswer, RegistrationRequest, Report, SlotReport};
+use crate::protocol::{CallId, CheckpointNotice, Fence, OrderAnswer, RegistrationRequest, Report, SlotReport};
 
 /// What a TaskManager tells a task host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,18 @@ pub enum HostCommand {
     Cancel {
         /// Which.
         tasks: Vec<(SubtaskId, AttemptNumber)>,
+    },
+    /// Begin a checkpoint at these attempts. Those that run no more, and those that have taken it already, are skipped.
+    TriggerCheckpoint {
+        /// What is wanted.
+        barrier: Barrier,
+        /// Where it begins.
+        tasks: Vec<(SubtaskId, AttemptNumber)>,
+    },
+    /// Tell all subtasks how a checkpoint has ended.
+    NotifyCheckpoint {
+        /// How.
+        notice: CheckpointNotice,
     },
 }
 

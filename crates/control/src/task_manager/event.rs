@@ -1,8 +1,10 @@
 //! What a TaskManager is told.
 
-use flott_core::{AttemptNumber, FailureCause, JobId, RegistrationId};
+use flott_core::{AttemptNumber, FailureCause, JobId, RegistrationId, SubtaskId};
 
-use crate::protocol::{CallId, Fence, Order, RegistrationAnswer, ReportAnswer, TaskReport};
+use crate::protocol::{
+    CallId, CheckpointReport, Fence, Order, RegistrationAnswer, ReportAnswer, TaskReport,
+};
 
 /// An event of a TaskManager.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +70,26 @@ pub enum Event {
         attempt: AttemptNumber,
         /// What it tells.
         report: TaskReport,
+    },
+    /// A task host tells how a subtask's part of a checkpoint went.
+    HostReportedCheckpoint {
+        /// Its job.
+        job_id: JobId,
+        /// Which start of the host.
+        attempt: AttemptNumber,
+        /// What it tells.
+        report: CheckpointReport,
+    },
+    /// A task host tells that a subtask needs a checkpoint to end.
+    HostAwaitsCheckpoint {
+        /// Its job.
+        job_id: JobId,
+        /// Which start of the host.
+        attempt: AttemptNumber,
+        /// Which subtask.
+        subtask: SubtaskId,
+        /// Which attempt of it.
+        task_attempt: AttemptNumber,
     },
     /// The JobManager has answered reports.
     ReportsAnswered {

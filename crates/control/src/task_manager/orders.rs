@@ -34,6 +34,12 @@ impl TaskManager {
                 self.cancel(job_id, tasks, out);
                 Ok(())
             }
+            Order::TriggerCheckpoint { job_id, barrier, tasks } => {
+                self.command(job_id, HostCommand::TriggerCheckpoint { barrier, tasks }, out)
+            }
+            Order::NotifyCheckpoint { job_id, notice } => {
+                self.command(job_id, HostCommand::NotifyCheckpoint { notice }, out)
+            }
             Order::KillTaskHost { job_id, attempt } => {
                 self.stop_host(job_id, attempt, Duration::ZERO, out);
                 Ok(())
@@ -164,6 +170,16 @@ impl TaskManager {
             let report = TaskReport::without_metrics(subtask, attempt, TaskState::Canceled);
             self.report(job_id, Report::Task(report));
         }
+    }
+
+    /// Hands on what only the job's task host can judge.
+    fn command(&self, job_id: JobId, command: HostCommand, out: &mut Vec<Effect>) -> Result<(), Refusal> {
+        let host = self.jobs.get(&job_id).map(|job| job.host);
+        if !matches!(host, Some(HostState::Running { .. })) {
+            return Err(Refusal::NoTaskHost);
+        }
+        out.push(Effect::SendToTaskHost { job_id, command });
+        Ok(())
     }
 
     fn stop_host(&mut self, job_id: JobId, attempt: AttemptNumber, grace: Duration, out: &mut Vec<Effect>) {
