@@ -18,6 +18,8 @@ pub enum FailureKind {
     GraphMismatch,
     /// A source could not be read or a sink not be written, or another outside system failed.
     External,
+    /// Checkpoints failed too often, or the one failed on which the job's end depended.
+    CheckpointFailed,
     /// User code returned an error.
     UserError,
     /// User code panicked.
@@ -53,6 +55,7 @@ impl FailureKind {
             Self::NoResources => "NO_RESOURCES",
             Self::GraphMismatch => "GRAPH_MISMATCH",
             Self::External => "EXTERNAL",
+            Self::CheckpointFailed => "CHECKPOINT_FAILED",
             Self::UserError => "USER_ERROR",
             Self::Panic => "PANIC",
             Self::TaskHostStart => "TASK_HOST_START",
@@ -65,12 +68,13 @@ impl FailureKind {
 
     /// The kind of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        const ALL: [FailureKind; 12] = [
+        const ALL: [FailureKind; 13] = [
             FailureKind::ConnectionLost,
             FailureKind::Internal,
             FailureKind::NoResources,
             FailureKind::GraphMismatch,
             FailureKind::External,
+            FailureKind::CheckpointFailed,
             FailureKind::UserError,
             FailureKind::Panic,
             FailureKind::TaskHostStart,
