@@ -140,7 +140,7 @@ pub trait Committer<C>: Send {
     ///
     /// # Errors
     /// If that can't be had; the job fails with it.
-    fn retain(&mut self, committables: &[C]) -> Result<(), BoxError> {
+    fn retain(&mut self, committables: &[&C]) -> Result<(), BoxError> {
         let _ = committables;
         Ok(())
     }

@@ -1,22 +1,73 @@
-use flott_core::{FailureKind, time::Timestamp};
+//! The end of a chain that writes to the outside, in two phases if the sink can.
+//!
+//! ```text
+//! written → prepared (at the barrier of checkpoint n) → committed (n is complete)
+//!                        └─ in the snapshots until then ─┘
+//! ```
+//! After a failure what the checkpoint holds is committed before the first record is written: it may have been
+//! committed before, or not.
 
-use crate::{Batch, Mark, Output, Result, RuntimeContext, SinkWriter, TaskEnd, output::Flush, scope};
+mod commits;
+
+use flott_core::{FailureKind, checkpoint::Barrier, time::Timestamp};
+
+use self::commits::Commits;
+use crate::{
+    Batch, CheckpointEvent, EventKind, Mark, Output, Redistribution, Result, RuntimeContext, Sink,
+    SinkWriter, TaskEnd, output::Flush, scope,
+};
+
+/// Names of its state.
+const COMMITTABLES: &str = "committables";
+const WRITER: &str = "writer";
 
 /// The end of a chain that writes to the outside.
-pub struct SinkOperator<W> {
+pub struct SinkOperator<T, W: SinkWriter<T>> {
     context: RuntimeContext,
     writer: W,
+    commits: Commits<W::Committable>,
+    /// Whether the writer has written all that it will ever write.
     finished: bool,
+    /// Whether a checkpoint was asked for that will commit the rest.
+    awaits_checkpoint: bool,
 }
 
-impl<W> SinkOperator<W> {
-    /// Writes with `writer`.
-    pub fn new(context: RuntimeContext, writer: W) -> Self {
-        Self { context, writer, finished: false }
+impl<T, W: SinkWriter<T>> SinkOperator<T, W> {
+    /// Begins where the checkpoint has ended from which the subtask was restored, if it was.
+    ///
+    /// # Errors
+    /// If the sink can't be opened, or what the checkpoint has prepared can't be committed.
+    pub fn open<S: Sink<T, Writer = W>>(context: RuntimeContext, sink: &S) -> Result<Self> {
+        let failed = |error| author_failure(&context, error);
+        let restored = context.restored();
+        let committer = sink.committer(&context).map_err(failed)?;
+        let mut commits = Commits::new(committer, restored.list(COMMITTABLES)?);
+        commits.commit_restored(&context).map_err(failed)?;
+        let writer = sink.writer(&context, restored.list(WRITER)?).map_err(failed)?;
+        Ok(Self { context, writer, commits, finished: false, awaits_checkpoint: false })
     }
 
     fn failed(&self, error: crate::BoxError) -> TaskEnd {
         author_failure(&self.context, error)
+    }
+
+    /// Prepares what is to be committed with this checkpoint.
+    fn prepare(&mut self, barrier: &Barrier) -> std::result::Result<Vec<W::State>, crate::BoxError> {
+        if !self.finished {
+            self.writer.flush()?;
+            let prepared = self.writer.prepare_commit()?;
+            self.commits.prepared(prepared)?;
+        }
+        self.commits.assign(barrier.id);
+        if barrier.is_savepoint() {
+            self.commits.retain()?;
+        }
+        self.writer.snapshot(barrier.id)
+    }
+
+    /// Whether nothing that was prepared can ever be written again, so that it needs no checkpoint to be visible.
+    fn commits_at_once(&self) -> bool {
+        !self.context.task.takes_checkpoints
     }
 }
 
@@ -32,7 +83,7 @@ pub(crate) fn author_failure(context: &RuntimeContext, error: crate::BoxError) -
     }
 }
 
-impl<T, W: SinkWriter<T>> Output<T> for SinkOperator<W> {
+impl<T, W: SinkWriter<T>> Output<T> for SinkOperator<T, W> {
     fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
         let _scope = scope::enter(self.context.position);
         self.context.task.counters.sent(batch.len());
@@ -49,13 +100,18 @@ impl<T, W: SinkWriter<T>> Output<T> for SinkOperator<W> {
 
     fn on_processing_time(&mut self, now: Timestamp) -> Result<()> {
         let _scope = scope::enter(self.context.position);
+        self.commits.try_again(&self.context, now).map_err(|error| self.failed(error))?;
+        if self.finished {
+            return Ok(());
+        }
         self.writer.on_processing_time(now).map_err(|error| self.failed(error))
     }
 
     fn end(&mut self) -> Result<()> {
         let _scope = scope::enter(self.context.position);
         self.finished = true;
-        self.writer.finish().map_err(|error| self.failed(error))
+        let prepared = self.writer.finish().and_then(|()| self.writer.prepare_commit());
+        prepared.and_then(|prepared| self.commits.prepared(prepared)).map_err(|error| self.failed(error))
     }
 
     fn flush(&mut self, flush: Flush) -> Result<()> {
@@ -66,53 +122,57 @@ impl<T, W: SinkWriter<T>> Output<T> for SinkOperator<W> {
         self.writer.flush().map_err(|error| self.failed(error))
     }
 
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        let _scope = scope::enter(self.context.position);
+        let mut states = Vec::new();
+        match event.kind() {
+            EventKind::Barrier(barrier) => {
+                states = self.prepare(barrier).map_err(|error| self.failed(error))?;
+            }
+            EventKind::Completed(id) => {
+                let committed = self.commits.completed(id, &self.context, self.finished);
+                committed.map_err(|error| self.failed(error))?;
+            }
+            // What was prepared for it goes with the next one, which has to be asked for again.
+            EventKind::Aborted(_) => {
+                self.awaits_checkpoint = false;
+                if self.commits_at_once() {
+                    self.commits.commit_all(&self.context).map_err(|error| self.failed(error))?;
+                }
+            }
+            EventKind::Continue => {}
+        }
+        let mut part = event.operator(&self.context);
+        part.list(COMMITTABLES, Redistribution::Split, || self.commits.iter())?;
+        part.list::<W::State, _>(WRITER, Redistribution::Split, || states)?;
+        match event.kind() {
+            EventKind::Barrier(barrier) if self.commits_at_once() && barrier.stop().is_none() => {
+                self.commits.commit_all(&self.context).map_err(|error| self.failed(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn close(&mut self) -> Result<bool> {
-        Ok(true)
+        if self.commits.is_empty() {
+            return Ok(true);
+        }
+        if !self.finished || self.commits_at_once() {
+            let _scope = scope::enter(self.context.position);
+            let committed = match self.finished {
+                true => self.commits.commit_all(&self.context),
+                // Stopped with a savepoint, which is complete.
+                false => self.commits.commit_completed(&self.context),
+            };
+            return committed.map(|()| true).map_err(|error| self.failed(error));
+        }
+        if !self.awaits_checkpoint {
+            self.awaits_checkpoint = true;
+            self.context.task.signals.await_checkpoint();
+        }
+        Ok(false)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::operator;
-
-    struct Strict {
-        finished: bool,
-    }
-
-    impl SinkWriter<u64> for Strict {
-        fn write(&mut self, _: &mut Batch<u64>) -> std::result::Result<(), crate::BoxError> {
-            Err("disk full".into())
-        }
-
-        fn flush(&mut self) -> std::result::Result<(), crate::BoxError> {
-            assert!(!self.finished, "nothing comes after the end");
-            Ok(())
-        }
-
-        fn finish(&mut self) -> std::result::Result<(), crate::BoxError> {
-            self.finished = true;
-            Ok(())
-        }
-    }
-
-    fn sink() -> impl Output<u64> {
-        SinkOperator::new(operator("Sink: strict"), Strict { finished: false })
-    }
-
-    #[test]
-    fn nothing_is_called_after_finish() {
-        let mut sink = sink();
-        sink.flush(Flush::All).unwrap();
-        sink.end().unwrap();
-        sink.flush(Flush::All).unwrap();
-        assert!(sink.close().unwrap());
-    }
-
-    #[test]
-    fn an_error_names_the_sink() {
-        let Err(TaskEnd::Failed(cause)) = sink().emit(&mut vec![1].into()) else { panic!("it must fail") };
-        assert_eq!(cause.message, "disk full");
-        assert_eq!(cause.operator.as_deref(), Some("Sink: strict"));
-    }
-}
+mod tests;
