@@ -5,9 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AllocationId, AttemptNumber, FailureCause, JobGraph, JobId, SubtaskId, SubtaskIndex, TaskManagerId,
-    VertexIndex, job_config::JobConfig,
-    checkpoint::RestorePoint,
+    AllocationId, AttemptNumber, FailureCause, HostId, JobGraph, JobId, SubtaskId, SubtaskIndex,
+    TaskManagerId, VertexIndex, checkpoint::RestorePoint, job_config::JobConfig,
 };
 
 /// The process of a job on one TaskManager.
@@ -46,25 +45,41 @@ impl std::fmt::Debug for TaskHostSpec {
     }
 }
 
-/// Where the task hosts of a job listen and which subtasks run in them.
+/// Where the subtasks that are deployed together run, and where their task hosts listen. Regions of a job are deployed at
+/// different times and task hosts come and go, so each deployment has a placement of its own, which tells no more than
+/// what its channels need.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
-    /// The job's task hosts. Their order is part of the data plane's handshake.
+    /// The task hosts, at most one a TaskManager, in the order of their numbers.
     pub hosts: Vec<TaskHostAddress>,
-    /// For each vertex, for each of its subtasks, the position of its task host in `hosts`.
-    pub vertices: Vec<Vec<u32>>,
+    /// For each vertex, for each of its subtasks, which of `hosts` runs it; `None` or missing if it is not one of those
+    /// that are deployed.
+    pub vertices: Vec<Vec<Option<HostId>>>,
 }
 
 impl Placement {
-    /// The position in `hosts` of the task host that runs a subtask, if it is placed.
-    pub fn host_of(&self, vertex: VertexIndex, subtask: SubtaskIndex) -> Option<u32> {
-        self.vertices.get(vertex.0 as usize)?.get(subtask.0 as usize).copied()
+    /// The task host that runs a subtask, if it is placed.
+    pub fn host_of(&self, vertex: VertexIndex, subtask: SubtaskIndex) -> Option<HostId> {
+        *self.vertices.get(vertex.0 as usize)?.get(subtask.0 as usize)?
+    }
+
+    /// The task host of this number.
+    pub fn address_of(&self, host: HostId) -> Option<&TaskHostAddress> {
+        self.hosts.iter().find(|address| address.host == host)
+    }
+
+    /// The task host on this TaskManager.
+    pub fn host_on(&self, task_manager_id: &TaskManagerId) -> Option<HostId> {
+        let here = self.hosts.iter().find(|address| address.task_manager_id == *task_manager_id);
+        here.map(|address| address.host)
     }
 }
 
 /// Address of one task host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskHostAddress {
+    /// Which start of a task host of the job this is.
+    pub host: HostId,
     /// The TaskManager that supervises it.
     pub task_manager_id: TaskManagerId,
     /// `host:port` of its data plane.

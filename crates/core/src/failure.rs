@@ -18,6 +18,10 @@ pub enum FailureKind {
     GraphMismatch,
     /// A source could not be read or a sink not be written, or another outside system failed.
     External,
+    /// The state of a checkpoint or savepoint does not fit the job.
+    StateIncompatible,
+    /// A checkpoint or savepoint from which the job is to go on is missing or damaged.
+    CheckpointUnreadable,
     /// Checkpoints failed too often, or the one failed on which the job's end depended.
     CheckpointFailed,
     /// User code returned an error.
@@ -37,6 +41,30 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::ConnectionLost,
+        Self::Internal,
+        Self::NoResources,
+        Self::GraphMismatch,
+        Self::External,
+        Self::StateIncompatible,
+        Self::CheckpointUnreadable,
+        Self::CheckpointFailed,
+        Self::UserError,
+        Self::Panic,
+        Self::TaskHostStart,
+        Self::TaskHostExit,
+        Self::TaskHostSignal,
+        Self::TaskHostOutOfMemory,
+        Self::TaskManagerLost,
+    ];
+
+    /// Whether it would happen again however often the job were restarted.
+    pub const fn is_unrecoverable(self) -> bool {
+        matches!(self, Self::GraphMismatch | Self::StateIncompatible | Self::CheckpointUnreadable)
+    }
+
     /// How likely this is the root and not an echo: of several causes that come together, the one of the highest
     /// rank is shown first, and among equals the earliest.
     pub const fn rank(self) -> u8 {
@@ -55,6 +83,8 @@ impl FailureKind {
             Self::NoResources => "NO_RESOURCES",
             Self::GraphMismatch => "GRAPH_MISMATCH",
             Self::External => "EXTERNAL",
+            Self::StateIncompatible => "STATE_INCOMPATIBLE",
+            Self::CheckpointUnreadable => "CHECKPOINT_UNREADABLE",
             Self::CheckpointFailed => "CHECKPOINT_FAILED",
             Self::UserError => "USER_ERROR",
             Self::Panic => "PANIC",
@@ -68,22 +98,7 @@ impl FailureKind {
 
     /// The kind of this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        const ALL: [FailureKind; 13] = [
-            FailureKind::ConnectionLost,
-            FailureKind::Internal,
-            FailureKind::NoResources,
-            FailureKind::GraphMismatch,
-            FailureKind::External,
-            FailureKind::CheckpointFailed,
-            FailureKind::UserError,
-            FailureKind::Panic,
-            FailureKind::TaskHostStart,
-            FailureKind::TaskHostExit,
-            FailureKind::TaskHostSignal,
-            FailureKind::TaskHostOutOfMemory,
-            FailureKind::TaskManagerLost,
-        ];
-        ALL.into_iter().find(|kind| kind.as_str() == name)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
@@ -154,7 +169,7 @@ mod tests {
 
     #[test]
     fn kinds_are_found_by_their_serialized_name() {
-        for kind in [FailureKind::Panic, FailureKind::TaskManagerLost, FailureKind::ConnectionLost] {
+        for kind in FailureKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
             assert_eq!(FailureKind::from_name(kind.as_str()), Some(kind));
         }
