@@ -36,5 +36,6 @@ pub use option::{AnyOption, ConfigOption};
 pub use reference::reference;
 pub use settings::{Configuration, UnknownKey};
 pub use value::{
-    ByteSize, ConfigValue, HighAvailability, Host, LogLevel, Mismatch, Port, PortRange, RawValue, duration,
+    ByteSize, ConfigValue, HighAvailability, Host, LogLevel, Mismatch, Port, PortRange, RawValue,
+    RestartStrategyName, StateBackend, StorageUri, duration,
 };

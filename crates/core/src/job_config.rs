@@ -1,13 +1,20 @@
 //! Settings of one job, as its submitter gave them.
 
+mod recovery;
+
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{
-    Configuration,
-    options::{execution, pipeline},
+use crate::{
+    RecoverySettings,
+    config::{
+        AnyOption, Configuration, duration,
+        options::{execution, pipeline},
+    },
 };
+
+pub use recovery::{ClaimMode, ParseClaimModeError};
 
 /// How a job over bounded input is to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +76,8 @@ pub struct JobConfig {
     pub operator_chaining: bool,
     /// Name that replaces the program's own.
     pub name: Option<String>,
+    /// How the job survives failures, if its program does not say.
+    pub recovery: RecoverySettings,
     /// What the submitter set beyond these, as key and value.
     pub settings: BTreeMap<String, String>,
 }
@@ -83,6 +92,7 @@ impl Default for JobConfig {
             auto_watermark_interval_ms: 200,
             operator_chaining: true,
             name: None,
+            recovery: RecoverySettings::default(),
             settings: BTreeMap::new(),
         }
     }
@@ -92,25 +102,29 @@ impl JobConfig {
     /// The settings of a job under this configuration, into which what was `submitted` with the job is already merged.
     /// What was submitted and has no field here becomes [`settings`](Self::settings).
     pub fn from_configuration(config: &Configuration, submitted: &BTreeMap<String, String>) -> Self {
-        let fields = [
-            execution::PARALLELISM.key(),
-            execution::RUNTIME_MODE.key(),
-            execution::BUFFER_TIMEOUT.key(),
-            pipeline::MAX_PARALLELISM.key(),
-            pipeline::AUTO_WATERMARK_INTERVAL.key(),
-            pipeline::OPERATOR_CHAINING.key(),
-            pipeline::NAME.key(),
+        let fields: [&dyn AnyOption; 7] = [
+            &execution::PARALLELISM,
+            &execution::RUNTIME_MODE,
+            &execution::BUFFER_TIMEOUT,
+            &pipeline::MAX_PARALLELISM,
+            &pipeline::AUTO_WATERMARK_INTERVAL,
+            &pipeline::OPERATOR_CHAINING,
+            &pipeline::NAME,
         ];
-        let others = submitted.iter().filter(|(key, _)| !fields.contains(&key.as_str()));
-        let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let is_field = |key: &str| {
+            let mut fields = fields.into_iter().chain(recovery::options());
+            fields.any(|option| option.key() == key || option.older_keys().contains(&key))
+        };
+        let others = submitted.iter().filter(|(key, _)| !is_field(key));
         Self {
             parallelism: config.get(&execution::PARALLELISM),
             max_parallelism: config.get(&pipeline::MAX_PARALLELISM),
             runtime_mode: config.get(&execution::RUNTIME_MODE),
-            buffer_timeout_ms: millis(config.get(&execution::BUFFER_TIMEOUT)),
-            auto_watermark_interval_ms: millis(config.get(&pipeline::AUTO_WATERMARK_INTERVAL)),
+            buffer_timeout_ms: duration::millis(config.get(&execution::BUFFER_TIMEOUT)),
+            auto_watermark_interval_ms: duration::millis(config.get(&pipeline::AUTO_WATERMARK_INTERVAL)),
             operator_chaining: config.get(&pipeline::OPERATOR_CHAINING),
             name: config.get(&pipeline::NAME),
+            recovery: RecoverySettings::from_configuration(config),
             settings: others.map(|(key, value)| (key.clone(), value.clone())).collect(),
         }
     }

@@ -3,7 +3,7 @@
 use super::{
     error::ConfigError,
     option::ConfigOption,
-    options::{execution, heartbeat, jobmanager, pipeline, rest, security, taskmanager},
+    options::{execution, heartbeat, jobmanager, pipeline, rest, restart_strategy, security, taskmanager},
     settings::Configuration,
     value::{Host, duration},
 };
@@ -21,6 +21,15 @@ pub(super) fn contradictions(config: &Configuration) -> Vec<ConfigError> {
             &format!("{:?}", duration::text(timeout)),
             allowed,
         ));
+    }
+
+    let initial = config.get(&restart_strategy::EXPONENTIAL_INITIAL);
+    let max = config.get(&restart_strategy::EXPONENTIAL_MAX);
+    if max < initial {
+        let allowed =
+            format!("at least {} ({})", restart_strategy::EXPONENTIAL_INITIAL.key(), duration::text(initial));
+        let got = format!("{:?}", duration::text(max));
+        errors.push(config.contradiction(&restart_strategy::EXPONENTIAL_MAX, &got, allowed));
     }
 
     let parallelism = config.get(&execution::PARALLELISM);

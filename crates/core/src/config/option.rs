@@ -112,7 +112,7 @@ macro_rules! options {
             };
         )+
         /// All options of this component, in the order of the reference page.
-        pub(in crate::config) static ALL: &[&dyn $crate::config::AnyOption] = &[$(&$name),+];
+        pub(crate) static ALL: &[&dyn $crate::config::AnyOption] = &[$(&$name),+];
     };
     (@optional) => { None };
     (@optional $value:expr) => { Some($value) };

@@ -1,5 +1,6 @@
 //! All options, a module for each component. Their docs are what operators read in `docs/configuration.md`.
 
+pub mod checkpointing;
 pub mod client;
 pub mod env;
 pub mod execution;
@@ -9,8 +10,12 @@ pub mod io;
 pub mod jobmanager;
 pub mod pipeline;
 pub mod rest;
+pub mod restart_strategy;
+pub mod s3;
 pub mod security;
 pub mod slot;
+pub mod state;
+pub mod state_recovery;
 pub mod task;
 pub mod taskmanager;
 pub mod web;
@@ -31,6 +36,11 @@ pub(super) static SECTIONS: &[Section] = &[
     Section { title: "Web dashboard and artifacts", options: web::ALL },
     Section { title: "Jobs: execution", options: execution::ALL },
     Section { title: "Jobs: pipeline", options: pipeline::ALL },
+    Section { title: "Jobs: checkpoints and savepoints", options: checkpointing::ALL },
+    Section { title: "Jobs: what they begin with", options: state_recovery::ALL },
+    Section { title: "Jobs: restarts", options: restart_strategy::ALL },
+    Section { title: "Jobs: state", options: state::ALL },
+    Section { title: "Storage: S3", options: s3::ALL },
     Section { title: "Tasks", options: task::ALL },
     Section { title: "Slots", options: slot::ALL },
     Section { title: "Heartbeats", options: heartbeat::ALL },

@@ -102,6 +102,11 @@ impl Configuration {
         Ok(set.or_else(|| option.default_text().map(str::to_owned)))
     }
 
+    /// Tells whether the option `key` is set, be it to its default.
+    pub fn is_set(&self, key: &str) -> bool {
+        self.settings.contains_key(key)
+    }
+
     /// Returns where the value of `key` was set.
     pub fn origin(&self, key: &str) -> Origin {
         let key = lookup::option(key).map_or(key, |option| option.key());

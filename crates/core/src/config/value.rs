@@ -2,12 +2,16 @@
 
 pub mod duration;
 mod network;
+mod recovery;
 mod scalar;
 mod size;
+mod storage;
 
 pub use network::{Host, Port, PortRange};
+pub use recovery::{RestartStrategyName, StateBackend};
 pub use scalar::{HighAvailability, LogLevel};
 pub use size::ByteSize;
+pub use storage::StorageUri;
 
 /// A value as written, before it has a type.
 #[derive(Clone, Debug, PartialEq, Eq)]

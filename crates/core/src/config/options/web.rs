@@ -22,4 +22,7 @@ options! {
     /// How many failures of a job are remembered.
     EXCEPTION_HISTORY_SIZE: u32 = "web.exception-history-size", default "16",
         limit "a whole number from 1 to 10000" => |failures| (1..=10_000).contains(failures);
+    /// How many checkpoints of a job are remembered for the dashboard.
+    CHECKPOINTS_HISTORY: u32 = "web.checkpoints.history", default "10", older ["jobmanager.web.checkpoints.history"],
+        limit "a whole number from 0 to 10000" => |checkpoints| *checkpoints <= 10_000;
 }

@@ -3,7 +3,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::options::{self, execution, heartbeat, io, jobmanager, pipeline, rest, taskmanager, web};
+use crate::config::options::{
+    self, checkpointing, execution, heartbeat, io, jobmanager, pipeline, rest, s3, taskmanager, web,
+};
 
 fn parse(text: &str) -> Configuration {
     let (config, warnings) = Configuration::parse(text, "config.yaml").unwrap();
@@ -196,6 +198,11 @@ fn contradictions_are_errors_at_the_place_that_can_be_changed() {
         errors("pipeline.max-parallelism: 4\nparallelism.default: 8"),
         ["config.yaml:2: parallelism.default: got 8, allowed: at most pipeline.max-parallelism (4)"]
     );
+    assert_eq!(
+        errors("restart-strategy.exponential-delay.initial-backoff: 2 min"),
+        ["default: restart-strategy.exponential-delay.max-backoff: got \"1 min\", allowed: at least \
+          restart-strategy.exponential-delay.initial-backoff (2 min)"]
+    );
     let found = errors("rest.bind-address: 0.0.0.0\ntaskmanager.bind-host: 10.0.0.7");
     assert!(found[0].starts_with("config.yaml:1: rest.bind-address: got \"0.0.0.0\""), "{found:?}");
     assert!(found[1].starts_with("config.yaml:2: taskmanager.bind-host: got \"10.0.0.7\""), "{found:?}");
@@ -210,14 +217,52 @@ fn high_availability_is_refused_until_it_is_there() {
 }
 
 #[test]
+fn state_on_disk_is_refused_until_it_is_there() {
+    for heap in ["hashmap", "HashMap", "filesystem", "jobmanager"] {
+        parse(&format!("state.backend.type: {heap}"));
+    }
+    for disk in ["rocksdb", "forst"] {
+        let found = errors(&format!("state.backend.type: {disk}"));
+        assert!(found[0].contains("allowed: hashmap") && found[0].contains("not supported"), "{found:?}");
+    }
+}
+
+#[test]
+fn places_of_checkpoints_are_checked() {
+    let config = parse(
+        "execution.checkpointing.dir: /data/checkpoints/\nexecution.checkpointing.savepoint-dir: s3a://bucket/sp",
+    );
+    assert_eq!(config.get(&checkpointing::DIR).unwrap().as_str(), "file:///data/checkpoints");
+    assert_eq!(config.get(&checkpointing::SAVEPOINT_DIR).unwrap().as_str(), "s3://bucket/sp");
+    let found = errors("execution.checkpointing.dir: hdfs://namenode/flink");
+    assert!(
+        found[0].contains("got \"hdfs://namenode/flink\", allowed: an absolute path, file:///path"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn storage_gets_what_is_set_of_its_options() {
+    let config = parse("s3.access-key: me\ns3.secret-key: hush\ns3.path.style.access: true");
+    let options = s3::storage_options(&config);
+    let options: Vec<_> = options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(
+        options,
+        [("s3.access-key", "me"), ("s3.path.style.access", "true"), ("s3.secret-key", "hush")]
+    );
+    assert_eq!(s3::storage_options(&parse("")), std::collections::BTreeMap::new());
+    assert!(errors("s3.endpoint: minio:9000")[0].contains("http://"));
+}
+
+#[test]
 fn unused_keys_warn_and_are_kept() {
     assert_eq!(
         warnings(
-            "rest.prt: 1\nstate.backend.type: rocksdb\nhigh-availability: none\ncompletely-different: 1"
+            "rest.prt: 1\nstate.backend.local-recovery: true\nhigh-availability: none\ncompletely-different: 1"
         ),
         [
             "config.yaml:1: rest.prt: unknown key, ignored; did you mean rest.port?",
-            "config.yaml:2: state.backend.type: known to Flink, has no effect in Flott",
+            "config.yaml:2: state.backend.local-recovery: known to Flink, has no effect in Flott",
             "config.yaml:3: high-availability: older name of high-availability.type, which should be used instead",
             "config.yaml:4: completely-different: unknown key, ignored; docs/configuration.md lists all keys",
         ]

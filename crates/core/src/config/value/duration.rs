@@ -44,6 +44,11 @@ pub fn text(duration: Duration) -> String {
     }
 }
 
+/// Whole milliseconds of `duration`, the form in which durations travel.
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Splits `10 s` or `10s` in its digits and its unit, the unit in lower case.
 pub(super) fn split_unit(text: &str) -> (&str, String) {
     let text = text.trim();
