@@ -37,5 +37,5 @@ pub use reference::reference;
 pub use settings::{Configuration, UnknownKey};
 pub use value::{
     ByteSize, ConfigValue, HighAvailability, Host, LogLevel, Mismatch, Port, PortRange, RawValue,
-    RestartStrategyName, StateBackend, StorageUri, duration,
+    RestartStrategyName, StateBackend, StorageLocation, duration,
 };

@@ -7,7 +7,7 @@ use flott_control::protocol::{
     SubtaskMetrics, TaskReport,
 };
 use flott_core::{
-    AttemptNumber, FailureCause, JobId, SubtaskId, TaskManagerId,
+    AttemptNumber, FailureCause, HostId, JobId, SubtaskId, TaskManagerId,
     checkpoint::Barrier,
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
 };
@@ -178,8 +178,8 @@ pub enum TaskHostCommand {
         placement: Placement,
         /// The subtasks to run.
         tasks: Vec<TaskDescriptor>,
-        /// Position of this task host in the placement.
-        own_host: u32,
+        /// Which of the placement's task hosts this is.
+        own_host: HostId,
     },
     /// Cancel attempts, and report each when nothing of it runs any more.
     Cancel {

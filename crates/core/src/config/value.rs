@@ -11,7 +11,7 @@ pub use network::{Host, Port, PortRange};
 pub use recovery::{RestartStrategyName, StateBackend};
 pub use scalar::{HighAvailability, LogLevel};
 pub use size::ByteSize;
-pub use storage::StorageUri;
+pub use storage::StorageLocation;
 
 /// A value as written, before it has a type.
 #[derive(Clone, Debug, PartialEq, Eq)]

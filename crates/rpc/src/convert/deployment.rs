@@ -1,7 +1,7 @@
 //! What is deployed: task hosts, placements, task descriptors.
 
 use flott_core::{
-    CheckpointId, TaskManagerId,
+    CheckpointId, HostId, TaskManagerId,
     checkpoint::RestorePoint,
     deployment::{Placement, TaskDescriptor, TaskHostAddress, TaskHostSpec},
 };
@@ -11,6 +11,9 @@ use crate::{Error, Problem, pb};
 
 /// Characters of a SHA-256 in hexadecimal.
 const DIGEST_DIGITS: usize = 64;
+
+/// Stands on the wire for a subtask that is not deployed.
+const UNPLACED: i64 = -1;
 
 impl TryFrom<pb::TaskHostSpec> for TaskHostSpec {
     type Error = Error;
@@ -65,6 +68,7 @@ impl TryFrom<pb::TaskHostAddress> for TaskHostAddress {
 
     fn try_from(address: pb::TaskHostAddress) -> Result<Self, Error> {
         Ok(Self {
+            host: HostId(address.host),
             task_manager_id: TaskManagerId::new(text(address.task_manager_id, "task_manager_id")?),
             data_address: text(address.data_address, "data_address")?,
         })
@@ -74,6 +78,7 @@ impl TryFrom<pb::TaskHostAddress> for TaskHostAddress {
 impl From<TaskHostAddress> for pb::TaskHostAddress {
     fn from(address: TaskHostAddress) -> Self {
         Self {
+            host: address.host.0,
             task_manager_id: address.task_manager_id.as_str().to_owned(),
             data_address: address.data_address,
         }
@@ -85,13 +90,24 @@ impl TryFrom<pb::Placement> for Placement {
 
     fn try_from(placement: pb::Placement) -> Result<Self, Error> {
         let hosts: Vec<TaskHostAddress> = each(placement.hosts, "hosts")?;
-        let vertices: Vec<Vec<u32>> = placement.vertices.into_iter().map(|vertex| vertex.hosts).collect();
-        for (index, vertex) in vertices.iter().enumerate() {
-            ensure(
-                vertex.iter().all(|&host| (host as usize) < hosts.len()),
-                &format!("vertices[{index}].hosts"),
-                "positions in hosts",
-            )?;
+        let in_order = hosts.windows(2).all(|pair| pair[0].host < pair[1].host);
+        ensure(in_order, "hosts", "in the order of their numbers")?;
+        let mut vertices = Vec::with_capacity(placement.vertices.len());
+        for (index, vertex) in placement.vertices.into_iter().enumerate() {
+            let placed = vertex.hosts.into_iter().map(|host| match host {
+                UNPLACED => Ok(None),
+                _ => {
+                    let host = u32::try_from(host).ok().map(HostId);
+                    let known = host.filter(|host| hosts.binary_search_by_key(host, |it| it.host).is_ok());
+                    known.map(Some).ok_or_else(|| {
+                        malformed(
+                            &format!("vertices[{index}].hosts"),
+                            "numbers of task hosts in hosts, or -1",
+                        )
+                    })
+                }
+            });
+            vertices.push(placed.collect::<Result<_, Error>>()?);
         }
         Ok(Self { hosts, vertices })
     }
@@ -101,9 +117,14 @@ impl From<Placement> for pb::Placement {
     fn from(placement: Placement) -> Self {
         Self {
             hosts: placement.hosts.into_iter().map(Into::into).collect(),
-            vertices: placement.vertices.into_iter().map(|hosts| pb::VertexPlacement { hosts }).collect(),
+            vertices: placement.vertices.into_iter().map(vertex_placement).collect(),
         }
     }
+}
+
+fn vertex_placement(hosts: Vec<Option<HostId>>) -> pb::VertexPlacement {
+    let number = |host: Option<HostId>| host.map_or(UNPLACED, |host| i64::from(host.0));
+    pb::VertexPlacement { hosts: hosts.into_iter().map(number).collect() }
 }
 
 impl TryFrom<pb::TaskDescriptor> for TaskDescriptor {

@@ -1,5 +1,7 @@
 //! The conversation between a task host and its TaskManager.
 
+use flott_core::{HostId, deployment::Placement};
+
 use super::{
     checkpoint::{decode, encode},
     field::{each, ensure, port, present, required, text},
@@ -127,9 +129,10 @@ impl TryFrom<pb::TaskHostCommand> for TaskHostCommand {
 }
 
 fn deploy_command(deploy: pb::DeployCommand) -> Result<TaskHostCommand, Error> {
-    let placement: flott_core::deployment::Placement = required(deploy.placement, "placement")?;
-    ensure((deploy.own_host as usize) < placement.hosts.len(), "own_host", "a position in placement.hosts")?;
-    Ok(TaskHostCommand::Deploy { placement, tasks: each(deploy.tasks, "tasks")?, own_host: deploy.own_host })
+    let placement: Placement = required(deploy.placement, "placement")?;
+    let own_host = HostId(deploy.own_host);
+    ensure(placement.address_of(own_host).is_some(), "own_host", "the number of one of placement.hosts")?;
+    Ok(TaskHostCommand::Deploy { placement, tasks: each(deploy.tasks, "tasks")?, own_host })
 }
 
 fn split_response(response: pb::SplitResponse) -> Result<TaskHostCommand, Error> {
@@ -147,7 +150,7 @@ impl From<TaskHostCommand> for pb::TaskHostCommand {
             TaskHostCommand::Deploy { placement, tasks, own_host } => Command::Deploy(pb::DeployCommand {
                 placement: Some(placement.into()),
                 tasks: tasks.into_iter().map(Into::into).collect(),
-                own_host,
+                own_host: own_host.0,
             }),
             TaskHostCommand::Cancel { tasks } => {
                 Command::Cancel(pb::CancelCommand { tasks: tasks.into_iter().map(Into::into).collect() })

@@ -6,7 +6,7 @@ use flott_control::protocol::{
     SubtaskMetrics, TaskManagerInfo, TaskReport, TaskState,
 };
 use flott_core::{
-    AllocationId, AttemptNumber, CheckpointId, FailureCause, FailureKind, JobGraph, JobId, JobType,
+    AllocationId, AttemptNumber, CheckpointId, FailureCause, FailureKind, HostId, JobGraph, JobId, JobType,
     LeaderEpoch, RegistrationId, SubtaskId, TaskManagerId,
     checkpoint::{
         Alignment, Barrier, Blob, CheckpointStats, OperatorSubtaskState, RestorePoint, SavepointFormat,
@@ -21,6 +21,7 @@ use proptest::{
     collection::{btree_map, vec},
     option,
     prelude::*,
+    strategy::ValueTree,
 };
 use prost::Message;
 
@@ -272,11 +273,18 @@ fn report() -> impl Strategy<Value = Report> {
 }
 
 fn placement() -> impl Strategy<Value = Placement> {
-    let address = (task_manager_id(), ".{1,20}")
-        .prop_map(|(task_manager_id, data_address)| TaskHostAddress { task_manager_id, data_address });
-    vec(address, 1..4).prop_flat_map(|hosts| {
-        let position = 0..u32::try_from(hosts.len()).unwrap();
-        vec(vec(position, 0..4), 0..4).prop_map(move |vertices| Placement { hosts: hosts.clone(), vertices })
+    let hosts = btree_map(any::<u32>(), (task_manager_id(), ".{1,20}"), 1..4).prop_map(|hosts| {
+        let address = |(host, (task_manager_id, data_address))| TaskHostAddress {
+            host: HostId(host),
+            task_manager_id,
+            data_address,
+        };
+        hosts.into_iter().map(address).collect::<Vec<_>>()
+    });
+    hosts.prop_flat_map(|hosts| {
+        let numbers: Vec<_> = hosts.iter().map(|address| address.host).collect();
+        let host = option::of(prop::sample::select(numbers));
+        vec(vec(host, 0..4), 0..4).prop_map(move |vertices| Placement { hosts: hosts.clone(), vertices })
     })
 }
 
@@ -400,9 +408,9 @@ fn host_command() -> impl Strategy<Value = TaskHostCommand> {
             .prop_map(|(barrier, tasks)| TaskHostCommand::TriggerCheckpoint { barrier, tasks }),
         notice().prop_map(|notice| TaskHostCommand::NotifyCheckpoint { notice }),
         (placement(), tasks()).prop_map(|(placement, tasks)| TaskHostCommand::Deploy {
+            own_host: placement.hosts[0].host,
             placement,
             tasks,
-            own_host: 0
         }),
         vec(attempt(), 0..4).prop_map(|tasks| TaskHostCommand::Cancel { tasks }),
         (split_request(), split_answer())
@@ -585,7 +593,7 @@ fn fields_that_make_no_sense_are_named_with_what_is_wanted() {
         pb::Placement { hosts: Vec::new(), vertices: vec![pb::VertexPlacement { hosts: vec![0] }] };
     assert_eq!(
         message_of(Placement::try_from(placement)),
-        "invalid message: field vertices[0].hosts must be positions in hosts"
+        "invalid message: field vertices[0].hosts must be numbers of task hosts in hosts, or -1"
     );
 
     let spec = pb::TaskHostSpec { artifact: "../../etc/passwd".to_owned(), slots: 1, ..Default::default() };

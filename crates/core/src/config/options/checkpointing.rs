@@ -6,7 +6,7 @@ use crate::{
     checkpoint::{CheckpointMode, Retention},
     config::{
         option::options,
-        value::{ByteSize, StorageUri},
+        value::{ByteSize, StorageLocation},
     },
 };
 
@@ -35,10 +35,10 @@ options! {
     TOLERABLE_FAILURES: Option<u32> = "execution.checkpointing.tolerable-failed-checkpoints";
     /// Directory for checkpoints, which JobManager, TaskManagers and later attempts must all see. Unset: a directory of the
     /// JobManager's, which suits a cluster on one machine only.
-    DIR: Option<StorageUri> = "execution.checkpointing.dir",
+    DIR: Option<StorageLocation> = "execution.checkpointing.dir",
         older ["state.checkpoints.dir", "state.backend.fs.checkpointdir"];
     /// Directory for savepoints for which the user gives none. Unset: such savepoints are refused.
-    SAVEPOINT_DIR: Option<StorageUri> = "execution.checkpointing.savepoint-dir",
+    SAVEPOINT_DIR: Option<StorageLocation> = "execution.checkpointing.savepoint-dir",
         older ["state.savepoints.dir", "savepoints.state.backend.fs.dir"];
     /// How many completed checkpoints of a job are kept.
     NUM_RETAINED: u32 = "execution.checkpointing.num-retained", default "1", older ["state.checkpoints.num-retained"],

@@ -1,13 +1,13 @@
 //! Options of what a job begins with. They are of use with one job only, when it is submitted.
 
 use crate::{
-    config::{option::options, value::StorageUri},
+    config::{option::options, value::StorageLocation},
     job_config::ClaimMode,
 };
 
 options! {
     /// Savepoint or checkpoint that a job begins with. `flott run -s PATH` sets it.
-    PATH: Option<StorageUri> = "execution.state-recovery.path", older ["execution.savepoint.path"];
+    PATH: Option<StorageLocation> = "execution.state-recovery.path", older ["execution.savepoint.path"];
     /// To whom its files belong from then on: with NO_CLAIM they stay the user's, and the job's first checkpoint is
     /// complete in itself; with CLAIM they become the job's, which deletes them when it needs them no more. LEGACY is taken
     /// as NO_CLAIM.

@@ -232,8 +232,8 @@ fn places_of_checkpoints_are_checked() {
     let config = parse(
         "execution.checkpointing.dir: /data/checkpoints/\nexecution.checkpointing.savepoint-dir: s3a://bucket/sp",
     );
-    assert_eq!(config.get(&checkpointing::DIR).unwrap().as_str(), "file:///data/checkpoints");
-    assert_eq!(config.get(&checkpointing::SAVEPOINT_DIR).unwrap().as_str(), "s3://bucket/sp");
+    assert_eq!(config.get(&checkpointing::DIR).unwrap().as_str(), "/data/checkpoints/");
+    assert_eq!(config.get(&checkpointing::SAVEPOINT_DIR).unwrap().as_str(), "s3a://bucket/sp");
     let found = errors("execution.checkpointing.dir: hdfs://namenode/flink");
     assert!(
         found[0].contains("got \"hdfs://namenode/flink\", allowed: an absolute path, file:///path"),

@@ -2,74 +2,51 @@ use std::fmt;
 
 use super::{ConfigValue, Mismatch, RawValue, parse_scalar};
 
-/// A directory or file in storage that all parts of a cluster see.
+/// A directory or file in storage that all parts of a cluster see, as it was written: an absolute path, or a URI of a scheme
+/// that there is storage for. Whoever opens it reads it closer.
 ///
 /// ```
-/// use flott_core::config::StorageUri;
+/// use flott_core::config::StorageLocation;
 ///
-/// assert_eq!(StorageUri::new("/data/checkpoints/").unwrap().as_str(), "file:///data/checkpoints");
-/// assert_eq!(StorageUri::new("file:/data").unwrap().as_str(), "file:///data");
-/// assert_eq!(StorageUri::new("s3a://bucket/jobs").unwrap().as_str(), "s3://bucket/jobs");
-/// assert!(StorageUri::new("hdfs://namenode/jobs").is_none());
-/// assert!(StorageUri::new("relative/path").is_none());
+/// assert_eq!(StorageLocation::new(" s3://bucket/jobs ").unwrap().as_str(), "s3://bucket/jobs");
+/// assert!(StorageLocation::new("hdfs://namenode/jobs").is_none());
+/// assert!(StorageLocation::new("relative/path").is_none());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StorageUri(String);
+pub struct StorageLocation(String);
 
-/// What can stand there, for error texts.
-const ALLOWED: &str =
-    "an absolute path, file:///path or s3://bucket/path, without user name, password, .. and query";
-
-impl StorageUri {
-    /// Reads a URI with the scheme `file` or `s3` (or its other names `s3a` and `s3p`), or an absolute path.
+impl StorageLocation {
+    /// Takes a URI of the scheme `file` or `s3` (or its other names `s3a` and `s3p`), or an absolute path.
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
-        let (scheme, rest) = match text.split_once(':') {
-            _ if text.starts_with('/') => ("file", text),
-            Some(("file", path)) => ("file", path.strip_prefix("//").unwrap_or(path)),
-            Some(("s3" | "s3a" | "s3p", rest)) => ("s3", rest.strip_prefix("//")?),
-            _ => return None,
+        let is_good = match text.split_once(':') {
+            _ if text.starts_with('/') => true,
+            Some(("file", path)) => path.starts_with('/'),
+            Some(("s3" | "s3a" | "s3p", rest)) => rest.strip_prefix("//").is_some_and(|path| {
+                // A user name and password would be shown wherever the URI is.
+                let bucket = path.split('/').next().unwrap_or_default();
+                !bucket.is_empty() && !bucket.contains(['@', ':'])
+            }),
+            _ => false,
         };
-        let path = rest.trim_end_matches('/');
-        let is_plain = !path.chars().any(|c| c.is_control() || matches!(c, '?' | '#' | '\\'))
-            && !path.split('/').any(|part| matches!(part, "." | ".."));
-        let has_place = match scheme {
-            "file" => path.starts_with('/'),
-            // A user name and password would be shown wherever the URI is.
-            _ => path
-                .split('/')
-                .next()
-                .is_some_and(|bucket| !bucket.is_empty() && !bucket.contains(['@', ':'])),
-        };
-        (is_plain && has_place).then(|| Self(format!("{scheme}://{path}")))
+        (is_good && !text.contains(char::is_control)).then(|| Self(text.to_owned()))
     }
 
-    /// What [`new`](Self::new) takes.
-    pub const fn allowed() -> &'static str {
-        ALLOWED
-    }
-
-    /// The URI, with scheme and without a slash at its end.
+    /// It, as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The URI of something in this directory.
-    #[must_use]
-    pub fn join(&self, name: &str) -> Self {
-        Self(format!("{}/{name}", self.0))
-    }
 }
 
-impl fmt::Display for StorageUri {
+impl fmt::Display for StorageLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl ConfigValue for StorageUri {
+impl ConfigValue for StorageLocation {
     fn allowed() -> String {
-        ALLOWED.to_owned()
+        "an absolute path, file:///path or s3://bucket/path, without user name and password".to_owned()
     }
 
     fn parse(raw: &RawValue) -> Result<Self, Mismatch> {
@@ -82,36 +59,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_but_plain_places_is_taken() {
+    fn only_storage_that_there_is_is_taken() {
         for wrong in [
             "",
-            "/",
             "file:",
-            "file://",
-            "file:///",
-            "file://host/x/..",
             "file:relative",
-            "/a/../b",
-            "/a/./b",
             "s3:bucket",
             "s3://",
             "s3:///key",
             "s3://user:secret@bucket/x",
             "http://x/y",
-            "/a?b",
-            "/a#b",
             "/a\0b",
             "C:\\x",
         ] {
-            assert_eq!(StorageUri::new(wrong), None, "{wrong}");
+            assert_eq!(StorageLocation::new(wrong), None, "{wrong}");
         }
-        for (text, uri) in [
-            ("/a b/c", "file:///a b/c"),
-            ("file:///x//", "file:///x"),
-            ("s3://bucket/", "s3://bucket"),
-            ("s3p://bucket/a/b", "s3://bucket/a/b"),
-        ] {
-            assert_eq!(StorageUri::new(text).unwrap().as_str(), uri);
+        for right in ["/a b/c", "file:/x", "file:///x/", "s3://bucket", "s3a://bucket/a@b"] {
+            assert_eq!(StorageLocation::new(right).unwrap().as_str(), right);
         }
     }
 }
