@@ -17,6 +17,7 @@ mod list_state;
 pub mod map_state;
 pub mod operator_state;
 mod reducing_state;
+pub mod schema;
 mod snapshot;
 mod table;
 mod timer_queue;
