@@ -1,7 +1,10 @@
-//! Buffers as bytes: a header with the number of records, then marks, timestamps (each as its difference to the one
-//! before) and records, in postcard's compact form.
+//! Buffers as bytes: a header with the number of records, then the barrier at its end, marks, timestamps (each as its
+//! difference to the one before) and records, in postcard's compact form. The barrier comes first so that it is found, and
+//! can be left out, without reading records.
 
-use flott_core::{ChannelId, time::Timestamp};
+use std::sync::Arc;
+
+use flott_core::{ChannelId, checkpoint::Barrier, time::Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{BATCH_RECORDS, Buffer, Error, MAX_BATCH_BYTES, Mark};
@@ -13,6 +16,10 @@ pub(crate) const HEADER_LEN: usize = 4;
 const TIMESTAMPED: u32 = 1 << 31;
 /// Set in the header if marks follow it.
 const MARKED: u32 = 1 << 30;
+/// Set in the header if a barrier follows it.
+const BARRIER: u32 = 1 << 29;
+/// What is left of the header is the number of records.
+const COUNT: u32 = BARRIER - 1;
 
 /// What can travel between subtasks: data that serde can write and read back.
 pub trait Record: Clone + Send + Serialize + DeserializeOwned + 'static {}
@@ -25,13 +32,18 @@ pub(crate) fn encode<T: Serialize>(
     channel: ChannelId,
     mut bytes: Vec<u8>,
 ) -> Result<Vec<u8>, Error> {
-    let Buffer { batch, marks } = buffer;
+    let Buffer { batch, marks, barrier } = buffer;
     debug_assert!(batch.len() <= BATCH_RECORDS, "the receiver takes no larger batches");
     let failed = |error: postcard::Error| Error::Encode { channel, reason: error.to_string().into() };
     let start = bytes.len();
     let timestamped = if batch.is_timestamped() { TIMESTAMPED } else { 0 };
     let marked = if marks.is_empty() { 0 } else { MARKED };
-    bytes.extend_from_slice(&(batch.len() as u32 | timestamped | marked).to_le_bytes());
+    let ends_with_barrier = if barrier.is_some() { BARRIER } else { 0 };
+    let header = batch.len() as u32 | timestamped | marked | ends_with_barrier;
+    bytes.extend_from_slice(&header.to_le_bytes());
+    if let Some(barrier) = barrier {
+        bytes = postcard::to_extend(&**barrier, bytes).map_err(failed)?;
+    }
     if marked != 0 {
         bytes = postcard::to_extend(marks, bytes).map_err(failed)?;
     }
@@ -59,13 +71,17 @@ pub(crate) fn decode<T: DeserializeOwned>(
     let (header, mut rest) =
         bytes.split_first_chunk().ok_or_else(|| failed(0, "the batch has no header".to_owned()))?;
     let header = u32::from_le_bytes(*header);
-    let count = header & !(TIMESTAMPED | MARKED);
+    let count = header & COUNT;
     // Records may take no bytes at all, so the number of bytes does not bound them.
     if count as usize > BATCH_RECORDS {
         return Err(failed(
             0,
             format!("{count} records are announced, at most {BATCH_RECORDS} make a batch"),
         ));
+    }
+    if header & BARRIER != 0 {
+        let barrier: Barrier = take(&mut rest).map_err(|error| failed(0, error))?;
+        buffer.barrier = Some(Arc::new(barrier));
     }
     if header & MARKED != 0 {
         let marks: Vec<(u32, Mark)> = take(&mut rest).map_err(|error| failed(0, error))?;
@@ -90,6 +106,27 @@ pub(crate) fn decode<T: DeserializeOwned>(
     if rest.is_empty() { Ok(()) } else { Err(failed(count, format!("{} bytes are left over", rest.len()))) }
 }
 
+/// Takes the barrier out of an encoded buffer. If the bytes are damaged there is none; reading the rest will tell.
+pub(crate) fn take_barrier(bytes: &mut Vec<u8>) -> Option<Barrier> {
+    let (header, rest) = bytes.split_first_chunk::<HEADER_LEN>()?;
+    let header = u32::from_le_bytes(*header);
+    if header & BARRIER == 0 {
+        return None;
+    }
+    let (barrier, behind) = postcard::take_from_bytes(rest).ok()?;
+    let from = bytes.len() - behind.len();
+    bytes.drain(HEADER_LEN..from);
+    bytes[..HEADER_LEN].copy_from_slice(&(header & !BARRIER).to_le_bytes());
+    Some(barrier)
+}
+
+/// Whether an encoded buffer holds nothing but perhaps a barrier.
+pub(crate) fn is_empty(bytes: &[u8]) -> bool {
+    bytes
+        .first_chunk::<HEADER_LEN>()
+        .is_none_or(|header| u32::from_le_bytes(*header) & (COUNT | MARKED | TIMESTAMPED) == 0)
+}
+
 #[inline]
 fn take<V: DeserializeOwned>(bytes: &mut &[u8]) -> Result<V, String> {
     let (value, rest) = postcard::take_from_bytes(bytes).map_err(|error| error.to_string())?;
@@ -105,6 +142,10 @@ pub(crate) fn encoded_size<T: Serialize>(record: &T) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use flott_core::{
+        CheckpointId,
+        checkpoint::{Alignment, SnapshotKind},
+    };
     use proptest::prelude::*;
 
     use super::*;
@@ -113,6 +154,7 @@ mod tests {
         edge: flott_core::EdgeIndex(0),
         producer: flott_core::SubtaskIndex(1),
         consumer: flott_core::SubtaskIndex(2),
+        attempt: flott_core::AttemptNumber(3),
     };
 
     type Row = (String, u64, Option<i32>);
@@ -128,19 +170,58 @@ mod tests {
         buffer
     }
 
+    fn barrier(id: u64) -> Arc<Barrier> {
+        Arc::new(Barrier {
+            id: CheckpointId(id),
+            triggered_at: 1_700_000_000_000,
+            kind: SnapshotKind::Checkpoint { full: true },
+            alignment: Alignment::Aligned { timeout_ms: Some(300) },
+        })
+    }
+
+    #[test]
+    fn the_bytes_of_a_buffer_stay_as_they_are() {
+        let mut buffer = buffer(vec![(("a".to_owned(), 300, Some(-1)), Some(1_000), Some(1_001))]);
+        buffer.set_barrier(barrier(5));
+        let bytes = encode(&buffer, CHANNEL, Vec::new()).unwrap();
+        let expected: Vec<u8> = [
+            &[1, 0, 0, 0xe0][..], // one record; barrier, marks and timestamps
+            &[5, 0x80, 0xa0, 0xab, 0xfe, 0xf9, 0x62, 0, 1, 0, 1, 0xac, 2], // id, time, a full checkpoint, aligned for 300 ms
+            &[1, 1, 0, 0xd2, 0x0f],    // one mark behind one record: watermark 1001
+            &[0xd0, 0x0f],             // timestamp 1000
+            &[1, b'a', 0xac, 2, 1, 1], // "a", 300, Some(-1)
+        ]
+        .concat();
+        assert_eq!(bytes, expected);
+    }
+
     proptest! {
         #[test]
-        fn buffers_round_trip(records: Vec<(Row, Option<i64>, Option<i64>)>) {
-            let buffer = buffer(records);
-            let bytes = encode(&buffer, CHANNEL, Vec::new()).unwrap();
+        fn buffers_round_trip(records: Vec<(Row, Option<i64>, Option<i64>)>, barriers: bool) {
+            let mut buffer = buffer(records);
+            if barriers {
+                buffer.set_barrier(barrier(7));
+            }
+            let mut bytes = encode(&buffer, CHANNEL, Vec::new()).unwrap();
             let mut decoded = Buffer::default();
             decode(&bytes, CHANNEL, &mut decoded).unwrap();
-            prop_assert_eq!(decoded, buffer);
+            prop_assert_eq!(&decoded, &buffer);
+
+            let taken = buffer.take_barrier();
+            prop_assert_eq!(take_barrier(&mut bytes), taken.map(|barrier| (*barrier).clone()));
+            prop_assert_eq!(&bytes, &encode(&buffer, CHANNEL, Vec::new()).unwrap());
+            prop_assert_eq!(is_empty(&bytes), buffer.is_empty());
+        }
+
+        #[test]
+        fn any_bytes_hold_a_barrier_or_none(mut bytes: Vec<u8>) {
+            let _ = take_barrier(&mut bytes);
+            let _ = is_empty(&bytes);
         }
 
         #[test]
         fn batches_of_records_without_bytes_are_bounded(count in BATCH_RECORDS as u32 + 1..) {
-            let count = count & !(TIMESTAMPED | MARKED);
+            let count = count & COUNT;
             prop_assume!(count as usize > BATCH_RECORDS);
             let error = decode::<()>(&count.to_le_bytes(), CHANNEL, &mut Buffer::default()).unwrap_err();
             prop_assert!(error.to_string().contains("at most 1024"));

@@ -3,6 +3,8 @@
 //! ```text
 //! Connecting → Open → Failed      (dial or accept; then reset, silence, or a bad frame)
 //! ```
+//! A connection that has failed is not mended: whoever needs one to that peer later gets another.
+//!
 //! What is to be sent waits in [`Outgoing`] while the connection is being made, and is thrown away once it has failed.
 //! The volume that can wait is bounded by the credits of the channels.
 
@@ -16,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::net::TcpStream;
 
-pub(crate) use outgoing::Outgoing;
+pub(crate) use outgoing::{ConnectionKey, Outgoing, Way};
 
 use crate::{Error, plane::Routes};
 
@@ -31,7 +33,7 @@ pub(crate) async fn run(stream: TcpStream, outgoing: Arc<Outgoing>, routes: Arc<
     let _ = stream.set_nodelay(true);
     let (read, write) = stream.into_split();
     let reason = tokio::select! {
-        reason = reader::run(read, outgoing.peer(), &routes) => reason,
+        reason = reader::run(read, outgoing.key(), &routes) => reason,
         reason = writer::run(write, &outgoing) => reason,
     };
     fail(&outgoing, &routes, &reason);
@@ -40,6 +42,6 @@ pub(crate) async fn run(stream: TcpStream, outgoing: Arc<Outgoing>, routes: Arc<
 /// Marks the connection as broken and tells the channels that use it.
 pub(crate) fn fail(outgoing: &Outgoing, routes: &Routes, reason: &str) {
     let error = Error::ConnectionLost { peer: outgoing.peer_name(), reason: reason.into() };
-    outgoing.close();
-    routes.fail_peer(outgoing.peer(), &error);
+    outgoing.close(&error);
+    routes.fail(outgoing.key(), &error);
 }

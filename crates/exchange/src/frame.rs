@@ -1,17 +1,18 @@
 //! Frames: the units that cross a data connection.
 //!
 //! ```text
-//! edge u32 | producer u32 | consumer u32 | sequence u32 | length u32 | kind u8 | flags u8 | 0 u16 | crc32c u32 | payload
+//! edge u32 | producer u32 | consumer u32 | attempt u32 | sequence u32 | length u32 | kind u8 | flags u8 | 0 u16 | crc32c u32
+//! payload
 //! ```
 //! All little-endian. The checksum covers the header before it and the payload. A batch larger than [`MAX_PAYLOAD`]
 //! spans frames, all but the last with [`MORE`], so that channels of a connection take turns. The sequence number counts
-//! the data frames of a channel: a gap means that something was lost.
+//! the data frames of a channel: a gap means that something was lost. A frame without data tells how many came before it.
 
 use bytes::Bytes;
-use flott_core::{ChannelId, EdgeIndex, SubtaskIndex};
+use flott_core::{AttemptNumber, ChannelId, EdgeIndex, SubtaskIndex};
 
 /// Bytes of a frame's header.
-pub(crate) const HEADER_LEN: usize = 28;
+pub(crate) const HEADER_LEN: usize = 32;
 /// Most bytes of a frame's payload.
 pub(crate) const MAX_PAYLOAD: usize = 64 << 10;
 /// Flag of a data frame: the batch goes on in the next one.
@@ -28,6 +29,8 @@ pub(crate) enum FrameKind {
     Credit,
     /// The sender is alive.
     Ping,
+    /// A barrier that waits for no credit, and not for what waits in front of it at the consumer.
+    Barrier,
 }
 
 impl FrameKind {
@@ -37,6 +40,7 @@ impl FrameKind {
             Self::EndOfPartition => 2,
             Self::Credit => 3,
             Self::Ping => 4,
+            Self::Barrier => 5,
         }
     }
 
@@ -46,6 +50,7 @@ impl FrameKind {
             2 => Some(Self::EndOfPartition),
             3 => Some(Self::Credit),
             4 => Some(Self::Ping),
+            5 => Some(Self::Barrier),
             _ => None,
         }
     }
@@ -82,12 +87,12 @@ impl Header {
     /// If it is no header of ours. The checksum is checked by [`verify`](Self::verify).
     pub(crate) fn parse(bytes: &[u8; HEADER_LEN]) -> Result<Self, FrameError> {
         let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        let length = word(16);
+        let length = word(20);
         if length as usize > MAX_PAYLOAD {
             return Err(FrameError::TooLong(length));
         }
-        let kind = FrameKind::from_code(bytes[20]).ok_or(FrameError::UnknownKind(bytes[20]))?;
-        if length > 0 && kind != FrameKind::Data {
+        let kind = FrameKind::from_code(bytes[24]).ok_or(FrameError::UnknownKind(bytes[24]))?;
+        if length > 0 && !matches!(kind, FrameKind::Data | FrameKind::Barrier) {
             return Err(FrameError::Payload(length));
         }
         Ok(Self {
@@ -95,12 +100,13 @@ impl Header {
                 edge: EdgeIndex(word(0)),
                 producer: SubtaskIndex(word(4)),
                 consumer: SubtaskIndex(word(8)),
+                attempt: AttemptNumber(word(12)),
             },
-            sequence: word(12),
+            sequence: word(16),
             length,
             kind,
-            flags: bytes[21],
-            crc: word(24),
+            flags: bytes[25],
+            crc: word(28),
         })
     }
 
@@ -121,13 +127,14 @@ fn checksum(header: &[u8], payload: &[u8]) -> u32 {
 fn seal(frame: &mut [u8], channel: ChannelId, sequence: u32, kind: FrameKind, flags: u8) {
     let length = (frame.len() - HEADER_LEN) as u32;
     let (header, payload) = frame.split_at_mut(HEADER_LEN);
-    let words = [channel.edge.0, channel.producer.0, channel.consumer.0, sequence, length];
+    let ChannelId { edge, producer, consumer, attempt } = channel;
+    let words = [edge.0, producer.0, consumer.0, attempt.0, sequence, length];
     for (slot, word) in header.chunks_exact_mut(4).zip(words) {
         slot.copy_from_slice(&word.to_le_bytes());
     }
-    header[20..24].copy_from_slice(&[kind.code(), flags, 0, 0]);
+    header[24..28].copy_from_slice(&[kind.code(), flags, 0, 0]);
     let crc = checksum(header, payload);
-    header[24..].copy_from_slice(&crc.to_le_bytes());
+    header[28..].copy_from_slice(&crc.to_le_bytes());
 }
 
 /// A frame without payload.
@@ -135,6 +142,11 @@ pub(crate) fn control(channel: ChannelId, kind: FrameKind, sequence: u32) -> Byt
     let mut frame = vec![0; HEADER_LEN];
     seal(&mut frame, channel, sequence, kind, 0);
     frame.into()
+}
+
+/// A frame of a barrier. `payload` is at most [`MAX_PAYLOAD`] long.
+pub(crate) fn barrier(channel: ChannelId, sequence: u32, payload: &[u8]) -> Bytes {
+    frame(channel, FrameKind::Barrier, sequence, payload, 0)
 }
 
 /// Frames a batch. `message` starts with [`HEADER_LEN`] reserved bytes, so that the usual batch of one frame is not
@@ -160,9 +172,13 @@ pub(crate) fn data(channel: ChannelId, mut message: Vec<u8>, sequence: &mut u32)
 
 /// One frame of a batch.
 pub(crate) fn data_frame(channel: ChannelId, sequence: u32, payload: &[u8], flags: u8) -> Bytes {
+    frame(channel, FrameKind::Data, sequence, payload, flags)
+}
+
+fn frame(channel: ChannelId, kind: FrameKind, sequence: u32, payload: &[u8], flags: u8) -> Bytes {
     let mut frame = vec![0; HEADER_LEN + payload.len()];
     frame[HEADER_LEN..].copy_from_slice(payload);
-    seal(&mut frame, channel, sequence, FrameKind::Data, flags);
+    seal(&mut frame, channel, sequence, kind, flags);
     frame.into()
 }
 
@@ -172,8 +188,12 @@ mod tests {
 
     use super::*;
 
-    const CHANNEL: ChannelId =
-        ChannelId { edge: EdgeIndex(3), producer: SubtaskIndex(1), consumer: SubtaskIndex(2) };
+    const CHANNEL: ChannelId = ChannelId {
+        edge: EdgeIndex(3),
+        producer: SubtaskIndex(1),
+        consumer: SubtaskIndex(2),
+        attempt: AttemptNumber(9),
+    };
 
     fn parse(frame: &[u8]) -> Result<(Header, Vec<u8>), FrameError> {
         let (bytes, payload) = frame.split_first_chunk().expect("a frame has a header");
@@ -213,15 +233,30 @@ mod tests {
     #[test]
     fn oversized_lengths_are_refused_before_any_allocation() {
         let mut frame = control(CHANNEL, FrameKind::Credit, 7).to_vec();
-        frame[16..20].copy_from_slice(&u32::MAX.to_le_bytes());
+        frame[20..24].copy_from_slice(&u32::MAX.to_le_bytes());
         assert_eq!(parse(&frame), Err(FrameError::TooLong(u32::MAX)));
     }
 
     #[test]
     fn control_frames_have_no_payload() {
         let mut frame = control(CHANNEL, FrameKind::Ping, 0).to_vec();
-        frame[16] = 1;
+        frame[20] = 1;
         assert_eq!(parse(&frame), Err(FrameError::Payload(1)));
+    }
+
+    #[test]
+    fn the_bytes_of_a_frame_stay_as_they_are() {
+        let frame = barrier(CHANNEL, 0x0102_0304, b"xy");
+        let header: [u8; 28] =
+            [3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 9, 0, 0, 0, 4, 3, 2, 1, 2, 0, 0, 0, 5, 0, 0, 0];
+        assert_eq!(frame[..28], header);
+        assert_eq!(&frame[HEADER_LEN..], b"xy");
+        let (parsed, payload) = parse(&frame).unwrap();
+        assert_eq!(
+            (parsed.channel, parsed.kind, parsed.sequence),
+            (CHANNEL, FrameKind::Barrier, 0x0102_0304)
+        );
+        assert_eq!(payload, b"xy");
     }
 
     proptest! {

@@ -1,89 +1,65 @@
 //! The consuming end: one queue for all channels of a subtask's input.
 
+mod capture;
+mod queue;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
 };
 
 use bytes::Bytes;
-use flott_core::ChannelId;
+use flott_core::{ChannelId, CheckpointId, checkpoint::Barrier};
 use tokio::sync::Notify;
 
+use self::{capture::Capture, queue::Entries};
+pub(crate) use queue::{GateQueue, Queued, RemoteConsumer};
+
 use crate::{
-    Batch, Buffer, Error, Mark, Record,
+    Batch, Buffer, CapturedChannel, Error, Mark, Record,
     buffer::{Piece, Pieces},
     codec,
     connection::Outgoing,
-    sender::LocalChannel,
+    plane::{LocalEnd, Routes},
 };
 
-/// What lies in a gate's queue.
-pub(crate) enum Queued<T> {
-    /// From a producer in this process.
-    Buffer(Buffer<T>),
-    /// From another process; decoded by the consumer, so that the network thread runs no user code.
-    Encoded(Vec<Bytes>),
-    /// The producer has sent everything.
-    End,
-    /// The channel broke.
-    Failed(Error),
-}
-
-/// The queue of a gate, shared with its producers.
-pub(crate) struct GateQueue<T> {
-    entries: Mutex<VecDeque<(u32, Queued<T>)>>,
-    consumer: Arc<Notify>,
-}
-
-impl<T> GateQueue<T> {
-    pub(crate) fn push(&self, channel: u32, entry: Queued<T>) {
-        let was_empty = {
-            let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-            entries.push_back((channel, entry));
-            entries.len() == 1
-        };
-        // The consumer takes all entries at once, so it can only be waiting if there were none.
-        if was_empty {
-            self.consumer.notify_one();
-        }
-    }
-}
-
-/// What the network knows of a gate: it neither knows nor decodes the records.
-pub(crate) trait RemoteConsumer: Send + Sync {
-    fn push_encoded(&self, channel: u32, frames: Vec<Bytes>);
-    fn push_end(&self, channel: u32);
-    fn push_failure(&self, channel: u32, error: Error);
-}
-
-impl<T: Send> RemoteConsumer for GateQueue<T> {
-    fn push_encoded(&self, channel: u32, frames: Vec<Bytes>) {
-        self.push(channel, Queued::Encoded(frames));
-    }
-
-    fn push_end(&self, channel: u32) {
-        self.push(channel, Queued::End);
-    }
-
-    fn push_failure(&self, channel: u32, error: Error) {
-        self.push(channel, Queued::Failed(error));
-    }
-}
-
-/// Where a channel's credits go back to.
+/// Where a channel's credits go back to. Ends the consumer's side of the channel when dropped.
 pub(crate) enum CreditReturn<T> {
-    Local(Arc<LocalChannel<T>>),
-    /// With the credits that the producer has not spent yet, as far as is known here.
-    Remote(Arc<Outgoing>, Arc<AtomicU32>),
+    Local(LocalEnd<T>),
+    Remote(RemoteReceiver),
+}
+
+/// The consumer's side of a channel from another process.
+pub(crate) struct RemoteReceiver {
+    pub(crate) id: ChannelId,
+    pub(crate) outgoing: Arc<Outgoing>,
+    /// Credits that the producer has not spent yet, as far as is known here.
+    pub(crate) unspent: Arc<AtomicU32>,
+    pub(crate) routes: Arc<Routes>,
+}
+
+impl Drop for RemoteReceiver {
+    fn drop(&mut self) {
+        self.routes.consumer_left(self.id);
+    }
 }
 
 pub(crate) struct InputChannel<T> {
-    pub(crate) id: ChannelId,
-    pub(crate) credit_return: CreditReturn<T>,
-    pub(crate) ended: bool,
+    id: ChannelId,
+    credit_return: CreditReturn<T>,
+    ended: bool,
+    blocked: bool,
+}
+
+impl<T> InputChannel<T> {
+    pub(crate) fn new(id: ChannelId, credit_return: CreditReturn<T>) -> Self {
+        Self { id, credit_return, ended: false, blocked: false }
+    }
 }
 
 /// What a gate delivers.
@@ -105,6 +81,19 @@ pub enum GateItem<T> {
         /// The mark.
         mark: Mark,
     },
+    /// The barrier of a checkpoint. All that the channel has delivered belongs to it, and nothing that it delivers from now
+    /// on; unless the barrier is unaligned and has overtaken what [`InputGate::begin_capture`] is to keep.
+    Barrier {
+        /// Position of the channel in the gate.
+        channel: u32,
+        /// The barrier.
+        barrier: Arc<Barrier>,
+    },
+    /// A channel has ended.
+    ChannelEnded {
+        /// Its position in the gate.
+        channel: u32,
+    },
     /// Nothing is waiting; the gate's signal will be given when there is.
     Empty,
     /// All channels have ended.
@@ -112,23 +101,48 @@ pub enum GateItem<T> {
 }
 
 /// The input of a subtask: all channels over all edges that end in it.
+///
+/// A channel may be [blocked](Self::block): then what comes in it is stashed, at most as many batches as it has credits.
 pub struct InputGate<T> {
     queue: Arc<GateQueue<T>>,
     /// Entries taken out of the queue, so that its lock is taken once for many.
-    taken: VecDeque<(u32, Queued<T>)>,
+    taken: Entries<T>,
     channels: Vec<InputChannel<T>>,
     open: usize,
-    /// A buffer with marks that is being handed out, and its channel.
-    open_buffer: Option<(u32, Pieces<T>)>,
+    /// A buffer that is being handed out piece by piece.
+    open_buffer: Option<OpenBuffer<T>>,
     /// Memory for its pieces.
     piece: Batch<T>,
     /// Empty buffers for what is decoded from the wire.
     spare: Vec<Buffer<T>>,
+    /// Whether no credit was spent for the whole buffer that was handed out last.
+    lent_for_free: bool,
+    /// Number of channels that are blocked.
+    blocked: usize,
+    /// What came in blocked channels.
+    stash: Entries<T>,
+    /// Barriers that were found in front of their turn.
+    urgent: VecDeque<(u32, Arc<Barrier>)>,
+    capture: Option<Capture>,
+}
+
+struct OpenBuffer<T> {
+    channel: u32,
+    pieces: Pieces<T>,
+    /// Whether no credit was spent for it.
+    for_free: bool,
+}
+
+impl<T> Drop for InputGate<T> {
+    fn drop(&mut self) {
+        // Producers that have not heard of it yet send on, for as long as they have credit.
+        self.queue.close();
+    }
 }
 
 impl<T: Record> InputGate<T> {
     pub(crate) fn queue(consumer: Arc<Notify>) -> Arc<GateQueue<T>> {
-        Arc::new(GateQueue { entries: Mutex::default(), consumer })
+        Arc::new(GateQueue::new(consumer))
     }
 
     pub(crate) fn new(queue: Arc<GateQueue<T>>, channels: Vec<InputChannel<T>>) -> Self {
@@ -141,6 +155,11 @@ impl<T: Record> InputGate<T> {
             open_buffer: None,
             piece: Batch::new(),
             spare: Vec::new(),
+            lent_for_free: false,
+            blocked: 0,
+            stash: VecDeque::new(),
+            urgent: VecDeque::new(),
+            capture: None,
         }
     }
 
@@ -154,41 +173,162 @@ impl<T: Record> InputGate<T> {
     /// # Errors
     /// If a channel broke or a batch can't be decoded. The gate must not be used after that.
     pub fn poll(&mut self) -> Result<GateItem<T>, Error> {
+        if let Some((channel, barrier)) = self.poll_urgent()? {
+            return Ok(GateItem::Barrier { channel, barrier });
+        }
         loop {
             if let Some(item) = self.next_piece() {
                 return Ok(item);
             }
             if self.taken.is_empty() {
-                let mut entries = self.queue.entries.lock().unwrap_or_else(PoisonError::into_inner);
-                std::mem::swap(&mut *entries, &mut self.taken);
+                self.take_in()?;
             }
             let Some((channel, entry)) = self.taken.pop_front() else {
                 return Ok(if self.open == 0 { GateItem::Ended } else { GateItem::Empty });
             };
             let input = &mut self.channels[channel as usize];
-            let (buffer, bytes) = match entry {
-                Queued::Buffer(buffer) => (buffer, 0),
+            if input.blocked && !matches!(entry, Queued::Failed(_)) {
+                self.stash.push_back((channel, entry));
+                continue;
+            }
+            let (buffer, bytes, for_free) = match entry {
+                Queued::Buffer(buffer) => (buffer, 0, false),
                 Queued::Encoded(frames) => {
                     let mut buffer = self.spare.pop().unwrap_or_default();
                     let bytes = decode_frames(&frames, input.id, &mut buffer)?;
-                    (buffer, bytes)
+                    (buffer, bytes, false)
+                }
+                Queued::Restored(bytes) => {
+                    let mut buffer = self.spare.pop().unwrap_or_default();
+                    codec::decode(&bytes, input.id, &mut buffer)?;
+                    (buffer, bytes.len(), true)
                 }
                 Queued::End if !input.ended => {
                     input.ended = true;
                     self.open -= 1;
-                    continue;
+                    return Ok(GateItem::ChannelEnded { channel });
                 }
                 // A connection may break after its channels have ended: that harms nobody.
                 Queued::Failed(error) if !input.ended => return Err(error),
-                Queued::End | Queued::Failed(_) => continue,
+                // The barrier was told of when it came.
+                Queued::End | Queued::Failed(_) | Queued::Barrier(_) => continue,
             };
-            if buffer.marks.is_empty() {
+            if buffer.is_plain() {
+                self.lent_for_free = for_free;
                 return Ok(GateItem::Batch { channel, records: buffer.batch, bytes });
             }
-            self.open_buffer = Some((channel, Pieces::new(buffer)));
+            self.open_buffer = Some(OpenBuffer { channel, pieces: Pieces::new(buffer), for_free });
             if bytes > 0 {
                 return Ok(self.next_piece_of(bytes));
             }
+        }
+    }
+
+    /// Takes the next barrier that does not wait for its turn, if there is one. [`poll`](Self::poll) delivers these first;
+    /// this is for who can't take anything else.
+    ///
+    /// # Errors
+    /// If what it has overtaken can't be kept.
+    pub fn poll_urgent(&mut self) -> Result<Option<(u32, Arc<Barrier>)>, Error> {
+        if self.queue.is_urgent() {
+            self.take_in()?;
+        }
+        Ok(self.urgent.pop_front())
+    }
+
+    /// Takes in what has come.
+    fn take_in(&mut self) -> Result<(), Error> {
+        let before = self.taken.len();
+        let is_urgent = self.queue.take_all(&mut self.taken);
+        if !is_urgent && self.capture.is_none() {
+            return Ok(());
+        }
+        for (channel, entry) in self.taken.range(before..) {
+            if let Queued::Barrier(barrier) = entry {
+                self.urgent.push_back((*channel, barrier.clone()));
+            }
+            if let Some(capture) = &mut self.capture {
+                capture.entry(*channel, entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stashes what comes in a channel from now on. To be called for the channel that delivered the last item, if at all.
+    pub fn block(&mut self, channel: u32) {
+        let blocked = &mut self.channels[channel as usize].blocked;
+        if !std::mem::replace(blocked, true) {
+            self.blocked += 1;
+        }
+    }
+
+    /// Delivers from all channels again, beginning with what was stashed.
+    pub fn unblock_all(&mut self) {
+        if self.blocked == 0 {
+            return;
+        }
+        self.blocked = 0;
+        for channel in &mut self.channels {
+            channel.blocked = false;
+        }
+        self.stash.append(&mut self.taken);
+        std::mem::swap(&mut self.stash, &mut self.taken);
+    }
+
+    /// Keeps a copy of all that is there, and still comes, before barrier `id` in the channels that are `pending`. All of it
+    /// is delivered as ever. What another capture has kept is dropped.
+    ///
+    /// # Errors
+    /// If records can't be encoded.
+    pub fn begin_capture(
+        &mut self,
+        id: CheckpointId,
+        mut pending: impl FnMut(u32) -> bool,
+    ) -> Result<(), Error> {
+        let channels = self.channels.iter().zip(0..);
+        let channels = channels.map(|(input, channel)| (input.id, !input.ended && pending(channel)));
+        let mut capture = Capture::new(id, channels);
+        if let Some(OpenBuffer { channel, pieces, .. }) = &mut self.open_buffer {
+            pieces.rest(|rest| capture.buffer(*channel, rest))?;
+        }
+        for (channel, entry) in self.stash.iter().chain(&self.taken) {
+            capture.entry(*channel, entry)?;
+        }
+        self.capture = Some(capture);
+        // What comes before the next look is seen by that.
+        Ok(())
+    }
+
+    /// Whether a capture waits for barriers, or for being taken.
+    pub fn is_capturing(&self) -> bool {
+        self.capture.is_some()
+    }
+
+    /// What was captured, once all of it has come.
+    ///
+    /// # Errors
+    /// If records can't be encoded.
+    pub fn take_capture(&mut self) -> Result<Option<Vec<CapturedChannel>>, Error> {
+        if self.capture.is_some() {
+            self.take_in()?;
+        }
+        Ok(self.capture.take_if(|capture| capture.is_complete()).map(Capture::finish))
+    }
+
+    /// Gives up the capture.
+    pub fn stop_capture(&mut self) {
+        self.capture = None;
+    }
+
+    /// Delivers first what an earlier attempt had captured. To be called before the first item is taken; channels that are
+    /// none of this gate's are left out.
+    pub fn restore(&mut self, captured: &[CapturedChannel]) {
+        debug_assert!(self.taken.is_empty() && self.open_buffer.is_none(), "nothing was taken yet");
+        for channel in captured {
+            let position = self.channels.iter().position(|input| channel.is_of(input.id));
+            let Some(position) = position else { continue };
+            let entries = channel.buffers.iter();
+            self.taken.extend(entries.map(|bytes| (position as u32, Queued::Restored(bytes.to_vec()))));
         }
     }
 
@@ -204,14 +344,15 @@ impl<T: Record> InputGate<T> {
     }
 
     fn next_piece(&mut self) -> Option<GateItem<T>> {
-        let (channel, pieces) = self.open_buffer.as_mut()?;
-        let channel = *channel;
-        match pieces.next(&mut self.piece) {
+        let open = self.open_buffer.as_mut()?;
+        let channel = open.channel;
+        match open.pieces.next(&mut self.piece) {
             Some(Piece::Records(records)) => Some(GateItem::Batch { channel, records, bytes: 0 }),
             Some(Piece::Mark(mark)) => Some(GateItem::Mark { channel, mark }),
+            Some(Piece::Barrier(barrier)) => Some(GateItem::Barrier { channel, barrier }),
             None => {
-                if let Some((channel, pieces)) = self.open_buffer.take() {
-                    self.give_back(channel, pieces.into_buffer());
+                if let Some(OpenBuffer { channel, pieces, for_free }) = self.open_buffer.take() {
+                    self.give_back(channel, pieces.into_buffer(), for_free);
                 }
                 None
             }
@@ -224,17 +365,18 @@ impl<T: Record> InputGate<T> {
         if self.open_buffer.is_some() {
             self.piece = records;
         } else {
-            self.give_back(channel, Buffer { batch: records, marks: Vec::new() });
+            self.give_back(channel, records.into(), self.lent_for_free);
         }
     }
 
-    fn give_back(&mut self, channel: u32, buffer: Buffer<T>) {
+    fn give_back(&mut self, channel: u32, buffer: Buffer<T>, for_free: bool) {
         let input = &self.channels[channel as usize];
         match &input.credit_return {
+            _ if for_free => self.spare.push(buffer),
             CreditReturn::Local(local) => local.take_back(buffer),
-            CreditReturn::Remote(outgoing, unspent) => {
-                unspent.fetch_add(1, Ordering::AcqRel);
-                outgoing.grant(input.id, 1);
+            CreditReturn::Remote(remote) => {
+                remote.unspent.fetch_add(1, Ordering::AcqRel);
+                remote.outgoing.grant(input.id, 1);
                 self.spare.push(buffer);
             }
         }

@@ -7,7 +7,7 @@
 
 use std::{io, time::Duration};
 
-use flott_core::JobId;
+use flott_core::{HostId, JobId};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::{
@@ -17,7 +17,7 @@ use tokio::{
 };
 
 const MAGIC: [u8; 8] = *b"FLOTTDP1";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const MAC_LEN: usize = 32;
 const NONCE_LEN: usize = 16;
 const SIGNED_LEN: usize = 8 + 4 + 16 + 4 + 4 + NONCE_LEN;
@@ -35,8 +35,8 @@ pub(crate) struct Identity {
 
 /// What a dialer says of itself.
 struct Hello {
-    from: u32,
-    to: u32,
+    from: HostId,
+    to: HostId,
     nonce: [u8; NONCE_LEN],
 }
 
@@ -54,8 +54,8 @@ impl Identity {
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(self.job.as_bytes());
-        bytes.extend_from_slice(&hello.from.to_le_bytes());
-        bytes.extend_from_slice(&hello.to.to_le_bytes());
+        bytes.extend_from_slice(&hello.from.0.to_le_bytes());
+        bytes.extend_from_slice(&hello.to.0.to_le_bytes());
         bytes.extend_from_slice(&hello.nonce);
         let mac = self.mac(&[&bytes]).finalize().into_bytes();
         bytes.extend_from_slice(&mac);
@@ -78,15 +78,15 @@ impl Identity {
         }
         let mut nonce = [0; NONCE_LEN];
         nonce.copy_from_slice(&bytes[36..SIGNED_LEN]);
-        Ok(Hello { from: word(28), to: word(32), nonce })
+        Ok(Hello { from: HostId(word(28)), to: HostId(word(32)), nonce })
     }
 
-    /// Introduces this task host to the one it has dialed. Waits as long as it takes: a peer that does not know its own
-    /// place yet answers later, and must not find that the caller has given up and called again.
+    /// Introduces this task host to the one it has dialed. Waits as long as it takes: a peer that does not know yet which
+    /// it is answers later, and must not find that the caller has given up and called again.
     ///
     /// # Errors
     /// If the peer refuses or is not of this job.
-    pub(crate) async fn introduce(&self, stream: &mut TcpStream, from: u32, to: u32) -> io::Result<()> {
+    pub(crate) async fn introduce(&self, stream: &mut TcpStream, from: HostId, to: HostId) -> io::Result<()> {
         let nonce = *uuid::Uuid::new_v4().as_bytes();
         stream.write_all(&self.encode(&Hello { from, to, nonce })).await?;
         match stream.read_u8().await? {
@@ -105,11 +105,11 @@ impl Identity {
         }
     }
 
-    /// Answers a dialer. `expected_to` is this task host's own position. Returns the dialer's.
+    /// Answers a dialer. `expected_to` is this task host itself. Returns the dialer.
     ///
     /// # Errors
     /// If the dialer is not who it has to be; it has been told why.
-    pub(crate) async fn welcome(&self, stream: &mut TcpStream, expected_to: u32) -> io::Result<u32> {
+    pub(crate) async fn welcome(&self, stream: &mut TcpStream, expected_to: HostId) -> io::Result<HostId> {
         timeout(LIMIT, async {
             let mut bytes = [0; HELLO_LEN];
             stream.read_exact(&mut bytes).await?;
@@ -158,15 +158,15 @@ mod tests {
 
     #[test]
     fn only_the_jobs_own_secret_is_accepted() {
-        let bytes = identity(1).encode(&Hello { from: 2, to: 3, nonce: [9; 16] });
+        let bytes = identity(1).encode(&Hello { from: HostId(2), to: HostId(3), nonce: [9; 16] });
         let hello = identity(1).decode(&bytes).unwrap();
-        assert_eq!((hello.from, hello.to, hello.nonce), (2, 3, [9; 16]));
+        assert_eq!((hello.from, hello.to, hello.nonce), (HostId(2), HostId(3), [9; 16]));
         assert!(identity(2).decode(&bytes).err().unwrap().contains("secret"));
     }
 
     #[test]
     fn changed_hellos_are_refused() {
-        let bytes = identity(1).encode(&Hello { from: 2, to: 3, nonce: [9; 16] });
+        let bytes = identity(1).encode(&Hello { from: HostId(2), to: HostId(3), nonce: [9; 16] });
         for position in 0..HELLO_LEN {
             let mut changed = bytes;
             changed[position] ^= 1;

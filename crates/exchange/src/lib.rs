@@ -8,9 +8,16 @@
 //!
 //! Credits are granted by the consumer when its gate exists, hence producers and consumers may be deployed in any
 //! order. A channel ends only by its end-of-partition element; whatever else ends it is a failure of both ends.
+//!
+//! A failed region of the job restarts with a higher attempt number, in the same processes and over the same connections.
+//! A channel belongs to one attempt: what an earlier one has sent is never taken for this one's.
+//!
+//! The barriers of checkpoints travel behind the records that belong to them. An unaligned one overtakes: it needs no credit
+//! and is delivered in front of what waits, of which copies become part of the checkpoint ([`ChannelCapture`]).
 
 mod batch;
 mod buffer;
+mod capture;
 mod codec;
 mod connection;
 mod credit;
@@ -23,6 +30,7 @@ mod sender;
 
 pub use batch::{Batch, Mark};
 pub use buffer::Buffer;
+pub use capture::{CapturedChannel, ChannelCapture};
 pub use codec::Record;
 pub use error::Error;
 pub use gate::{GateItem, InputGate};

@@ -1,68 +1,56 @@
 //! The producing end of a channel.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
-use flott_core::ChannelId;
+use flott_core::{ChannelId, checkpoint::Barrier};
+use serde_bytes::ByteBuf;
 
 use crate::{
-    BATCH_BYTES, Buffer, CREDITS_PER_CHANNEL, Error, Record, codec,
+    BATCH_BYTES, Buffer, CapturedChannel, Error, Record, codec,
     connection::Outgoing,
     credit::Credit,
-    frame::{self, FrameKind, HEADER_LEN},
-    gate::{GateQueue, Queued},
+    frame::{self, FrameKind, HEADER_LEN, MAX_PAYLOAD},
+    gate::Queued,
+    plane::{LocalEnd, Routes},
 };
 
-/// Room that the largest record leaves for its timestamp and for marks, in bytes.
+/// Room that the largest record leaves for its timestamp, marks and a barrier, in bytes.
 const RESERVED: usize = 32 << 10;
 
-/// A channel within this process. Both ends share it; it is created by whichever comes first.
-pub(crate) struct LocalChannel<T> {
-    pub(crate) credit: Credit,
-    gate: OnceLock<(Arc<GateQueue<T>>, u32)>,
-    /// Emptied buffers on their way back to the producer.
-    spare: Mutex<Vec<Buffer<T>>>,
+/// The producer's side of a channel to another process.
+pub(crate) struct RemoteSender {
+    id: ChannelId,
+    credit: Arc<Credit>,
+    outgoing: Arc<Outgoing>,
+    routes: Arc<Routes>,
+    /// Sequence number of the next data frame.
+    sequence: u32,
+    ended: bool,
 }
 
-impl<T> Default for LocalChannel<T> {
-    fn default() -> Self {
-        Self { credit: Credit::default(), gate: OnceLock::new(), spare: Mutex::default() }
+impl RemoteSender {
+    pub(crate) fn new(
+        id: ChannelId,
+        credit: Arc<Credit>,
+        outgoing: Arc<Outgoing>,
+        routes: Arc<Routes>,
+    ) -> Self {
+        Self { id, credit, outgoing, routes, sequence: 0, ended: false }
     }
 }
 
-impl<T> LocalChannel<T> {
-    /// Connects the consumer and grants the first credits.
-    pub(crate) fn attach_gate(&self, gate: Arc<GateQueue<T>>, position: u32) {
-        if self.gate.set((gate, position)).is_ok() {
-            self.grant(CREDITS_PER_CHANNEL);
+impl Drop for RemoteSender {
+    fn drop(&mut self) {
+        self.routes.producer_left(self.id);
+        // What a finished producer has sent is still to be received; that of others is of no use to anyone.
+        if !self.ended {
+            self.outgoing.forget(self.id);
         }
     }
-
-    /// Takes back a processed buffer and its credit.
-    pub(crate) fn take_back(&self, buffer: Buffer<T>) {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
-        self.grant(1);
-    }
-
-    fn grant(&self, count: u32) {
-        let within_bounds = self.credit.grant(count);
-        debug_assert!(within_bounds, "credits that were spent come back once");
-    }
-
-    fn push(&self, entry: Queued<T>) {
-        let (gate, position) = self.gate.get().expect("only a connected gate grants credits");
-        gate.push(*position, entry);
-    }
-}
-
-pub(crate) struct RemoteSender {
-    pub(crate) credit: Arc<Credit>,
-    pub(crate) outgoing: Arc<Outgoing>,
-    /// Sequence number of the next data frame.
-    pub(crate) sequence: u32,
 }
 
 enum Way<T> {
-    Local(Arc<LocalChannel<T>>),
+    Local(LocalEnd<T>),
     Remote(RemoteSender),
 }
 
@@ -75,12 +63,17 @@ pub struct ChannelSender<T> {
 }
 
 impl<T: Record> ChannelSender<T> {
-    pub(crate) fn local(id: ChannelId, channel: Arc<LocalChannel<T>>) -> Self {
+    pub(crate) fn local(id: ChannelId, channel: LocalEnd<T>) -> Self {
         Self { id, way: Way::Local(channel), bytes_sent: 0 }
     }
 
     pub(crate) fn remote(id: ChannelId, sender: RemoteSender) -> Self {
         Self { id, way: Way::Remote(sender), bytes_sent: 0 }
+    }
+
+    /// The channel.
+    pub fn id(&self) -> ChannelId {
+        self.id
     }
 
     /// Sends the buffer if there is credit, leaving an empty one that is good for the next records. Returns whether it
@@ -98,8 +91,7 @@ impl<T: Record> ChannelSender<T> {
         }
         match &mut self.way {
             Way::Local(channel) => {
-                let spare = channel.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let full = std::mem::replace(buffer, spare.unwrap_or_default());
+                let full = std::mem::replace(buffer, channel.take_spare().unwrap_or_default());
                 channel.push(Queued::Buffer(full));
             }
             Way::Remote(sender) => {
@@ -118,9 +110,35 @@ impl<T: Record> ChannelSender<T> {
     /// know whom it is for.
     fn is_connected(&self) -> bool {
         match &self.way {
-            Way::Local(channel) => channel.gate.get().is_some(),
+            Way::Local(channel) => channel.has_gate(),
             Way::Remote(sender) => sender.sequence > 0 || sender.credit.is_available(),
         }
+    }
+
+    /// Sends a barrier that needs no credit and does not wait for its turn at the consumer: it overtakes all batches that
+    /// the consumer has not processed. Returns `false` if the consumer is not there yet; the producer's signal is given when
+    /// it comes.
+    ///
+    /// # Errors
+    /// If the channel is broken.
+    pub fn try_send_barrier(&mut self, barrier: &Arc<Barrier>) -> Result<bool, Error> {
+        self.check_alive()?;
+        if !self.is_connected() {
+            return Ok(false);
+        }
+        match &mut self.way {
+            Way::Local(channel) => channel.push(Queued::Barrier(barrier.clone())),
+            Way::Remote(sender) => {
+                let failed = |reason: String| Error::Encode { channel: self.id, reason: reason.into() };
+                let payload = postcard::to_stdvec(&**barrier).map_err(|error| failed(error.to_string()))?;
+                if payload.len() > MAX_PAYLOAD {
+                    return Err(failed(format!("a barrier of {} bytes is too long", payload.len())));
+                }
+                let frame = frame::barrier(self.id, sender.sequence, &payload);
+                sender.outgoing.send(self.id, vec![frame]);
+            }
+        }
+        Ok(true)
     }
 
     /// Tells the consumer that everything was sent. Returns `false` if the consumer is not there yet; the producer's
@@ -129,11 +147,7 @@ impl<T: Record> ChannelSender<T> {
     /// # Errors
     /// If the channel is broken.
     pub fn try_end(&mut self) -> Result<bool, Error> {
-        if let Way::Remote(sender) = &self.way
-            && let Some(error) = sender.credit.failure()
-        {
-            return Err(error);
-        }
+        self.check_alive()?;
         if !self.is_connected() {
             return Ok(false);
         }
@@ -142,9 +156,48 @@ impl<T: Record> ChannelSender<T> {
             Way::Remote(sender) => {
                 let end = frame::control(self.id, FrameKind::EndOfPartition, sender.sequence);
                 sender.outgoing.send(self.id, vec![end]);
+                sender.ended = true;
             }
         }
         Ok(true)
+    }
+
+    fn check_alive(&self) -> Result<(), Error> {
+        match &self.way {
+            Way::Remote(sender) => sender.credit.failure().map_or(Ok(()), Err),
+            Way::Local(_) => Ok(()),
+        }
+    }
+
+    /// A copy of buffers that were not sent yet, without their barriers.
+    ///
+    /// # Errors
+    /// If a record can't be serialized.
+    pub fn capture<'a>(
+        &self,
+        buffers: impl IntoIterator<Item = &'a Buffer<T>>,
+    ) -> Result<CapturedChannel, Error> {
+        let mut captured = Vec::new();
+        for buffer in buffers {
+            let mut bytes = codec::encode(buffer, self.id, Vec::new())?;
+            codec::take_barrier(&mut bytes);
+            if !codec::is_empty(&bytes) {
+                captured.push(bytes.into());
+            }
+        }
+        Ok(CapturedChannel::new(self.id, captured))
+    }
+
+    /// The buffers of which an earlier attempt has made this copy.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub fn restore(&self, captured: &[ByteBuf]) -> Result<Vec<Buffer<T>>, Error> {
+        let decode = |bytes: &ByteBuf| {
+            let mut buffer = Buffer::default();
+            codec::decode(bytes, self.id, &mut buffer).map(|()| buffer)
+        };
+        captured.iter().map(decode).collect()
     }
 
     /// Bytes that were sent to another process so far.

@@ -4,7 +4,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use flott_core::{ChannelId, EdgeIndex, JobId, SubtaskIndex, TaskManagerId, deployment::TaskHostAddress};
+use flott_core::{
+    AttemptNumber, ChannelId, EdgeIndex, HostId, JobId, SubtaskIndex, TaskManagerId,
+    deployment::TaskHostAddress,
+};
 use flott_exchange::{
     Buffer, CREDITS_PER_CHANNEL, ChannelPeer, ChannelSender, DataPlane, Error, GateItem, InputGate,
 };
@@ -13,7 +16,8 @@ use tokio::{runtime::Handle, sync::Notify, time::timeout};
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn channel(producer: u32, consumer: u32) -> ChannelId {
-    ChannelId { edge: EdgeIndex(0), producer: SubtaskIndex(producer), consumer: SubtaskIndex(consumer) }
+    let (producer, consumer) = (SubtaskIndex(producer), SubtaskIndex(consumer));
+    ChannelId { edge: EdgeIndex(0), producer, consumer, attempt: AttemptNumber(0) }
 }
 
 fn plane(secret: u8) -> DataPlane {
@@ -26,12 +30,13 @@ async fn pair(secrets: [u8; 2]) -> [DataPlane; 2] {
     for (index, plane) in planes.iter().enumerate() {
         let port = plane.listen("127.0.0.1", 0).await.unwrap();
         hosts.push(TaskHostAddress {
+            host: HostId(index as u32),
             task_manager_id: TaskManagerId::new(format!("tm-{index}")),
             data_address: format!("127.0.0.1:{port}"),
         });
     }
     for (index, plane) in planes.iter().enumerate() {
-        plane.place(index as u32, hosts.clone());
+        plane.place(HostId(index as u32), hosts.clone());
     }
     planes
 }
@@ -62,7 +67,7 @@ async fn receive_all(gate: &mut InputGate<String>, signal: &Notify) -> Result<Ve
                 received.append(&mut records.records);
                 gate.recycle(channel, records);
             }
-            GateItem::Mark { .. } => {}
+            GateItem::Mark { .. } | GateItem::Barrier { .. } | GateItem::ChannelEnded { .. } => {}
             GateItem::Empty => signal.notified().await,
             GateItem::Ended => return Ok(received),
         }
@@ -76,8 +81,8 @@ fn words(count: usize) -> Vec<String> {
 async fn transfers(from: &DataPlane, to: &DataPlane, from_host: u32, to_host: u32, records: Vec<String>) {
     let (produced, consumed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let id = channel(0, 0);
-    let mut sender = from.sender(ChannelPeer { channel: id, host: to_host }, &produced).unwrap();
-    let mut gate = to.gate(&[ChannelPeer { channel: id, host: from_host }], &consumed).unwrap();
+    let mut sender = from.sender(ChannelPeer { channel: id, host: HostId(to_host) }, &produced).unwrap();
+    let mut gate = to.gate(&[ChannelPeer { channel: id, host: HostId(from_host) }], &consumed).unwrap();
     let expected = records.clone();
     let sent = tokio::spawn(async move { send_all(&mut sender, &produced, &records).await });
     let received = timeout(LIMIT, receive_all(&mut gate, &consumed)).await.unwrap().unwrap();
@@ -109,7 +114,7 @@ async fn a_record_larger_than_a_frame_arrives_whole() {
 async fn a_producer_has_no_more_batches_underway_than_credits() {
     let [plane, _] = pair([1, 1]).await;
     let signal = Arc::new(Notify::new());
-    let peer = ChannelPeer { channel: channel(0, 0), host: 0 };
+    let peer = ChannelPeer { channel: channel(0, 0), host: HostId(0) };
     let mut sender = plane.sender::<u64>(peer, &signal).unwrap();
     assert!(!sender.try_send(&mut vec![1].into()).unwrap(), "there is no credit before the consumer came");
     assert!(!sender.try_end().unwrap());
@@ -129,8 +134,8 @@ async fn task_hosts_of_another_secret_are_refused() {
     let [first, second] = pair([1, 2]).await;
     let (produced, consumed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let id = channel(0, 0);
-    let mut sender = first.sender::<String>(ChannelPeer { channel: id, host: 1 }, &produced).unwrap();
-    let _gate = second.gate::<String>(&[ChannelPeer { channel: id, host: 0 }], &consumed).unwrap();
+    let mut sender = first.sender::<String>(ChannelPeer { channel: id, host: HostId(1) }, &produced).unwrap();
+    let _gate = second.gate::<String>(&[ChannelPeer { channel: id, host: HostId(0) }], &consumed).unwrap();
     let error = timeout(Duration::from_secs(30), send_all(&mut sender, &produced, &words(1))).await.unwrap();
     assert!(error.unwrap_err().to_string().contains("secret"));
 }
@@ -153,20 +158,22 @@ async fn both_ends_fail_when_the_peer_process_is_gone() {
             .iter()
             .enumerate()
             .map(|(index, port)| TaskHostAddress {
+                host: HostId(index as u32),
                 task_manager_id: TaskManagerId::new(format!("tm-{index}")),
                 data_address: format!("127.0.0.1:{port}"),
             })
             .collect();
-        first.place(0, hosts.clone());
-        second.place(1, hosts);
+        first.place(HostId(0), hosts.clone());
+        second.place(HostId(1), hosts.clone());
         (first, second, runtime)
     };
     let (first, second, runtime) = hosts_of_dead_peer;
     let signal = Arc::new(Notify::new());
-    let mut gate = first.gate::<String>(&[ChannelPeer { channel: channel(0, 0), host: 1 }], &signal).unwrap();
+    let mut gate =
+        first.gate::<String>(&[ChannelPeer { channel: channel(0, 0), host: HostId(1) }], &signal).unwrap();
     let produced = Arc::new(Notify::new());
     let mut sender =
-        second.sender::<String>(ChannelPeer { channel: channel(0, 0), host: 0 }, &produced).unwrap();
+        second.sender::<String>(ChannelPeer { channel: channel(0, 0), host: HostId(0) }, &produced).unwrap();
     timeout(LIMIT, async {
         while !sender.try_send(&mut vec!["one".to_owned()].into()).unwrap() {
             produced.notified().await;
@@ -194,9 +201,9 @@ async fn a_producer_without_records_may_be_done_before_its_consumer_comes() {
 
     let (produced, consumed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let id = channel(0, 1);
-    let mut sender = first.sender::<String>(ChannelPeer { channel: id, host: 1 }, &produced).unwrap();
+    let mut sender = first.sender::<String>(ChannelPeer { channel: id, host: HostId(1) }, &produced).unwrap();
     assert!(!sender.try_end().unwrap(), "nobody knows yet whom the end is for");
-    let mut gate = second.gate::<String>(&[ChannelPeer { channel: id, host: 0 }], &consumed).unwrap();
+    let mut gate = second.gate::<String>(&[ChannelPeer { channel: id, host: HostId(0) }], &consumed).unwrap();
     let received = tokio::spawn(async move { receive_all(&mut gate, &consumed).await });
     timeout(LIMIT, send_all(&mut sender, &produced, &[])).await.unwrap().unwrap();
     assert!(timeout(LIMIT, received).await.unwrap().unwrap().unwrap().is_empty());

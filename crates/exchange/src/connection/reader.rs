@@ -7,24 +7,25 @@ use std::{
 };
 
 use bytes::Bytes;
-use flott_core::ChannelId;
+use flott_core::{AttemptNumber, checkpoint::Barrier};
 use tokio::{
     io::{AsyncReadExt, BufReader},
     net::tcp::OwnedReadHalf,
     time::timeout,
 };
 
-use super::SILENCE_LIMIT;
+use super::{ConnectionKey, SILENCE_LIMIT, Way};
 use crate::{
     CREDITS_PER_CHANNEL, MAX_BATCH_BYTES,
     frame::{FrameKind, HEADER_LEN, Header, MAX_PAYLOAD, MORE},
-    plane::{RemoteInput, Routes},
+    plane::{Lookup, RemoteInput, Routes},
 };
 
 const BUFFER: usize = 128 << 10;
 
-/// The receiving state of one channel.
+/// The receiving state of the newest attempt of one channel.
 struct Incoming {
+    attempt: AttemptNumber,
     input: RemoteInput,
     /// Sequence number of the next data frame.
     sequence: u32,
@@ -34,13 +35,13 @@ struct Incoming {
 }
 
 /// Reads until the connection breaks; returns why.
-pub(super) async fn run(stream: OwnedReadHalf, peer: u32, routes: &Arc<Routes>) -> String {
+pub(super) async fn run(stream: OwnedReadHalf, connection: ConnectionKey, routes: &Arc<Routes>) -> String {
     let mut stream = BufReader::with_capacity(BUFFER, stream);
     let mut channels = HashMap::new();
     loop {
         match timeout(SILENCE_LIMIT, read_frame(&mut stream)).await {
             Ok(Ok((header, payload))) => {
-                if let Err(reason) = receive(&header, payload, peer, routes, &mut channels) {
+                if let Err(reason) = receive(&header, payload, connection, routes, &mut channels) {
                     return reason;
                 }
             }
@@ -67,48 +68,65 @@ async fn read_frame(stream: &mut BufReader<OwnedReadHalf>) -> io::Result<(Header
 fn receive(
     header: &Header,
     payload: Bytes,
-    peer: u32,
+    connection: ConnectionKey,
     routes: &Routes,
-    channels: &mut HashMap<ChannelId, Incoming>,
+    channels: &mut HashMap<Way, Incoming>,
 ) -> Result<(), String> {
     match header.kind {
-        FrameKind::Ping => Ok(()),
+        FrameKind::Ping => return Ok(()),
         FrameKind::Credit => {
             // A channel never has more credits than it was made with.
             if header.sequence > CREDITS_PER_CHANNEL {
                 return Err(format!("it granted {} credits at once for {}", header.sequence, header.channel));
             }
-            routes.grant(header.channel, peer, header.sequence)
+            return routes.grant(header.channel, connection, header.sequence);
         }
-        FrameKind::Data => incoming(header, peer, routes, channels)?.data(header, payload),
+        FrameKind::Data | FrameKind::Barrier | FrameKind::EndOfPartition => {}
+    }
+    // What comes for those who have gone was underway when they went.
+    let Some(incoming) = incoming(header, connection, routes, channels)? else { return Ok(()) };
+    match header.kind {
+        FrameKind::Barrier => incoming.barrier(header, &payload),
         FrameKind::EndOfPartition => {
-            incoming(header, peer, routes, channels)?.end(header)?;
-            channels.remove(&header.channel);
-            routes.input_ended(header.channel);
+            incoming.end(header)?;
+            channels.remove(&Way::of(header.channel));
+            routes.consumer_ended(header.channel);
             Ok(())
         }
+        _ => incoming.data(header, payload),
     }
 }
 
+/// The receiving state of the frame's channel; `None` if its consumer has gone.
 fn incoming<'a>(
     header: &Header,
-    peer: u32,
+    connection: ConnectionKey,
     routes: &Routes,
-    channels: &'a mut HashMap<ChannelId, Incoming>,
-) -> Result<&'a mut Incoming, String> {
+    channels: &'a mut HashMap<Way, Incoming>,
+) -> Result<Option<&'a mut Incoming>, String> {
     use std::collections::hash_map::Entry;
-    match channels.entry(header.channel) {
-        Entry::Occupied(entry) => Ok(entry.into_mut()),
-        Entry::Vacant(entry) => {
-            let input = routes
-                .input(header.channel, peer)
-                .ok_or_else(|| format!("it sent data for {}, which nobody waits for", header.channel))?;
-            Ok(entry.insert(Incoming { input, sequence: 0, partial: Vec::new(), partial_bytes: 0 }))
+    let (channel, attempt) = (header.channel, header.channel.attempt);
+    let find = || match routes.consumer(channel, connection) {
+        Lookup::Found(input) => Ok(Some(Incoming::new(attempt, input))),
+        Lookup::Gone => Ok(None),
+        Lookup::Unknown => Err(format!("it sent data for {channel}, which nobody waits for")),
+    };
+    match channels.entry(Way::of(channel)) {
+        Entry::Occupied(entry) if entry.get().attempt == attempt => Ok(Some(entry.into_mut())),
+        Entry::Occupied(mut entry) => {
+            let Some(found) = find()? else { return Ok(None) };
+            entry.insert(found);
+            Ok(Some(entry.into_mut()))
         }
+        Entry::Vacant(entry) => Ok(find()?.map(|found| entry.insert(found))),
     }
 }
 
 impl Incoming {
+    fn new(attempt: AttemptNumber, input: RemoteInput) -> Self {
+        Self { attempt, input, sequence: 0, partial: Vec::new(), partial_bytes: 0 }
+    }
+
     fn check_sequence(&self, header: &Header) -> Result<(), String> {
         if header.sequence == self.sequence {
             return Ok(());
@@ -147,6 +165,18 @@ impl Incoming {
             .map_err(|_| format!("it sent more batches of {} than it had credit for", header.channel))
     }
 
+    /// Barriers need no credit; as one comes for each checkpoint, and checkpoints are few, they need no other bound.
+    fn barrier(&mut self, header: &Header, payload: &[u8]) -> Result<(), String> {
+        self.check_sequence(header)?;
+        if !self.partial.is_empty() {
+            return Err(format!("a barrier of {} came within a batch", header.channel));
+        }
+        let barrier: Barrier = postcard::from_bytes(payload)
+            .map_err(|error| format!("it sent a damaged barrier for {}: {error}", header.channel))?;
+        self.input.consumer.push_barrier(self.input.position, barrier);
+        Ok(())
+    }
+
     fn end(&mut self, header: &Header) -> Result<(), String> {
         self.check_sequence(header)?;
         if !self.partial.is_empty() {
@@ -161,7 +191,7 @@ impl Incoming {
 mod tests {
     use std::sync::atomic::AtomicU32;
 
-    use flott_core::{EdgeIndex, SubtaskIndex};
+    use flott_core::{ChannelId, EdgeIndex, SubtaskIndex};
 
     use super::*;
     use crate::{Error, frame, gate::RemoteConsumer};
@@ -170,16 +200,22 @@ mod tests {
 
     impl RemoteConsumer for Nobody {
         fn push_encoded(&self, _: u32, _: Vec<Bytes>) {}
+        fn push_barrier(&self, _: u32, _: Barrier) {}
         fn push_end(&self, _: u32) {}
         fn push_failure(&self, _: u32, _: Error) {}
     }
 
     #[test]
     fn a_batch_does_not_grow_beyond_its_limit() {
-        let channel = ChannelId { edge: EdgeIndex(0), producer: SubtaskIndex(0), consumer: SubtaskIndex(0) };
+        let channel = ChannelId {
+            edge: EdgeIndex(0),
+            producer: SubtaskIndex(0),
+            consumer: SubtaskIndex(0),
+            attempt: AttemptNumber(0),
+        };
         let input =
             RemoteInput { consumer: Arc::new(Nobody), position: 0, unspent: Arc::new(AtomicU32::new(1)) };
-        let mut incoming = Incoming { input, sequence: 0, partial: Vec::new(), partial_bytes: 0 };
+        let mut incoming = Incoming::new(AttemptNumber(0), input);
         let frame = frame::data_frame(channel, 0, &[0; MAX_PAYLOAD], MORE);
         let (header, payload) = frame.split_first_chunk().unwrap();
         let mut header = Header::parse(header).unwrap();

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use flott_core::{ChannelId, EdgeIndex, JobId, SubtaskIndex, TaskManagerId, deployment::TaskHostAddress};
+use flott_core::{
+    AttemptNumber, ChannelId, EdgeIndex, HostId, JobId, SubtaskIndex, TaskManagerId,
+    deployment::TaskHostAddress,
+};
 use tokio::{io::AsyncWriteExt, net::TcpStream, runtime::Handle, sync::Notify, time::timeout};
 
 use crate::{
@@ -13,10 +16,13 @@ use crate::{
 };
 
 const LIMIT: Duration = Duration::from_secs(10);
-const CHANNEL: ChannelId =
-    ChannelId { edge: EdgeIndex(0), producer: SubtaskIndex(0), consumer: SubtaskIndex(0) };
-const OTHER: ChannelId =
-    ChannelId { edge: EdgeIndex(0), producer: SubtaskIndex(7), consumer: SubtaskIndex(0) };
+const CHANNEL: ChannelId = ChannelId {
+    edge: EdgeIndex(0),
+    producer: SubtaskIndex(0),
+    consumer: SubtaskIndex(0),
+    attempt: AttemptNumber(4),
+};
+const OTHER: ChannelId = ChannelId { producer: SubtaskIndex(7), ..CHANNEL };
 
 fn identity() -> Identity {
     Identity { job: JobId::from_bytes([1; 16]), secret: [1; 32] }
@@ -34,15 +40,16 @@ impl Victim {
     async fn new() -> Self {
         let plane = DataPlane::new(identity().job, identity().secret, Handle::current());
         let port = plane.listen("127.0.0.1", 0).await.unwrap();
-        let host = |name: &str| TaskHostAddress {
+        let host = |number: u32, name: &str| TaskHostAddress {
+            host: HostId(number),
             task_manager_id: TaskManagerId::new(name.to_owned()),
             data_address: format!("127.0.0.1:{port}"),
         };
-        plane.place(1, vec![host("evil"), host("good"), host("third")]);
+        plane.place(HostId(1), vec![host(0, "evil"), host(1, "good"), host(2, "third")]);
         let signal = Arc::new(Notify::new());
-        let gate = plane.gate(&[ChannelPeer { channel: CHANNEL, host: 0 }], &signal).unwrap();
+        let gate = plane.gate(&[ChannelPeer { channel: CHANNEL, host: HostId(0) }], &signal).unwrap();
         let mut peer = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        identity().introduce(&mut peer, 0, 1).await.unwrap();
+        identity().introduce(&mut peer, HostId(0), HostId(1)).await.unwrap();
         Self { plane, gate, signal, peer }
     }
 
@@ -113,7 +120,8 @@ async fn too_much_credit_is_refused() {
 async fn credit_for_a_channel_to_somebody_else_is_refused() {
     let mut victim = Victim::new().await;
     let signal = Arc::new(Notify::new());
-    let _sender = victim.plane.sender::<Vec<u8>>(ChannelPeer { channel: OTHER, host: 2 }, &signal).unwrap();
+    let _sender =
+        victim.plane.sender::<Vec<u8>>(ChannelPeer { channel: OTHER, host: HostId(2) }, &signal).unwrap();
     victim.send([frame::control(OTHER, FrameKind::Credit, 1)]).await;
     assert!(victim.failure().await.contains("does not lead to it"));
 }
@@ -129,6 +137,44 @@ async fn an_end_within_a_batch_is_a_failure() {
     let begun = frame::data_frame(CHANNEL, 0, &vec![0; MAX_PAYLOAD], MORE);
     let end = frame::control(CHANNEL, FrameKind::EndOfPartition, 1);
     assert!(Victim::fails_after([begun, end]).await.contains("ended within a batch"));
+}
+
+#[tokio::test]
+async fn damaged_barriers_are_refused() {
+    let damaged = frame::barrier(CHANNEL, 0, &[0xff; 40]);
+    assert!(Victim::fails_after([damaged]).await.contains("damaged barrier"));
+    let within =
+        [frame::data_frame(CHANNEL, 0, &vec![0; MAX_PAYLOAD], MORE), frame::barrier(CHANNEL, 1, &[])];
+    assert!(Victim::fails_after(within).await.contains("within a batch"));
+    assert!(Victim::fails_after([frame::barrier(CHANNEL, 1, &[])]).await.contains("frame 1 of"));
+}
+
+#[tokio::test]
+async fn data_of_earlier_attempts_is_dropped_and_that_of_later_ones_refused() {
+    let attempt = |attempt| ChannelId { attempt: AttemptNumber(attempt), ..CHANNEL };
+    let mut victim = Victim::new().await;
+    let earlier = [
+        batch(attempt(3), &mut 17),
+        vec![frame::control(attempt(3), FrameKind::EndOfPartition, 0)],
+        vec![frame::control(attempt(3), FrameKind::Credit, 8)],
+        batch(attempt(4), &mut 0),
+        vec![frame::control(attempt(4), FrameKind::EndOfPartition, 1)],
+    ];
+    victim.send(earlier.concat()).await;
+    let mut items = Vec::new();
+    timeout(LIMIT, async {
+        while items.last() != Some(&GateItem::Ended) {
+            match victim.gate.poll().unwrap() {
+                GateItem::Empty => victim.signal.notified().await,
+                item => items.push(item),
+            }
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(items.len(), 3, "one batch, the channel's end and that of all: {items:?}");
+
+    assert!(Victim::fails_after(batch(attempt(5), &mut 0)).await.contains("which nobody waits for"));
 }
 
 #[tokio::test]
@@ -148,7 +194,7 @@ async fn a_task_host_that_is_to_be_dialed_does_not_dial() {
     let victim = Victim::new().await;
     let mut peer = TcpStream::connect(victim.peer.peer_addr().unwrap()).await.unwrap();
     for from in [1, 2, u32::MAX] {
-        let error = identity().introduce(&mut peer, from, 1).await.unwrap_err();
+        let error = identity().introduce(&mut peer, HostId(from), HostId(1)).await.unwrap_err();
         assert!(error.to_string().contains("must be dialed"), "{error}");
         peer = TcpStream::connect(victim.peer.peer_addr().unwrap()).await.unwrap();
     }
@@ -161,14 +207,15 @@ async fn a_peer_may_dial_before_the_placement_is_known() {
     let port = plane.listen("127.0.0.1", 0).await.unwrap();
     let mut peer = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let identity = identity();
-    let introduced = identity.introduce(&mut peer, 0, 1);
+    let introduced = identity.introduce(&mut peer, HostId(0), HostId(1));
     let place = async {
         tokio::time::sleep(Duration::from_secs(10)).await;
-        let host = |name: &str| TaskHostAddress {
+        let host = |number: u32, name: &str| TaskHostAddress {
+            host: HostId(number),
             task_manager_id: TaskManagerId::new(name.to_owned()),
             data_address: format!("127.0.0.1:{port}"),
         };
-        plane.place(1, vec![host("first"), host("second")]);
+        plane.place(HostId(1), vec![host(0, "first"), host(1, "second")]);
         // The answer takes the network some real time.
         tokio::time::resume();
     };

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, io};
 
 use bytes::{Bytes, BytesMut};
-use flott_core::{ChannelId, EdgeIndex, SubtaskIndex};
+use flott_core::{AttemptNumber, ChannelId, EdgeIndex, SubtaskIndex};
 use tokio::{io::AsyncWriteExt, net::tcp::OwnedWriteHalf, time::timeout};
 
 use super::{Outgoing, PING_INTERVAL, SILENCE_LIMIT};
@@ -19,6 +19,9 @@ pub(super) async fn run(mut stream: OwnedWriteHalf, outgoing: &Outgoing) -> Stri
     let mut batch = VecDeque::new();
     loop {
         outgoing.take(&mut batch, TAKE);
+        if batch.is_empty() && outgoing.is_closed() {
+            return "it was given up".to_owned();
+        }
         if batch.is_empty() && timeout(PING_INTERVAL, outgoing.ready()).await.is_err() {
             batch.push_back(ping());
         }
@@ -45,6 +48,11 @@ async fn write_all(stream: &mut OwnedWriteHalf, batch: &mut VecDeque<Bytes>) -> 
 }
 
 fn ping() -> Bytes {
-    let channel = ChannelId { edge: EdgeIndex(0), producer: SubtaskIndex(0), consumer: SubtaskIndex(0) };
+    let channel = ChannelId {
+        edge: EdgeIndex(0),
+        producer: SubtaskIndex(0),
+        consumer: SubtaskIndex(0),
+        attempt: AttemptNumber(0),
+    };
     frame::control(channel, FrameKind::Ping, 0)
 }
