@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use flott_control::protocol::{Fence, Order, OrderAnswer, ReportAnswer};
+use prost::Message;
 use tonic::{Request, Response, Status, transport::Channel};
 
 use crate::{
@@ -125,7 +126,12 @@ pub async fn send_order(
     }
 }
 
-/// Delivers reports to the JobManager at the other end of `channel`, once.
+/// Most bytes of reports in one call, so that a batch of them never comes near the limit of a message. A report that is larger
+/// goes alone.
+const REPORT_BYTES: usize = 8 * 1024 * 1024;
+
+/// Delivers reports to the JobManager at the other end of `channel`, once. Large ones take several calls, one after the
+/// other, of which each may take until `deadline`.
 ///
 /// # Errors
 ///
@@ -136,18 +142,40 @@ pub async fn send_reports(
     reports: JobReports,
     deadline: Duration,
 ) -> Result<ReportAnswer, Status> {
-    let request = with_deadline(pb::ReportRequest::from(reports), deadline);
-    match job_master_client(channel).report(request).await {
-        Ok(_) => Ok(ReportAnswer::Acknowledged),
-        Err(status) => match precondition_of(&status) {
-            Some(Precondition::UnknownJob) => Ok(ReportAnswer::UnknownJob),
-            // A newer leader knows nothing of our registration either.
-            Some(Precondition::UnknownRegistration | Precondition::StaleLeader { .. }) => {
-                Ok(ReportAnswer::UnknownRegistration)
-            }
-            None => Err(status),
-        },
+    let mut client = job_master_client(channel);
+    let pb::ReportRequest { sender, job_id, reports } = reports.into();
+    for reports in pieces(reports, REPORT_BYTES) {
+        let request = pb::ReportRequest { sender: sender.clone(), job_id: job_id.clone(), reports };
+        if let Err(status) = client.report(with_deadline(request, deadline)).await {
+            return match precondition_of(&status) {
+                Some(Precondition::UnknownJob) => Ok(ReportAnswer::UnknownJob),
+                // A newer leader knows nothing of our registration either.
+                Some(Precondition::UnknownRegistration | Precondition::StaleLeader { .. }) => {
+                    Ok(ReportAnswer::UnknownRegistration)
+                }
+                None => Err(status),
+            };
+        }
     }
+    Ok(ReportAnswer::Acknowledged)
+}
+
+/// Cuts a list into pieces of at most `limit` encoded bytes, or of one element that is larger.
+fn pieces<T: Message>(elements: Vec<T>, limit: usize) -> Vec<Vec<T>> {
+    let mut pieces: Vec<Vec<T>> = Vec::new();
+    let mut room = 0;
+    for element in elements {
+        let size = element.encoded_len();
+        match pieces.last_mut() {
+            Some(piece) if size <= room => piece.push(element),
+            _ => {
+                room = limit;
+                pieces.push(vec![element]);
+            }
+        }
+        room = room.saturating_sub(size);
+    }
+    pieces
 }
 
 /// A request that is given up after `deadline`, on both sides.
@@ -155,4 +183,23 @@ fn with_deadline<T>(message: T, deadline: Duration) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(deadline);
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_lists_are_cut_in_order() {
+        // Each takes so many bytes and the two of its tag and length.
+        let element = |bytes: usize| pb::ReadLogResponse { data: vec![0; bytes].into() };
+        let sizes = |limit: usize, sizes: &[usize]| {
+            let pieces = pieces(sizes.iter().map(|&size| element(size)).collect(), limit);
+            pieces.iter().map(|piece| piece.iter().map(|it| it.data.len()).collect()).collect::<Vec<Vec<_>>>()
+        };
+        assert_eq!(sizes(100, &[]), Vec::<Vec<usize>>::new());
+        assert_eq!(sizes(100, &[10, 20, 30]), [[10, 20, 30]]);
+        assert_eq!(sizes(24, &[10, 10, 10]), [vec![10, 10], vec![10]]);
+        assert_eq!(sizes(10, &[1, 50, 2, 3]), [vec![1], vec![50], vec![2, 3]]);
+    }
 }

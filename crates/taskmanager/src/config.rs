@@ -1,10 +1,10 @@
 //! The TaskManager's section of the configuration.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use flott_core::config::{
     Configuration, Host,
-    options::{heartbeat, io, jobmanager, taskmanager},
+    options::{heartbeat, io, jobmanager, s3, taskmanager},
 };
 
 /// What a TaskManager needs to know. All of it is public so that an embedding program can set it without a file.
@@ -23,7 +23,8 @@ pub struct TaskManagerConfig {
     pub data_port: u16,
     /// How many slots to offer.
     pub slots: u32,
-    /// After how long without an answer to a heartbeat the JobManager counts as lost.
+    /// After how long without an answer to a heartbeat the JobManager counts as lost; and a task host that says nothing for
+    /// so long while it has subtasks to run.
     pub heartbeat_timeout: Duration,
     /// How long to try to register before giving up.
     pub registration_timeout: Duration,
@@ -31,6 +32,18 @@ pub struct TaskManagerConfig {
     pub tmp_dir: PathBuf,
     /// The daemon's log file, if it logs to one. Its other files are found beside it.
     pub log_file: Option<PathBuf>,
+    /// How task hosts reach the storage of checkpoints.
+    pub storage: StorageSettings,
+}
+
+/// Settings of storage by their keys. They may be secret, and are not printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct StorageSettings(pub BTreeMap<String, String>);
+
+impl fmt::Debug for StorageSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 impl TaskManagerConfig {
@@ -49,6 +62,7 @@ impl TaskManagerConfig {
             registration_timeout: config.get(&taskmanager::REGISTRATION_TIMEOUT),
             tmp_dir: tmp_dirs.first().map_or_else(std::env::temp_dir, PathBuf::from),
             log_file: None,
+            storage: StorageSettings(s3::storage_options(config)),
         }
     }
 
@@ -89,6 +103,14 @@ mod tests {
         assert_eq!(config.job_manager_address, "[::1]:7000");
         assert_eq!((config.slots, config.rpc_port, config.data_port), (3, 7001, 0));
         assert_eq!(config.tmp_dir, PathBuf::from("/disk1"));
+    }
+
+    #[test]
+    fn settings_of_storage_are_taken_and_not_printed() {
+        let config = config("s3.access-key: me\ns3.secret-key: hush\n");
+        assert_eq!(config.storage.0["s3.secret-key"], "hush");
+        let printed = format!("{config:?}");
+        assert!(printed.contains("s3.secret-key") && !printed.contains("hush"), "{printed}");
     }
 
     #[test]

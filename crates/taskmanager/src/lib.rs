@@ -21,7 +21,7 @@ mod uplink;
 mod work_dir;
 
 pub use artifact_cache::{ArtifactCache, CachedArtifact, FetchError, MAX_CACHE_BYTES};
-pub use config::TaskManagerConfig;
+pub use config::{StorageSettings, TaskManagerConfig};
 pub use error::Error;
 pub use supervisor::{
     LaunchRequest, LaunchedTaskHost, OutputWriter, ProcessLauncher, TaskHostLauncher, exit_cause,

@@ -69,6 +69,20 @@ impl TaskManager for RpcService {
         Ok(Response::new(pb::CancelTasksResponse { answer: Some(self.order(request).await?) }))
     }
 
+    async fn trigger_checkpoint(
+        &self,
+        request: Request<pb::TriggerCheckpointRequest>,
+    ) -> Result<Response<pb::TriggerCheckpointResponse>, Status> {
+        Ok(Response::new(pb::TriggerCheckpointResponse { answer: Some(self.order(request).await?) }))
+    }
+
+    async fn notify_checkpoint(
+        &self,
+        request: Request<pb::NotifyCheckpointRequest>,
+    ) -> Result<Response<pb::NotifyCheckpointResponse>, Status> {
+        Ok(Response::new(pb::NotifyCheckpointResponse { answer: Some(self.order(request).await?) }))
+    }
+
     async fn kill_task_host(
         &self,
         request: Request<pb::KillTaskHostRequest>,

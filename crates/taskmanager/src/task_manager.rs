@@ -95,6 +95,8 @@ impl TaskManager {
             bind_host: config.bind_host.clone(),
             data_port: config.data_port,
             data_host: config.reachable_host(),
+            silence_limit: config.heartbeat_timeout,
+            storage: config.storage.clone(),
             uplinks,
             inputs: inputs.clone(),
         };

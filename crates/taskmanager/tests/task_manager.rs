@@ -7,17 +7,19 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use flott_control::protocol::{
-    AlignedWatermark, Fence, GroupWatermark, Order, OrderAnswer, Refusal, Report, SubtaskMetrics, TaskReport,
-    TaskState,
+    AlignedWatermark, CheckpointNotice, CheckpointOutcome, CheckpointReport, Fence, GroupWatermark, Order,
+    OrderAnswer, Refusal, Report, SubtaskMetrics, TaskReport, TaskState,
 };
 use flott_core::{
-    AllocationId, AttemptNumber, FailureCause, FailureKind, LeaderEpoch, SlotIndex, SubtaskId,
+    AllocationId, AttemptNumber, CheckpointId, FailureCause, FailureKind, HostId, LeaderEpoch, SlotIndex,
+    SubtaskId,
+    checkpoint::{Alignment, Barrier, CheckpointStats, RestorePoint, SnapshotKind, SubtaskSnapshot},
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostAddress},
     metrics::{MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
     time::Timestamp,
 };
 use flott_rpc::{SplitRequest, SplitsReport, TaskHostCommand, TaskHostMessage, protocol::SlotHolder};
-use flott_taskmanager::{Ended, Error, RunningTaskManager, TaskManager};
+use flott_taskmanager::{Ended, Error, RunningTaskManager, StorageSettings, TaskManager};
 use support::{Cluster, FakeJobManager, FakeLauncher, HOLDER, Heard, JOB, config, order_by};
 use tokio::sync::mpsc;
 
@@ -30,24 +32,35 @@ fn task_report(state: TaskState) -> TaskReport {
 }
 
 async fn deploy(cluster: &Cluster) {
-    let order = deployment(&cluster.task_manager);
-    let answer = cluster.job_manager.order(&cluster.task_manager, order).await;
-    assert!(matches!(answer, OrderAnswer::Accepted { .. }), "{answer:?}");
+    let order = deployment(&cluster.task_manager, FIRST, &None);
+    cluster.job_manager.accepted(&cluster.task_manager, order).await;
 }
 
-fn deployment(task_manager: &RunningTaskManager) -> Order {
+fn deployment(
+    task_manager: &RunningTaskManager,
+    attempt: AttemptNumber,
+    restore: &Option<RestorePoint>,
+) -> Order {
     let own = TaskHostAddress {
+        host: HostId(7),
         task_manager_id: task_manager.id().clone(),
         data_address: "127.0.0.1:4321".to_owned(),
     };
     let other = TaskHostAddress {
+        host: HostId(3),
         task_manager_id: flott_core::TaskManagerId::new("other"),
         data_address: "127.0.0.1:4322".to_owned(),
     };
+    let task = TaskDescriptor {
+        subtask: SUBTASK,
+        attempt,
+        allocation_id: HOLDER.allocation_id,
+        restore: restore.clone(),
+    };
     Order::DeployTasks {
         job_id: JOB,
-        placement: Placement { hosts: vec![other, own], vertices: vec![vec![1]] },
-        tasks: vec![TaskDescriptor { subtask: SUBTASK, attempt: FIRST, allocation_id: HOLDER.allocation_id }],
+        placement: Placement { vertices: vec![vec![Some(own.host)]], hosts: vec![other, own] },
+        tasks: vec![task],
     }
 }
 
@@ -76,7 +89,7 @@ async fn a_job_runs_from_its_slot_to_its_end() {
 
     deploy(&cluster).await;
     let TaskHostCommand::Deploy { tasks, own_host, .. } = host.command().await else { panic!("no deploy") };
-    assert_eq!((tasks.len(), own_host), (1, 1));
+    assert_eq!((tasks.len(), own_host), (1, HostId(7)));
 
     host.tell(TaskHostMessage::TaskState(task_report(TaskState::Running))).await;
     assert_eq!(cluster.job_manager.report().await, Report::Task(task_report(TaskState::Running)));
@@ -108,6 +121,137 @@ async fn a_job_runs_from_its_slot_to_its_end() {
     assert_eq!(held.slots.slots, [Some(HOLDER), None]);
     host.end(FailureCause::new(FailureKind::TaskHostExit, "exit code 0"));
     cluster.job_manager.heartbeat(|heartbeat| heartbeat.slots.slots == [None, None]).await;
+}
+
+fn barrier(id: u64) -> Barrier {
+    Barrier {
+        id: CheckpointId(id),
+        triggered_at: 1_700_000_000_000,
+        kind: SnapshotKind::Checkpoint { full: false },
+        alignment: Alignment::Aligned { timeout_ms: None },
+    }
+}
+
+fn acknowledged(id: u64) -> CheckpointReport {
+    let snapshot = SubtaskSnapshot { finished: true, ..SubtaskSnapshot::default() };
+    let stats = CheckpointStats { written: id, ..CheckpointStats::default() };
+    CheckpointReport {
+        subtask: SUBTASK,
+        attempt: FIRST,
+        checkpoint_id: CheckpointId(id),
+        outcome: CheckpointOutcome::Acknowledged { snapshot: Box::new(snapshot), stats },
+    }
+}
+
+#[tokio::test]
+async fn checkpoints_are_ordered_and_reported_in_order() {
+    let mut cluster = Cluster::start_configured(None, |config| {
+        config.storage = StorageSettings([("s3.access-key".to_owned(), "me".to_owned())].into());
+    })
+    .await;
+    let mut host = cluster.task_host().await;
+    deploy(&cluster).await;
+    assert!(matches!(host.command().await, TaskHostCommand::Deploy { .. }));
+    let notices = [CheckpointNotice::Aborted(CheckpointId(1)), CheckpointNotice::Completed(CheckpointId(2))];
+    for id in 1..=20 {
+        let tasks = vec![(SUBTASK, FIRST)];
+        let trigger = Order::TriggerCheckpoint { job_id: JOB, barrier: barrier(id), tasks: tasks.clone() };
+        cluster.job_manager.accepted(&cluster.task_manager, trigger).await;
+        for notice in notices {
+            let notify = Order::NotifyCheckpoint { job_id: JOB, notice };
+            cluster.job_manager.accepted(&cluster.task_manager, notify).await;
+        }
+        assert_eq!(host.command().await, TaskHostCommand::TriggerCheckpoint { barrier: barrier(id), tasks });
+        for notice in notices {
+            assert_eq!(host.command().await, TaskHostCommand::NotifyCheckpoint { notice });
+        }
+    }
+
+    let declined = CheckpointReport {
+        outcome: CheckpointOutcome::Declined(FailureCause::new(FailureKind::External, "the disk is full")),
+        ..acknowledged(3)
+    };
+    host.tell(TaskHostMessage::TaskState(task_report(TaskState::Running))).await;
+    for id in 1..=2 {
+        host.tell(TaskHostMessage::Checkpoint(acknowledged(id))).await;
+    }
+    host.tell(TaskHostMessage::Checkpoint(declined.clone())).await;
+    host.tell(TaskHostMessage::AwaitsCheckpoint { subtask: SUBTASK, attempt: FIRST }).await;
+    host.tell(TaskHostMessage::TaskState(task_report(TaskState::Finished))).await;
+    // Of an attempt that has ended, and of one that was never deployed: they count for nothing.
+    host.tell(TaskHostMessage::Checkpoint(acknowledged(4))).await;
+    host.tell(TaskHostMessage::AwaitsCheckpoint { subtask: SUBTASK, attempt: AttemptNumber(9) }).await;
+    host.end(FailureCause::new(FailureKind::TaskHostExit, "exit code 0"));
+    let reports = &mut cluster.job_manager;
+    assert_eq!(reports.report().await, Report::Task(task_report(TaskState::Running)));
+    assert_eq!(reports.report().await, Report::Checkpoint(acknowledged(1)));
+    assert_eq!(reports.report().await, Report::Checkpoint(acknowledged(2)));
+    assert_eq!(reports.report().await, Report::Checkpoint(declined));
+    assert_eq!(reports.report().await, Report::AwaitsCheckpoint { subtask: SUBTASK, attempt: FIRST });
+    assert_eq!(reports.report().await, Report::Task(task_report(TaskState::Finished)));
+    assert!(matches!(reports.report().await, Report::HostEnded { .. }));
+}
+
+#[tokio::test]
+async fn checkpoints_of_a_job_without_task_host_are_refused() {
+    let cluster = Cluster::start().await;
+    let notice = CheckpointNotice::Completed(CheckpointId(1));
+    for order in [
+        Order::TriggerCheckpoint { job_id: JOB, barrier: barrier(1), tasks: Vec::new() },
+        Order::NotifyCheckpoint { job_id: JOB, notice },
+    ] {
+        let answer = cluster.job_manager.order(&cluster.task_manager, order).await;
+        assert!(matches!(answer, OrderAnswer::Refused { reason: Refusal::NoTaskHost, .. }), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_task_host_that_has_died_is_started_again_in_the_same_slot() {
+    let mut cluster = Cluster::start().await;
+    let host = cluster.task_host().await;
+    deploy(&cluster).await;
+    host.end(FailureCause::new(FailureKind::TaskHostSignal, "killed by signal 9 (SIGKILL)"));
+    let Report::HostEnded { attempt, .. } = cluster.job_manager.report().await else { panic!("no end") };
+    assert_eq!(attempt, FIRST);
+
+    let second = AttemptNumber(1);
+    let start = Order::StartTaskHost {
+        attempt: second,
+        allocations: vec![HOLDER.allocation_id],
+        spec: support::spec(),
+    };
+    cluster.job_manager.accepted(&cluster.task_manager, start).await;
+    let mut host = cluster.launched_task_host(second).await;
+    let restore = Some(RestorePoint {
+        checkpoint_id: CheckpointId(3),
+        metadata: "file:///checkpoints/chk-3/_metadata".to_owned(),
+        owned: true,
+    });
+    let order = deployment(&cluster.task_manager, second, &restore);
+    cluster.job_manager.accepted(&cluster.task_manager, order).await;
+    let TaskHostCommand::Deploy { tasks, .. } = host.command().await else { panic!("no deploy") };
+    assert_eq!((tasks[0].attempt, &tasks[0].restore), (second, &restore));
+    // What is left of the first one is not taken for the second's.
+    host.tell(TaskHostMessage::TaskState(task_report(TaskState::Running))).await;
+    let running = TaskReport { attempt: second, ..task_report(TaskState::Running) };
+    host.tell(TaskHostMessage::TaskState(running.clone())).await;
+    assert_eq!(cluster.job_manager.report().await, Report::Task(running));
+}
+
+#[tokio::test]
+async fn a_task_host_that_stands_still_is_killed() {
+    let limit = Duration::from_millis(200);
+    let mut cluster = Cluster::start_configured(None, |config| config.heartbeat_timeout = limit).await;
+    let mut host = cluster.task_host().await;
+    deploy(&cluster).await;
+    assert!(matches!(host.command().await, TaskHostCommand::Deploy { .. }));
+    host.tell(TaskHostMessage::TaskState(task_report(TaskState::Running))).await;
+    host.is_killed().await;
+    host.end(FailureCause::new(FailureKind::TaskHostSignal, "killed by signal 9 (SIGKILL)"));
+    assert_eq!(cluster.job_manager.report().await, Report::Task(task_report(TaskState::Running)));
+    let Report::HostEnded { cause, .. } = cluster.job_manager.report().await else { panic!("no end") };
+    assert_eq!(cause.kind, FailureKind::TaskHostSignal);
+    assert!(cause.message.contains("did not answer for 0.2 s"), "{cause}");
 }
 
 #[tokio::test]

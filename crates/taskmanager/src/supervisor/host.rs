@@ -1,13 +1,14 @@
 //! The life of one task host, from its launch until it is reaped.
 
+mod messages;
+mod orders;
+mod silence;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use flott_control::{
-    protocol::{TaskReport, TaskState},
-    task_manager::{Event, HostCommand},
-};
+use flott_control::task_manager::{Event, HostCommand};
 use flott_core::{AttemptNumber, FailureCause, FailureKind, TaskManagerId, deployment::TaskHostSpec};
-use flott_rpc::{SplitRequest, SplitsReport, TaskHostCommand, TaskHostMessage, TaskHostSetup, pb};
+use flott_rpc::{SplitsReport, TaskHostCommand, TaskHostSetup, pb};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -21,11 +22,13 @@ use super::{
 };
 use crate::{
     clock::{now, sleep_until_deadline},
-    config::host_port,
+    config::StorageSettings,
     task_host_service::{Connection, Introduction, Introductions},
     task_manager::Input,
     uplink::Uplinks,
 };
+
+use silence::Silence;
 
 /// How long a task host may take from its launch until its data plane listens. It builds its graph in between, as it
 /// did when it was planned.
@@ -64,6 +67,10 @@ pub(crate) struct HostContext {
     pub(crate) data_port: u16,
     /// Host under which data planes are reached.
     pub(crate) data_host: String,
+    /// How long a task host with subtasks to run may say nothing.
+    pub(crate) silence_limit: Duration,
+    /// What task hosts need to know of the storage of checkpoints.
+    pub(crate) storage: StorageSettings,
     pub(crate) uplinks: Uplinks,
     pub(crate) inputs: mpsc::Sender<Input>,
 }
@@ -80,6 +87,7 @@ pub(crate) struct Host {
     watermarks: Watermarks,
     split_reports: mpsc::Sender<SplitsReport>,
     ready: bool,
+    silence: Silence,
     /// What was asked of it.
     ending: Option<Ending>,
     /// When to kill it.
@@ -102,6 +110,7 @@ impl Host {
         spec: TaskHostSpec,
         orders: mpsc::Receiver<HostOrder>,
     ) -> Self {
+        let silence = Silence::new(context.silence_limit);
         let mut calls = JoinSet::new();
         let (split_reports, reports) = mpsc::channel(SPLIT_REPORTS);
         calls.spawn(split_client(&context, &spec).report_all(reports));
@@ -115,6 +124,7 @@ impl Host {
             watermarks: Watermarks::default(),
             split_reports,
             ready: false,
+            silence,
             ending: None,
             kill_at: None,
         }
@@ -162,7 +172,10 @@ impl Host {
                 }
                 message = next_message(&mut self.connection) => {
                     match message {
-                        Some(message) => self.receive(message, &*host).await,
+                        Some(message) => {
+                            self.silence.heard(now());
+                            self.receive(message, &*host).await;
+                        }
                         None => self.disconnected(),
                     }
                 }
@@ -173,6 +186,11 @@ impl Host {
                 Some(_) = self.calls.join_next() => {}
                 () = sleep_until_deadline(Some(start_deadline)), if !self.ready && self.ending.is_none() => {
                     self.end_with(start_timed_out(), Duration::ZERO);
+                }
+                () = sleep_until_deadline(self.silence.deadline()), if self.ending.is_none() => {
+                    if let Some(cause) = self.silence.check(now()) {
+                        self.end_with(cause, Duration::ZERO);
+                    }
                 }
                 () = sleep_until_deadline(self.kill_at) => {
                     host.kill();
@@ -223,6 +241,7 @@ impl Host {
                     spec: self.spec.clone(),
                     bind_host: self.context.bind_host.clone(),
                     bind_port: self.context.data_port,
+                    storage_options: self.context.storage.0.clone(),
                 };
                 self.command(TaskHostCommand::Setup(Box::new(setup)));
                 if self.ending.is_some() {
@@ -240,96 +259,6 @@ impl Host {
         // The end of the process explains it better, and comes within moments.
         if self.kill_at.is_none() {
             self.kill_at = Some(now() + LAST_WORDS_TIMEOUT);
-        }
-    }
-
-    async fn receive(&mut self, message: pb::TaskHostMessage, host: &dyn LaunchedTaskHost) {
-        let message = match TaskHostMessage::try_from(message) {
-            Ok(message) => message,
-            Err(error) => {
-                let cause =
-                    FailureCause::new(FailureKind::Internal, format!("the task host sent an {error}"));
-                return self.end_with(cause, Duration::ZERO);
-            }
-        };
-        let (job_id, attempt) = (self.spec.job_id, self.attempt);
-        match message {
-            TaskHostMessage::Hello(_) => {
-                let cause = FailureCause::new(FailureKind::Internal, "the task host introduced itself twice");
-                self.end_with(cause, Duration::ZERO);
-            }
-            TaskHostMessage::Listening { data_port } => {
-                self.ready = true;
-                let data_address = host_port(&self.context.data_host, data_port);
-                self.tell(Event::HostReady { job_id, attempt, data_address }).await;
-            }
-            TaskHostMessage::Refused(cause) => self.end_with(cause, LAST_WORDS_TIMEOUT),
-            TaskHostMessage::TaskState(report) => {
-                let report = with_stderr(report, host).await;
-                self.tell(Event::HostReportedTask { job_id, attempt, report }).await;
-            }
-            TaskHostMessage::SplitRequest(request) => self.forward_split_request(request),
-            TaskHostMessage::SplitsReport(report) => {
-                if let Err(mpsc::error::TrySendError::Full(_)) = self.split_reports.try_send(report) {
-                    let message = format!("the JobManager has not taken {SPLIT_REPORTS} reports of splits");
-                    let cause = FailureCause::new(FailureKind::ConnectionLost, message);
-                    self.end_with(cause, Duration::ZERO);
-                }
-            }
-            TaskHostMessage::Watermarks(watermarks) => drop(self.watermarks.send_replace(watermarks)),
-            TaskHostMessage::Metrics(subtasks) => {
-                self.send(Input::HostMetrics { job_id, attempt, subtasks }).await;
-            }
-        }
-    }
-
-    fn forward_split_request(&mut self, request: SplitRequest) {
-        let Some(connection) = &self.connection else { return };
-        let commands = connection.commands.clone();
-        let client = split_client(&self.context, &self.spec);
-        self.calls.spawn(async move {
-            if let Some(answer) = client.request(request).await {
-                let command = TaskHostCommand::SplitResponse { request, answer };
-                // If it is gone it needs no answer.
-                let _ = commands.send(Ok(command.into())).await;
-            }
-        });
-    }
-
-    fn obey(&mut self, order: HostOrder) {
-        match order {
-            HostOrder::Send(HostCommand::Cancel { tasks }) => self.command(TaskHostCommand::Cancel { tasks }),
-            HostOrder::Send(HostCommand::Deploy { placement, tasks }) => {
-                let own = &self.context.task_manager_id;
-                let position = placement.hosts.iter().position(|host| host.task_manager_id == *own);
-                match position.and_then(|position| u32::try_from(position).ok()) {
-                    Some(own_host) => self.command(TaskHostCommand::Deploy { placement, tasks, own_host }),
-                    None => self.end_with(
-                        FailureCause::new(
-                            FailureKind::Internal,
-                            format!("the placement of the job's tasks does not name TaskManager {own}"),
-                        ),
-                        Duration::ZERO,
-                    ),
-                }
-            }
-            HostOrder::End { grace } => {
-                if self.ending.is_none() {
-                    self.ending = Some(Ending::Ordered);
-                    if !grace.is_zero() {
-                        self.command(TaskHostCommand::Shutdown);
-                    }
-                }
-                self.kill_within(grace);
-            }
-        }
-    }
-
-    fn command(&mut self, command: TaskHostCommand) {
-        let Some(connection) = &self.connection else { return };
-        if let Err(mpsc::error::TrySendError::Full(_)) = connection.commands.try_send(Ok(command.into())) {
-            let cause = FailureCause::new(FailureKind::Internal, "the task host does not read its commands");
-            self.end_with(cause, Duration::ZERO);
         }
     }
 
@@ -380,16 +309,6 @@ async fn next_message(connection: &mut Option<Connection>) -> Option<pb::TaskHos
         Some(connection) => connection.messages.message().await.ok().flatten(),
         None => std::future::pending().await,
     }
-}
-
-/// Adds what the task host has printed to a failure that it reports.
-async fn with_stderr(mut report: TaskReport, host: &dyn LaunchedTaskHost) -> TaskReport {
-    if let TaskState::Failed(cause) = &mut report.state
-        && cause.stderr_tail.is_none()
-    {
-        cause.stderr_tail = host.stderr_tail().await.filter(|tail| !tail.trim().is_empty());
-    }
-    report
 }
 
 fn start_timed_out() -> FailureCause {

@@ -31,7 +31,8 @@ use flott_rpc::{
     resource_manager_server, send_order, server_builder, task_host_client, tcp_channel, unix_channel,
 };
 use flott_taskmanager::{
-    LaunchRequest, LaunchedTaskHost, RunningTaskManager, TaskHostLauncher, TaskManager, TaskManagerConfig,
+    LaunchRequest, LaunchedTaskHost, RunningTaskManager, StorageSettings, TaskHostLauncher, TaskManager,
+    TaskManagerConfig,
 };
 use futures::{FutureExt, future::BoxFuture};
 use tokio::{
@@ -138,15 +139,18 @@ impl FakeJobManager {
 
     /// Gives the job a slot and starts its task host there.
     pub(crate) async fn start_task_host(&self, task_manager: &RunningTaskManager) {
-        let answer =
-            self.order(task_manager, Order::RequestSlot { slot: SlotIndex(0), holder: HOLDER }).await;
-        assert!(matches!(answer, OrderAnswer::Accepted { .. }), "{answer:?}");
+        self.accepted(task_manager, Order::RequestSlot { slot: SlotIndex(0), holder: HOLDER }).await;
         let start = Order::StartTaskHost {
             attempt: AttemptNumber(0),
             allocations: vec![HOLDER.allocation_id],
             spec: spec(),
         };
-        let answer = self.order(task_manager, start).await;
+        self.accepted(task_manager, start).await;
+    }
+
+    /// Gives an order that must be obeyed.
+    pub(crate) async fn accepted(&self, task_manager: &RunningTaskManager, order: Order) {
+        let answer = self.order(task_manager, order).await;
         assert!(matches!(answer, OrderAnswer::Accepted { .. }), "{answer:?}");
     }
 
@@ -373,6 +377,7 @@ pub(crate) fn spec() -> TaskHostSpec {
         }),
         secret: [3; 32],
         slots: 1,
+        checkpoint_dir: "file:///checkpoints".to_owned(),
     }
 }
 
@@ -392,6 +397,7 @@ pub(crate) struct Cluster {
     pub(crate) task_manager: RunningTaskManager,
     pub(crate) launched: mpsc::Receiver<FakeTaskHost>,
     pub(crate) dir: tempfile::TempDir,
+    storage: StorageSettings,
 }
 
 impl Cluster {
@@ -401,28 +407,42 @@ impl Cluster {
 
     /// With a launcher that fails so.
     pub(crate) async fn start_with(failure: Option<FailureCause>) -> Self {
+        Self::start_configured(failure, |_| {}).await
+    }
+
+    /// With a launcher that fails so, and a TaskManager that `change` has configured.
+    pub(crate) async fn start_configured(
+        failure: Option<FailureCause>,
+        change: impl FnOnce(&mut TaskManagerConfig),
+    ) -> Self {
         let mut job_manager = FakeJobManager::start("127.0.0.1:0", 1).await;
         let dir = tempfile::tempdir().unwrap();
         let (sender, launched) = mpsc::channel(10);
         let launcher = Arc::new(FakeLauncher { launched: sender, failure });
-        let task_manager =
-            TaskManager::start(config(job_manager.address, dir.path()), launcher).await.unwrap();
+        let mut config = config(job_manager.address, dir.path());
+        change(&mut config);
+        let storage = config.storage.clone();
+        let task_manager = TaskManager::start(config, launcher).await.unwrap();
         let fence = job_manager.fence;
         job_manager.heartbeat(|heartbeat| heartbeat.sender.fence == fence).await;
-        Self { job_manager, task_manager, launched, dir }
+        Self { job_manager, task_manager, launched, dir, storage }
     }
 
     /// Starts the job's task host, and brings it up.
     pub(crate) async fn task_host(&mut self) -> FakeTaskHost {
         self.job_manager.start_task_host(&self.task_manager).await;
+        self.launched_task_host(AttemptNumber(0)).await
+    }
+
+    /// Brings up the task host that was started as this attempt.
+    pub(crate) async fn launched_task_host(&mut self, attempt: AttemptNumber) -> FakeTaskHost {
         let mut host = timeout(PATIENCE, self.launched.recv()).await.unwrap().unwrap();
         let TaskHostCommand::Setup(setup) = host.command().await else { panic!("no setup") };
         assert_eq!(setup.spec, spec());
+        assert_eq!(setup.storage_options, self.storage.0);
         host.tell(TaskHostMessage::Listening { data_port: 4321 }).await;
         let report = self.job_manager.report().await;
-        let expected =
-            Report::HostReady { attempt: AttemptNumber(0), data_address: "127.0.0.1:4321".to_owned() };
-        assert_eq!(report, expected);
+        assert_eq!(report, Report::HostReady { attempt, data_address: "127.0.0.1:4321".to_owned() });
         host
     }
 }

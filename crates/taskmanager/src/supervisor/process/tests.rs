@@ -89,6 +89,7 @@ fn request(arguments: &[&str]) -> LaunchRequest {
             }),
             secret: [0; 32],
             slots: 1,
+            checkpoint_dir: "file:///nowhere".to_owned(),
         },
         attempt: AttemptNumber(0),
         socket: "/nowhere/socket".into(),
