@@ -1,33 +1,42 @@
 //! Part files as a sink, whatever is in them.
 
 mod bucket;
+mod committer;
 mod error;
+mod names;
 mod part;
 mod rolling;
 mod writer;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use flott_core::job_config::RuntimeMode;
-use flott_runtime::{BoxError, RuntimeContext, Sink};
+use flott_runtime::{BoxError, Committer, RuntimeContext, Sink};
 
 pub use self::{
     bucket::{BucketAssigner, BucketContext, DateTimeBuckets, NoBuckets},
     rolling::RollingPolicy,
-    writer::FileWriter,
+    writer::{FileWriter, FileWriterState},
 };
 
 use crate::{
     format::{RowFormat, TextFormat},
     path,
 };
-use part::PartNames;
+use committer::FileCommitter;
+use names::PartNames;
+use part::PendingPart;
 
 /// Writes records into part files of a directory; Flink's `FileSink`.
 ///
-/// Each subtask writes parts of its own, `DIR/BUCKET/part-<job>-<subtask>-<number>`; the beginning of the job's id keeps
+/// In a job that takes checkpoints each record is in exactly one visible part, whatever fails. A part is complete when the
+/// [rolling policy](RollingPolicy) says so, and at each checkpoint; when the checkpoint is complete it gets its name,
+/// `DIR/BUCKET/part-<job>-<subtask>-<writer>-<number>`. Until then it is in the hidden directory `DIR/.flott-<job>-<sink>`. Parts that
+/// a checkpoint contains get their names when the job goes on from it; those behind it are removed.
+///
+/// In other jobs each subtask writes `DIR/BUCKET/part-<job>-<subtask>-<number>`; the beginning of the job's id keeps
 /// those of different runs apart. A part is hidden until it is complete (`.part-….inprogress-…`), which it is when the
-/// [rolling policy](RollingPolicy) says so or the input has ended. Complete parts stay when a job fails or is canceled;
+/// rolling policy says so or the input has ended. Complete parts stay when a job fails or is canceled;
 /// what had not been completed then is removed.
 ///
 /// Without a policy of its own the sink writes one part a subtask and bucket in BATCH mode, and follows
@@ -118,6 +127,13 @@ impl<R, B> FileSink<R, B> {
     }
 }
 
+impl<R, B> FileSink<R, B> {
+    /// The directory, wherever the process works that goes on with the job.
+    fn path(&self) -> Result<PathBuf, BoxError> {
+        Ok(std::path::absolute(path::resolve(&self.directory)?)?)
+    }
+}
+
 impl<T, R, B> Sink<T> for FileSink<R, B>
 where
     T: 'static,
@@ -126,18 +142,31 @@ where
 {
     type Writer = FileWriter<T, R, B>;
 
-    fn writer(&self, context: &RuntimeContext) -> Result<Self::Writer, BoxError> {
+    fn writer(
+        &self,
+        context: &RuntimeContext,
+        restored: Vec<FileWriterState>,
+    ) -> Result<Self::Writer, BoxError> {
         let rolling = match (self.rolling, context.task.runtime_mode) {
             (Some(policy), _) => policy,
             (None, RuntimeMode::Batch) => RollingPolicy::never(),
             (None, _) => RollingPolicy::default(),
         };
         rolling.check()?;
-        let names = PartNames::new(&self.prefix, &self.suffix, &context.task)?;
+        let names = PartNames::new(&self.prefix, &self.suffix, context)?;
         let mut buckets = self.buckets.clone();
         buckets.open()?;
-        let directory = path::resolve(&self.directory)?;
-        FileWriter::open(directory, names, rolling, self.append, self.format.clone(), buckets, context)
+        let (directory, format) = (self.path()?, self.format.clone());
+        FileWriter::open(directory, names, rolling, self.append, format, buckets, context, &restored)
+    }
+
+    fn committer(
+        &self,
+        context: &RuntimeContext,
+    ) -> Result<Option<Box<dyn Committer<PendingPart>>>, BoxError> {
+        let directory = self.path()?;
+        let staging = names::staging_directory(&directory, context);
+        Ok(Some(Box::new(FileCommitter::new(directory, staging))))
     }
 }
 

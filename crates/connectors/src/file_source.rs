@@ -5,7 +5,7 @@ pub(crate) mod error;
 mod listing;
 pub(crate) mod split;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use flott_runtime::{
     Batch, Boundedness, BoxError, ReadStatus, RuntimeContext, Source, SourceReader, SplitEnumerator,
@@ -78,17 +78,23 @@ impl<F: FileFormat> Source for FileSource<F> {
         if self.monitor.is_some() { Boundedness::Unbounded } else { Boundedness::Bounded }
     }
 
-    fn enumerator(&self, context: &RuntimeContext) -> Result<Box<dyn SplitEnumerator<FileSplit>>, BoxError> {
+    fn enumerator(
+        &self,
+        context: &RuntimeContext,
+        resume: Option<&[u8]>,
+    ) -> Result<Box<dyn SplitEnumerator<FileSplit>>, BoxError> {
         // Timers count milliseconds: less would be no pause at all.
         if self.monitor.is_some_and(|interval| interval < Duration::from_millis(1)) {
             return Err(Error::Interval { input: self.input.clone() }.into());
         }
+        let input = path::resolve(&self.input)?;
+        let found = enumerator::found_before(&input, resume.unwrap_or_default())?;
         Ok(Box::new(FileEnumerator {
-            input: path::resolve(&self.input)?,
+            input,
             monitor: self.monitor,
             splittable: self.format.is_splittable(),
             parallelism: context.task.parallelism,
-            found: HashMap::new(),
+            found,
         }))
     }
 
@@ -114,6 +120,10 @@ impl<F: FileFormat> SourceReader for FileReader<F> {
             self.reader = None;
         }
         Ok(status)
+    }
+
+    fn snapshot(&mut self) -> Result<Option<FileSplit>, BoxError> {
+        self.reader.as_mut().map(FormatReader::snapshot).transpose()
     }
 
     fn bytes_read(&self) -> u64 {
@@ -148,7 +158,7 @@ mod tests {
         }
         let source = TextFileSource::new(directory.path().to_str().unwrap());
         let (splits, mut reader) = (
-            source.enumerator(&operator()).unwrap().discover().unwrap().splits,
+            source.enumerator(&operator(), None).unwrap().discover().unwrap().splits,
             source.reader(&operator()).unwrap(),
         );
         for split in splits {
@@ -178,7 +188,7 @@ mod tests {
     #[test]
     fn an_interval_of_nothing_is_refused() {
         let source = TextFileSource::new("/data").monitor(Duration::ZERO);
-        let error = source.enumerator(&operator()).err().unwrap();
+        let error = source.enumerator(&operator(), None).err().unwrap();
         assert!(error.to_string().contains("at least 1 ms"), "{error}");
     }
 }

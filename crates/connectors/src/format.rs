@@ -4,6 +4,7 @@ mod csv;
 mod json;
 mod lines;
 mod malformed;
+mod progress;
 mod text;
 
 use flott_runtime::{Batch, BoxError, ReadStatus, Record, RuntimeContext};
@@ -30,7 +31,9 @@ pub trait FileFormat: Send + Sync + 'static {
     /// one split.
     fn is_splittable(&self) -> bool;
 
-    /// Opens a split. Its records are those that begin in it, the last of which may end behind it.
+    /// Opens a split. Its records are those that begin in it, the last of which may end behind it. The
+    /// [rest](FileSplit::progress) of a split begins with a record; in other splits that do not begin with the file the first one
+    /// has to be found.
     ///
     /// # Errors
     /// If it can't be opened; the job fails with it.
@@ -47,6 +50,12 @@ pub trait FormatReader: Send {
     /// # Errors
     /// If the file can't be read, or what is in it can't; the job fails with it.
     fn read(&mut self, batch: &mut Batch<Self::Record>) -> Result<ReadStatus, BoxError>;
+
+    /// The [rest](FileSplit::rest) of the split behind the last record that was read. Called between two reads.
+    ///
+    /// # Errors
+    /// If that can't be told; the job fails with it.
+    fn snapshot(&mut self) -> Result<FileSplit, BoxError>;
 
     /// Bytes read so far.
     fn bytes_read(&self) -> u64;

@@ -39,7 +39,8 @@ impl<F> GeneratorSource<F> {
     }
 
     /// Emits this many records a second, each subtask its equal share. Time in which a subtask could not emit, because what
-    /// comes after it was busy, is made up for, so that the number of records depends on the time alone.
+    /// comes after it was busy, is made up for, so that the number of records depends on the time alone. Time in which the
+    /// job did not run is not.
     #[must_use]
     pub fn rate(mut self, records_per_second: f64) -> Self {
         self.rate = Some(records_per_second);
@@ -82,6 +83,7 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> Source for GeneratorSou
     fn enumerator(
         &self,
         context: &RuntimeContext,
+        _: Option<&[u8]>,
     ) -> Result<Box<dyn SplitEnumerator<GeneratorSplit>>, BoxError> {
         let subtasks = u64::from(context.task.parallelism);
         Ok(all_splits(match self.count {
@@ -150,6 +152,10 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> SourceReader for Genera
             }
             None => ReadStatus::More,
         })
+    }
+
+    fn snapshot(&mut self) -> Result<Option<GeneratorSplit>, BoxError> {
+        Ok((self.split.remaining != Some(0)).then(|| self.split.clone()))
     }
 }
 

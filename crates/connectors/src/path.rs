@@ -45,6 +45,25 @@ fn resolve_in(text: &str, on_cluster: bool) -> Result<PathBuf, PathError> {
     Ok(path.to_owned())
 }
 
+/// Paths as their bytes: they need not be UTF-8.
+pub(crate) mod path_bytes {
+    use std::{
+        ffi::OsString,
+        os::unix::ffi::{OsStrExt, OsStringExt},
+        path::{Path, PathBuf},
+    };
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().as_bytes().serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        Vec::deserialize(deserializer).map(|bytes| OsString::from_vec(bytes).into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

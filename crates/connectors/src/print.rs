@@ -4,7 +4,7 @@ use std::{
     marker::PhantomData,
 };
 
-use flott_runtime::{Batch, BoxError, RuntimeContext, Sink, SinkWriter};
+use flott_runtime::{Batch, BoxError, NoCommittable, RuntimeContext, Sink, SinkWriter};
 
 /// Which stream to print to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +53,8 @@ impl<T: Debug> PrintStyle<T> for DebugStyle {
     }
 }
 
-/// Prints each record on a line. With several subtasks, and with a label, lines begin as Flink's do: `label:2> `, the
+/// Prints each record on a line. What was printed behind the last checkpoint is printed again when the job restarts: at least
+/// once. With several subtasks, and with a label, lines begin as Flink's do: `label:2> `, the
 /// first subtask being 1.
 #[derive(Clone, Debug)]
 pub struct PrintSink<S = DisplayStyle> {
@@ -102,7 +103,7 @@ pub struct PrintWriter<T, S> {
 impl<T: 'static, S: PrintStyle<T>> Sink<T> for PrintSink<S> {
     type Writer = PrintWriter<T, S>;
 
-    fn writer(&self, context: &RuntimeContext) -> Result<PrintWriter<T, S>, BoxError> {
+    fn writer(&self, context: &RuntimeContext, _: Vec<()>) -> Result<PrintWriter<T, S>, BoxError> {
         let prefix = self.prefix(context.task.subtask.0, context.task.parallelism);
         Ok(PrintWriter { target: self.target, prefix, text: String::new(), record: PhantomData })
     }
@@ -118,6 +119,9 @@ impl<T, S: PrintStyle<T>> PrintWriter<T, S> {
 }
 
 impl<T, S: PrintStyle<T>> SinkWriter<T> for PrintWriter<T, S> {
+    type Committable = NoCommittable;
+    type State = ();
+
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         self.text.clear();
         for record in batch.records.drain(..) {
@@ -144,12 +148,12 @@ mod tests {
 
     #[test]
     fn records_are_displayed_or_shown_to_programmers() {
-        let mut displayed = PrintSink::default().writer(&operator()).unwrap();
+        let mut displayed = PrintSink::default().writer(&operator(), Vec::new()).unwrap();
         displayed.add(&"a\tb").unwrap();
         displayed.add(&"c").unwrap();
         assert_eq!(displayed.text, "a\tb\nc\n");
         let labeled = PrintSink::new(PrintTarget::Stderr, Some("x".to_owned())).debug();
-        let mut debug = labeled.writer(&operator()).unwrap();
+        let mut debug = labeled.writer(&operator(), Vec::new()).unwrap();
         debug.add(&Some("a\tb")).unwrap();
         assert_eq!(debug.text, "x> Some(\"a\\tb\")\n");
     }

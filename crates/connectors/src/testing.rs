@@ -29,10 +29,12 @@ pub(crate) fn operator_of(job: u8, attempt: u32) -> RuntimeContext {
         runtime_mode: RuntimeMode::Batch,
         auto_watermark_interval: std::time::Duration::from_millis(200),
         clock: ProcessingClock::manual(Timestamp::EPOCH),
+        takes_checkpoints: false,
+        restored: Arc::default(),
         counters: Arc::default(),
         signals: Arc::default(),
     };
-    RuntimeContext::new(task, "operator", 0)
+    RuntimeContext::new(task, "operator", "operator", 0)
 }
 
 /// All records of a source whose splits are known at once.
@@ -41,7 +43,7 @@ pub(crate) fn read_all<S: Source>(source: &S) -> Result<Vec<S::Record>, String> 
         let context = operator();
         let mut reader = source.reader(&context)?;
         let mut all = Batch::new();
-        for split in source.enumerator(&context)?.discover()?.splits {
+        for split in source.enumerator(&context, None)?.discover()?.splits {
             reader.start(split)?;
             while reader.read(&mut all)? != ReadStatus::SplitEnded {}
         }

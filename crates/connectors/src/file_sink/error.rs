@@ -17,6 +17,16 @@ pub(super) enum Error {
         "cannot write to {directory}: it holds \"{file}\" of another run: remove it or choose another directory"
     )]
     Occupied { directory: String, file: String },
+    #[error(
+        "cannot complete {name}: neither it nor what is to become it, {hidden}, is there: has somebody removed it?"
+    )]
+    Lost { name: String, hidden: String },
+    #[error("cannot complete {name}: there is a file of that name, and {hidden} is still there, too")]
+    Exists { name: String, hidden: String },
+    #[error(
+        "cannot complete a part: {path} has {length} bytes, but was written with {expected}: has somebody changed it?"
+    )]
+    Changed { path: String, length: u64, expected: u64 },
     #[error("cannot write parts with {what} \"{text}\": {why}")]
     Name { what: &'static str, text: String, why: &'static str },
     #[error("cannot write to bucket \"{id}\": {why}")]

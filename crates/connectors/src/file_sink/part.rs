@@ -1,12 +1,12 @@
 //! A part's way from its first record to its name.
 //!
 //! ```text
-//! InProgress → Pending → finished        (complete, then known by its name)
-//!      ↓          ↓
-//!   removed    stays hidden              (the task has failed or was canceled)
+//! InProgress → PendingPart → finished        (complete, then known by its name)
+//!      ↓            ↓
+//!   removed    stays hidden                  (the task has failed or was canceled)
 //! ```
-//! Today a pending part is finished at once. With checkpoints it will wait for the one that it belongs to, and be part of
-//! the sink's state meanwhile: that is why it can be serialized.
+//! In a job that takes checkpoints a pending part is in those that are taken until it is finished, which it is when the first of
+//! them is complete. In others it is finished at once.
 
 use std::{
     fs::{self, File},
@@ -14,65 +14,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flott_runtime::{TaskContext, Timestamp};
+use flott_runtime::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::error::{Error, io_error};
+use super::{
+    error::{Error, io_error},
+    names::PartNames,
+};
+use crate::path::path_bytes;
 
 /// Bytes that are written at a time.
 const BUFFER: usize = 256 << 10;
-
-/// How a subtask names its parts.
-#[derive(Clone, Debug)]
-pub(super) struct PartNames {
-    /// What the names of all parts of this sink begin with, whoever wrote them.
-    any: String,
-    /// What the names of this job's parts begin with.
-    job: String,
-    subtask: u32,
-    attempt: u32,
-    suffix: String,
-}
-
-impl PartNames {
-    pub(super) fn new(prefix: &str, suffix: &str, task: &TaskContext) -> Result<Self, Error> {
-        for (what, text) in [("the prefix", prefix), ("the suffix", suffix)] {
-            let refused = |why| Err(Error::Name { what, text: text.to_owned(), why });
-            if text.contains(['/', '\0']) {
-                return refused("a name cannot contain \"/\" or null characters");
-            }
-            if what == "the prefix" && (text.is_empty() || text.starts_with(['.', '_'])) {
-                return refused("names that begin with a dot or an underscore are hidden from readers");
-            }
-        }
-        let job = task.job_id.to_string();
-        Ok(Self {
-            any: format!("{prefix}-"),
-            job: format!("{prefix}-{}-", &job[..8]),
-            subtask: task.subtask.0,
-            attempt: task.attempt.0,
-            suffix: suffix.to_owned(),
-        })
-    }
-
-    fn is_foreign(&self, name: &str) -> bool {
-        name.starts_with(&self.any) && !name.starts_with(&self.job)
-    }
-
-    /// Looks for parts that are not of this job.
-    pub(super) fn check_directory(&self, directory: &Path) -> Result<(), Error> {
-        for entry in fs::read_dir(directory).map_err(io_error(directory))? {
-            let entry = entry.map_err(io_error(directory))?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if self.is_foreign(&name) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
-                let directory = directory.display().to_string();
-                return Err(Error::Occupied { directory, file: name.into_owned() });
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Makes a directory.
 pub(super) fn make_directory(directory: &Path) -> Result<(), Error> {
@@ -87,46 +39,55 @@ pub(super) fn make_directory(directory: &Path) -> Result<(), Error> {
 pub(super) struct InProgress {
     /// `None` once it is pending.
     file: Option<File>,
-    names: Pending,
+    part: PendingPart,
     /// Not written yet.
     pub(super) buffer: Vec<u8>,
-    written: u64,
     pub(super) created: Timestamp,
     pub(super) updated: Timestamp,
 }
 
 /// A part that is complete but not known by its name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Pending {
-    hidden: PathBuf,
-    name: PathBuf,
+pub struct PendingPart {
+    /// Where it is.
+    #[serde(with = "path_bytes")]
+    pub(super) hidden: PathBuf,
+    /// Where it is to be.
+    #[serde(with = "path_bytes")]
+    pub(super) name: PathBuf,
+    /// Its size in bytes.
+    pub(super) length: u64,
     /// Whether an earlier attempt may have written a part of this name, which then gives way.
-    replaces: bool,
+    pub(super) replaces: bool,
 }
 
 impl InProgress {
+    /// Begins a part in `directory`.
     pub(super) fn create(
         directory: &Path,
         names: &PartNames,
         number: u64,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let PartNames { job, subtask, attempt, suffix, .. } = names;
-        let name = format!("{job}{subtask}-{number}{suffix}");
-        let hidden = directory.join(format!(".{name}.inprogress-{attempt}"));
-        let names = Pending { hidden, name: directory.join(name), replaces: *attempt > 0 };
-        names.check_not_shared()?;
-        let file = File::create_new(&names.hidden).map_err(|cause| match cause.kind() {
-            io::ErrorKind::AlreadyExists => names.shared(),
-            _ => io_error(&names.hidden)(cause),
+        let part = names.part(directory, number);
+        part.check_is_free()?;
+        let mut created = File::create_new(&part.hidden);
+        if created.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            // The first one, or whoever has completed the last one meanwhile has tidied up.
+            names.make_staging()?;
+            created = File::create_new(&part.hidden);
+        }
+        let file = created.map_err(|cause| match cause.kind() {
+            io::ErrorKind::AlreadyExists => part.shared(),
+            _ => io_error(&part.hidden)(cause),
         })?;
-        Ok(Self { file: Some(file), names, buffer: Vec::new(), written: 0, created: now, updated: now })
+        Ok(Self { file: Some(file), part, buffer: Vec::new(), created: now, updated: now })
     }
 
     /// Bytes of all its records.
     #[inline]
     pub(super) fn len(&self) -> u64 {
-        self.written + self.buffer.len() as u64
+        self.part.length + self.buffer.len() as u64
     }
 
     /// Writes the buffer if it is full.
@@ -137,41 +98,41 @@ impl InProgress {
 
     fn write(&mut self) -> Result<(), Error> {
         if let Some(file) = &mut self.file {
-            file.write_all(&self.buffer).map_err(io_error(&self.names.hidden))?;
-            self.written += self.buffer.len() as u64;
+            file.write_all(&self.buffer).map_err(io_error(&self.part.hidden))?;
+            self.part.length += self.buffer.len() as u64;
             self.buffer.clear();
         }
         Ok(())
     }
 
-    /// Completes it. After a crash of the machine it is still there.
-    pub(super) fn close(mut self) -> Result<Pending, Error> {
+    /// Completes it. After a crash of the machine its bytes are still there.
+    pub(super) fn close(mut self) -> Result<PendingPart, Error> {
         self.write()?;
         if let Some(file) = &self.file {
-            file.sync_all().map_err(io_error(&self.names.hidden))?;
+            file.sync_all().map_err(io_error(&self.part.hidden))?;
         }
         self.file = None;
-        Ok(self.names.clone())
+        Ok(self.part.clone())
     }
 }
 
 impl Drop for InProgress {
     fn drop(&mut self) {
         if self.file.take().is_some() {
-            // The task has failed or was canceled: nobody will complete this part.
-            let _ = fs::remove_file(&self.names.hidden);
+            // The task has failed or was canceled: nobody will complete this part, and no checkpoint knows it.
+            let _ = fs::remove_file(&self.part.hidden);
         }
     }
 }
 
-impl Pending {
+impl PendingPart {
     /// Gives it its name.
-    pub(super) fn finish(self) -> Result<(), Error> {
-        self.check_not_shared()?;
+    pub(super) fn finish(&self) -> Result<(), Error> {
+        self.check_is_free()?;
         fs::rename(&self.hidden, &self.name).map_err(io_error(&self.name))
     }
 
-    fn check_not_shared(&self) -> Result<(), Error> {
+    fn check_is_free(&self) -> Result<(), Error> {
         if !self.replaces && self.name.exists() { Err(self.shared()) } else { Ok(()) }
     }
 

@@ -21,7 +21,7 @@ fn open<B: BucketAssigner<String>>(
     sink: &FileSink<TextFormat, B>,
     context: &RuntimeContext,
 ) -> Result<FileWriter<String, TextFormat, B>, String> {
-    sink.writer(context).map_err(|error| error.to_string())
+    sink.writer(context, Vec::new()).map_err(|error| error.to_string())
 }
 
 fn write(writer: &mut impl SinkWriter<String>, records: &[&str]) -> Result<(), String> {
@@ -263,7 +263,7 @@ fn each_part_begins_with_what_its_format_begins_with() {
     let directory = tempdir().unwrap();
     let sink = FileSink::for_row_format(path(&directory), crate::CsvFormat::new())
         .rolling(RollingPolicy::never().max_bytes(1));
-    let mut writer = sink.writer(&operator()).unwrap();
+    let mut writer = sink.writer(&operator(), Vec::new()).unwrap();
     writer.write(&mut vec![Row { name: "a" }, Row { name: "b" }].into()).unwrap();
     writer.finish().unwrap();
     expect(&directory, &[("part-JOB-0-0", "name\na\n"), ("part-JOB-0-1", "name\nb\n")]);

@@ -1,11 +1,20 @@
-use std::{collections::HashMap, marker::PhantomData, mem, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    marker::PhantomData,
+    mem,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use flott_core::{CheckpointId, JobId};
 use flott_runtime::{Batch, BoxError, ProcessingClock, RuntimeContext, SinkWriter, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::{
     bucket::{self, BucketAssigner, BucketContext},
     error::Error,
-    part::{InProgress, PartNames, make_directory},
+    names::PartNames,
+    part::{InProgress, PendingPart, make_directory},
     rolling::RollingPolicy,
 };
 use crate::format::{RowEncoder, RowFormat};
@@ -18,7 +27,11 @@ pub struct FileWriter<T, R: RowFormat<T>, B> {
     directory: PathBuf,
     names: PartNames,
     rolling: RollingPolicy,
+    /// Whether parts of other runs are no hindrance.
     append: bool,
+    /// Whether parts wait for checkpoints.
+    staged: bool,
+    job: JobId,
     format: Arc<R>,
     buckets: B,
     clock: ProcessingClock,
@@ -30,9 +43,18 @@ pub struct FileWriter<T, R: RowFormat<T>, B> {
     /// The bucket of the last record; its part, if open, is `current` and not in `parts`.
     bucket: String,
     current: Option<Part<R::Encoder>>,
+    /// Complete since the last checkpoint.
+    complete: Vec<PendingPart>,
     /// Memory for the name of a bucket.
     id: String,
     record: PhantomData<fn(T)>,
+}
+
+/// What a writer leaves in a checkpoint: parts that were begun behind it are nobody's if the job goes on from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileWriterState {
+    job: JobId,
+    checkpoint: CheckpointId,
 }
 
 struct Part<E> {
@@ -49,16 +71,27 @@ impl<T, R: RowFormat<T>, B: BucketAssigner<T>> FileWriter<T, R, B> {
         format: Arc<R>,
         buckets: B,
         context: &RuntimeContext,
+        restored: &[FileWriterState],
     ) -> Result<Self, BoxError> {
         make_directory(&directory)?;
+        let begins_anew = restored.is_empty() && context.restored().is_empty();
+        // What was there at the checkpoint belongs to this run, whatever job has taken it.
+        let append = append || !begins_anew;
         if !append {
             names.check_directory(&directory)?;
         }
+        let staged = context.task.takes_checkpoints;
+        let names = match staged {
+            true => stage(names, &directory, begins_anew, context, restored)?,
+            false => names,
+        };
         Ok(Self {
             directory,
             names,
             rolling,
             append,
+            staged,
+            job: context.job_id(),
             format,
             buckets,
             clock: context.clock().clone(),
@@ -67,6 +100,7 @@ impl<T, R: RowFormat<T>, B: BucketAssigner<T>> FileWriter<T, R, B> {
             parts: HashMap::new(),
             bucket: String::new(),
             current: None,
+            complete: Vec::new(),
             id: String::new(),
             record: PhantomData,
         })
@@ -104,7 +138,7 @@ impl<T, R: RowFormat<T>, B: BucketAssigner<T>> FileWriter<T, R, B> {
     /// Begins a part of the current bucket, after completing the one that is open.
     fn begin_part(&mut self, now: Timestamp) -> Result<&mut Part<R::Encoder>, Error> {
         if let Some(full) = self.current.take() {
-            full.file.close()?.finish()?;
+            self.complete(full)?;
         } else if self.parts.len() >= MAX_OPEN {
             self.complete_oldest()?;
         }
@@ -129,14 +163,51 @@ impl<T, R: RowFormat<T>, B: BucketAssigner<T>> FileWriter<T, R, B> {
     fn complete_oldest(&mut self) -> Result<(), Error> {
         let oldest = self.parts.iter().min_by_key(|(_, part)| part.file.updated);
         let Some(bucket) = oldest.map(|(bucket, _)| bucket.clone()) else { return Ok(()) };
-        match self.parts.remove(&bucket) {
-            Some(part) => part.file.close()?.finish(),
-            None => Ok(()),
+        self.parts.remove(&bucket).map_or(Ok(()), |part| self.complete(part))
+    }
+
+    /// Completes a part, which is visible then unless it has to wait for a checkpoint.
+    fn complete(&mut self, part: Part<R::Encoder>) -> Result<(), Error> {
+        let pending = part.file.close()?;
+        if self.staged {
+            self.complete.push(pending);
+            return Ok(());
         }
+        pending.finish()
+    }
+
+    /// Completes all parts. They are not visible yet.
+    fn complete_all(&mut self) -> Result<Vec<PendingPart>, Error> {
+        for part in self.parts.drain().map(|(_, part)| part).chain(self.current.take()) {
+            self.complete.push(part.file.close()?);
+        }
+        Ok(mem::take(&mut self.complete))
     }
 }
 
+/// Lets parts wait for checkpoints, and removes those of earlier attempts that wait for none.
+fn stage(
+    names: PartNames,
+    directory: &Path,
+    begins_anew: bool,
+    context: &RuntimeContext,
+    restored: &[FileWriterState],
+) -> Result<PartNames, Error> {
+    // This job may have begun with a savepoint of another one, whose checkpoints have other numbers.
+    let own = restored.iter().filter(|state| state.job == context.job_id());
+    let last = own.map(|state| state.checkpoint).max();
+    let names = names.with_staging(directory, last.unwrap_or_default(), context);
+    // A subtask that has no state because there are more of them than before knows of no leftovers.
+    if begins_anew || !restored.is_empty() {
+        names.remove_leftovers()?;
+    }
+    Ok(names)
+}
+
 impl<T, R: RowFormat<T>, B: BucketAssigner<T>> SinkWriter<T> for FileWriter<T, R, B> {
+    type Committable = PendingPart;
+    type State = FileWriterState;
+
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         let now = self.clock.now();
         batch.drain().try_for_each(|(record, timestamp)| self.write_record(&record, timestamp, now))
@@ -159,8 +230,9 @@ impl<T, R: RowFormat<T>, B: BucketAssigner<T>> SinkWriter<T> for FileWriter<T, R
             is_due
         };
         let of_others: Vec<_> = self.parts.extract_if(|_, part| is_due(part)).map(|(_, part)| part).collect();
-        for part in of_others.into_iter().chain(self.current.take_if(|part| is_due(part))) {
-            part.file.close()?.finish()?;
+        let current = self.current.take_if(|part| is_due(part));
+        for part in of_others.into_iter().chain(current) {
+            self.complete(part)?;
         }
         if let Some(next) = next {
             self.clock.wake_at(next);
@@ -174,13 +246,24 @@ impl<T, R: RowFormat<T>, B: BucketAssigner<T>> SinkWriter<T> for FileWriter<T, R
     }
 
     fn finish(&mut self) -> Result<(), BoxError> {
-        let others = self.parts.drain().map(|(_, part)| part);
-        let mut complete = Vec::new();
-        for part in others.chain(self.current.take()) {
-            complete.push(part.file.close()?);
+        if self.staged {
+            return Ok(());
         }
         // Names are given when nothing can fail any more for want of space.
-        complete.into_iter().try_for_each(|part| part.finish())?;
+        self.complete_all()?.iter().try_for_each(PendingPart::finish)?;
         Ok(())
+    }
+
+    fn prepare_commit(&mut self) -> Result<Vec<PendingPart>, BoxError> {
+        let parts = self.complete_all()?;
+        if !parts.is_empty() {
+            self.names.sync_staging()?;
+        }
+        Ok(parts)
+    }
+
+    fn snapshot(&mut self, id: CheckpointId) -> Result<Vec<FileWriterState>, BoxError> {
+        self.names.on_checkpoint(id);
+        Ok(vec![FileWriterState { job: self.job, checkpoint: id }])
     }
 }

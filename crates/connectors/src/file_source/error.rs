@@ -23,6 +23,12 @@ pub(crate) enum Error {
         "cannot read {path}: the record at byte {offset} is longer than {limit} bytes: is a closing quote missing?"
     )]
     RecordTooLong { path: String, offset: u64, limit: usize },
+    #[error(
+        "cannot go on reading {path} at byte {offset}: what the checkpoint says of it is damaged: {cause}"
+    )]
+    Progress { path: String, offset: u64, cause: postcard::Error },
+    #[error("cannot go on looking for files in {input}: what the checkpoint says of it is damaged: {cause}")]
+    Found { input: String, cause: postcard::Error },
     #[error("cannot look for new files in \"{input}\" all the time: give an interval of at least 1 ms")]
     Interval { input: String },
 }

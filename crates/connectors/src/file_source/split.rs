@@ -2,6 +2,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::path::path_bytes;
+
 /// A byte range of a file. Its records are those that begin in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileSplit {
@@ -9,12 +11,21 @@ pub struct FileSplit {
     path: PathBuf,
     start: u64,
     end: u64,
+    /// Set if a record begins at `start`, and the ones before it have been read.
+    progress: Option<Vec<u8>>,
 }
 
 impl FileSplit {
     /// The bytes of a file from `start` to before `end`.
     pub fn new(path: impl Into<PathBuf>, start: u64, end: u64) -> Self {
-        Self { path: path.into(), start, end }
+        Self { path: path.into(), start, end, progress: None }
+    }
+
+    /// What is left of it when the records before byte `start` have been read. What else the format has to know to go on from
+    /// there stands in `progress`.
+    #[must_use]
+    pub fn rest(&self, start: u64, progress: Vec<u8>) -> Self {
+        Self { path: self.path.clone(), start, end: self.end, progress: Some(progress) }
     }
 
     /// The file.
@@ -25,6 +36,12 @@ impl FileSplit {
     /// The first byte.
     pub fn start(&self) -> u64 {
         self.start
+    }
+
+    /// Set if it is the [rest](Self::rest) of a split of which some records were read: then a record begins exactly at
+    /// [`start`](Self::start), and this is what the format has noted.
+    pub fn progress(&self) -> Option<&[u8]> {
+        self.progress.as_deref()
     }
 
     /// The byte after the last one. In the last split of a file, its size when it was listed.
@@ -39,25 +56,6 @@ pub(crate) fn cut(path: &Path, size: u64, length: u64) -> impl Iterator<Item = F
         .map(move |part| FileSplit::new(path, part * length, ((part + 1) * length).min(size)))
 }
 
-/// Paths as their bytes: they need not be UTF-8.
-mod path_bytes {
-    use std::{
-        ffi::OsString,
-        os::unix::ffi::{OsStrExt, OsStringExt},
-        path::{Path, PathBuf},
-    };
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-        path.as_os_str().as_bytes().serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
-        Vec::deserialize(deserializer).map(|bytes| OsString::from_vec(bytes).into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
@@ -67,8 +65,10 @@ mod tests {
     #[test]
     fn names_need_not_be_utf8() {
         let split = FileSplit::new(OsStr::from_bytes(b"\xff.txt"), 0, 1);
-        let json = serde_json::to_string(&split).unwrap();
-        assert_eq!(serde_json::from_str::<FileSplit>(&json).unwrap(), split);
+        for split in [split.rest(1, vec![7]), split] {
+            let json = serde_json::to_string(&split).unwrap();
+            assert_eq!(serde_json::from_str::<FileSplit>(&json).unwrap(), split);
+        }
     }
 
     #[test]

@@ -102,6 +102,10 @@ impl<T: Record> Parse for JsonParser<T> {
         Ok(None)
     }
 
+    fn rest(&self) -> FileSplit {
+        self.lines.rest()
+    }
+
     fn bytes_read(&self) -> u64 {
         self.lines.bytes_read()
     }

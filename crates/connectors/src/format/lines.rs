@@ -8,6 +8,7 @@ use std::{
 use flott_runtime::{BATCH_RECORDS, Batch};
 use memchr::memchr;
 
+use super::progress::Progress;
 use crate::{
     FileSplit,
     file_source::error::{Error, io_error},
@@ -30,8 +31,9 @@ pub(super) struct SplitLines {
     /// Offset in the file of `buffer[next]`.
     offset: u64,
     at_end_of_file: bool,
-    /// Where lines began that were taken; lines before the split are not counted.
-    taken: u64,
+    /// Number of the line that was taken last; only known if the file is read from its start.
+    line: Option<u64>,
+    /// Where the first line began.
     first: u64,
 }
 
@@ -47,7 +49,8 @@ impl SplitLines {
     /// byte before the split decides whether the split begins with a line.
     pub(super) fn open(split: FileSplit) -> Result<Self, Error> {
         let mut file = File::open(split.path()).map_err(io_error(split.path()))?;
-        let offset = split.start().saturating_sub(1);
+        let is_rest = split.progress().is_some();
+        let offset = if is_rest { split.start() } else { split.start().saturating_sub(1) };
         file.seek(SeekFrom::Start(offset)).map_err(io_error(split.path()))?;
         let mut lines = Self {
             file,
@@ -55,11 +58,11 @@ impl SplitLines {
             next: 0,
             offset,
             at_end_of_file: false,
-            taken: 0,
+            line: Progress::of(&split)?.lines,
             first: offset,
             split,
         };
-        if lines.split.start() > 0 {
+        if lines.split.start() > 0 && !is_rest {
             lines.skip_line()?;
         }
         lines.first = lines.offset;
@@ -132,7 +135,7 @@ impl SplitLines {
         self.check_length(length)?;
         let (start, offset) = (self.next, self.offset);
         self.advance(with_line_end);
-        self.taken += 1;
+        self.line = self.line.map(|line| line + 1);
         let line = &self.buffer[start..start + length];
         Ok(Some(Line { bytes: line.strip_suffix(b"\r").unwrap_or(line), offset }))
     }
@@ -160,7 +163,12 @@ impl SplitLines {
 
     /// Number of the line that was taken last, the first being 1. Only known if the file is read from its start.
     pub(super) fn line_number(&self) -> Option<u64> {
-        (self.split.start() == 0).then_some(self.taken)
+        self.line
+    }
+
+    /// The lines of the split that have not been taken.
+    pub(super) fn rest(&self) -> FileSplit {
+        Progress { lines: self.line, fields: None }.rest(&self.split, self.offset)
     }
 
     pub(super) fn split(&self) -> &FileSplit {

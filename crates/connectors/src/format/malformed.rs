@@ -67,6 +67,9 @@ pub trait Parse: Send {
     /// If the file can't be read.
     fn parse(&mut self) -> Result<Option<Result<Self::Record, Malformed>>, BoxError>;
 
+    /// What is left of the split.
+    fn rest(&self) -> FileSplit;
+
     /// Bytes read so far.
     fn bytes_read(&self) -> u64;
 }
@@ -143,6 +146,10 @@ impl<P: Parse> FormatReader for CheckedReader<P> {
         })
     }
 
+    fn snapshot(&mut self) -> Result<FileSplit, BoxError> {
+        Ok(self.parser.rest())
+    }
+
     fn bytes_read(&self) -> u64 {
         self.parser.bytes_read()
     }
@@ -182,6 +189,10 @@ impl<P: Parse> FormatReader for ResultsReader<P> {
             batch.records.push(record);
             Ok(())
         })
+    }
+
+    fn snapshot(&mut self) -> Result<FileSplit, BoxError> {
+        Ok(self.0.rest())
     }
 
     fn bytes_read(&self) -> u64 {

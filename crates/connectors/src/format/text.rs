@@ -56,6 +56,10 @@ impl<T> FormatReader for LineReader<T> {
         Ok(if more { ReadStatus::More } else { ReadStatus::SplitEnded })
     }
 
+    fn snapshot(&mut self) -> Result<FileSplit, BoxError> {
+        Ok(self.lines.rest())
+    }
+
     fn bytes_read(&self) -> u64 {
         self.lines.bytes_read()
     }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use flott_runtime::{Batch, BoxError, RuntimeContext, Sink, SinkWriter, TaskSignals};
+use flott_runtime::{Batch, BoxError, NoCommittable, RuntimeContext, Sink, SinkWriter, TaskSignals};
 
 use super::{
     connection::Target,
@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// If the connection breaks, the sink connects again as often as it may and goes on with the record that had not been
 /// written completely; the receiver may have seen its beginning. Records that lay in the buffers of the network are
 /// lost. While the receiver does not read, the sink and all before it wait.
+///
+/// All records before a checkpoint are handed to the network before it is complete; those behind it are sent again when the job
+/// restarts: at least once, as far as the network and the receiver keep what they have got.
 #[derive(Clone, Debug)]
 pub struct SocketSink<R = TextFormat> {
     target: Target,
@@ -88,7 +91,7 @@ pub struct SocketWriter<T, E> {
 impl<T: 'static, R: RowFormat<T>> Sink<T> for SocketSink<R> {
     type Writer = SocketWriter<T, R::Encoder>;
 
-    fn writer(&self, context: &RuntimeContext) -> Result<Self::Writer, BoxError> {
+    fn writer(&self, context: &RuntimeContext, _: Vec<()>) -> Result<Self::Writer, BoxError> {
         let mut writer = SocketWriter {
             target: self.target.clone(),
             attempts: Attempts::new(self.target.retries),
@@ -187,6 +190,9 @@ fn is_timeout(error: &io::Error) -> bool {
 }
 
 impl<T, E: RowEncoder<T>> SinkWriter<T> for SocketWriter<T, E> {
+    type Committable = NoCommittable;
+    type State = ();
+
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         for record in batch.records.drain(..) {
             self.encoder.encode(&record, &mut self.buffer)?;

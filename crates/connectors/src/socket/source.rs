@@ -20,8 +20,9 @@ use crate::format::LINE_LIMIT;
 /// job fails if there is no connection or it breaks. With retries the source connects again, also if the server is not
 /// there yet (Flink's fails then).
 ///
-/// One subtask reads. What was sent while there was no connection, and what was read when the job failed, is lost: use
-/// it to try things out.
+/// One subtask reads. A socket can't be read again from a position, so each line is read at most once: what was sent while
+/// there was no connection is lost, and so is, when the job fails, what was read behind the last checkpoint. Use it to try
+/// things out.
 #[derive(Clone, Debug)]
 pub struct SocketTextSource {
     target: Target,
@@ -83,7 +84,11 @@ impl Source for SocketTextSource {
         Boundedness::Unbounded
     }
 
-    fn enumerator(&self, _: &RuntimeContext) -> Result<Box<dyn SplitEnumerator<()>>, BoxError> {
+    fn enumerator(
+        &self,
+        _: &RuntimeContext,
+        _: Option<&[u8]>,
+    ) -> Result<Box<dyn SplitEnumerator<()>>, BoxError> {
         Ok(all_splits(vec![()]))
     }
 
@@ -138,6 +143,12 @@ impl SourceReader for SocketTextReader {
                 None => return Ok(ReadStatus::Waiting),
             }
         }
+    }
+
+    /// That there is something to read. A socket can't be asked for what it has sent before: lines behind the checkpoint are
+    /// read at most once.
+    fn snapshot(&mut self) -> Result<Option<()>, BoxError> {
+        Ok(self.connection.is_some().then_some(()))
     }
 
     fn bytes_read(&self) -> u64 {

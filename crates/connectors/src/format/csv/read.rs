@@ -7,7 +7,10 @@ use memchr::memchr;
 use super::{Options, split_bytes::SplitBytes};
 use crate::{
     FileSplit,
-    format::malformed::{Malformed, Parse},
+    format::{
+        malformed::{Malformed, Parse},
+        progress::Progress,
+    },
 };
 
 /// Bytes that are read at a time.
@@ -23,6 +26,8 @@ pub struct CsvParser<T> {
     fields: Option<usize>,
     /// Offset in the file of what the reader takes for 0.
     base: u64,
+    /// Line ends in the file before that; only known if it is read from its start.
+    lines_before: Option<u64>,
     end: u64,
     target: PhantomData<fn() -> T>,
 }
@@ -33,9 +38,13 @@ impl<T: Record> CsvParser<T> {
         let end = split.end();
         let header_before = (options.header && split.start() > 0).then(|| FileSplit::new(split.path(), 0, 1));
         // A small file does not need a large buffer.
-        let chunk = CHUNK.min((end - split.start()) as usize + 1);
+        let chunk = CHUNK.min(end.saturating_sub(split.start()) as usize + 1);
+        let (progress, start) = (Progress::of(&split)?, split.start());
         let bytes = SplitBytes::open(split, lines_only, options.max_record_bytes)?;
         let base = bytes.offset();
+        // The line end that is read once more was counted.
+        let counted = base < start && bytes.look_again(base).first() == Some(&b'\n');
+        let lines_before = progress.lines.map(|lines| lines.saturating_sub(u64::from(counted)));
         let mut parser = Self {
             reader: options.reader().buffer_capacity(chunk).from_reader(bytes),
             options: options.clone(),
@@ -43,6 +52,7 @@ impl<T: Record> CsvParser<T> {
             record: ByteRecord::new(),
             fields: None,
             base,
+            lines_before,
             end,
             target: PhantomData,
         };
@@ -60,7 +70,8 @@ impl<T: Record> CsvParser<T> {
             None if options.header => parser.advance()?.then(|| parser.record.clone()),
             None => None,
         };
-        parser.fields = parser.headers.as_ref().map(ByteRecord::len);
+        let noted = progress.fields.map(|fields| fields as usize);
+        parser.fields = parser.headers.as_ref().map(ByteRecord::len).or(noted);
         Ok(parser)
     }
 
@@ -98,7 +109,7 @@ impl<T: Record> CsvParser<T> {
         Malformed {
             file: split.path().display().to_string(),
             offset,
-            line: (split.start() == 0).then_some(line),
+            line: self.lines_before.map(|before| before + line),
             reason,
             record: fields.join(&char::from(self.options.delimiter).to_string()),
         }
@@ -144,6 +155,13 @@ impl<T: Record> Parse for CsvParser<T> {
             return Ok(None);
         }
         Ok(Some(self.decode().map_err(|reason| self.malformed(reason))))
+    }
+
+    fn rest(&self) -> FileSplit {
+        let position = self.reader.position();
+        let lines = self.lines_before.map(|before| before + position.line() - 1);
+        let fields = self.fields.map(|fields| fields as u64);
+        Progress { lines, fields }.rest(self.reader.get_ref().split(), self.base + position.byte())
     }
 
     fn bytes_read(&self) -> u64 {

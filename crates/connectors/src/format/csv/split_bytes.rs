@@ -32,9 +32,13 @@ pub(super) struct SplitBytes {
 impl SplitBytes {
     pub(super) fn open(split: FileSplit, lines_only: bool, max_record_bytes: usize) -> Result<Self, Error> {
         let mut file = File::open(split.path()).map_err(io_error(split.path()))?;
-        let offset = match lines_only && split.start() > 0 {
-            true => first_line(&mut file, &split).map_err(io_error(split.path()))?,
-            false => split.start(),
+        let offset = if split.progress().is_some() {
+            // The line end before a record is read again: what follows it is never taken for a byte order mark.
+            split.start().saturating_sub(u64::from(split.start() < split.end()))
+        } else if lines_only && split.start() > 0 {
+            first_line(&mut file, &split).map_err(io_error(split.path()))?
+        } else {
+            split.start()
         };
         file.seek(SeekFrom::Start(offset)).map_err(io_error(split.path()))?;
         let at_end = lines_only && offset >= split.end();

@@ -10,7 +10,7 @@ fn server() -> (TcpListener, SocketSink) {
 }
 
 fn writer<T: 'static, R: RowFormat<T>>(sink: &SocketSink<R>) -> SocketWriter<T, R::Encoder> {
-    sink.writer(&operator()).unwrap()
+    sink.writer(&operator(), Vec::new()).unwrap()
 }
 
 fn write<T, E: RowEncoder<T>>(writer: &mut SocketWriter<T, E>, records: Vec<T>) -> Result<(), String> {
@@ -124,7 +124,7 @@ fn a_record_that_was_written_in_part_is_written_again() {
 fn a_canceled_task_waits_neither_for_a_receiver_nor_for_a_connection() {
     let (listener, sink) = server();
     let context = operator();
-    let mut writer = sink.writer(&context).unwrap();
+    let mut writer = sink.writer(&context, Vec::new()).unwrap();
     let stream = listener.accept().unwrap().0;
     context.task.signals.cancel();
     // Nobody reads, and there is more than the buffers of the network take.
@@ -132,7 +132,7 @@ fn a_canceled_task_waits_neither_for_a_receiver_nor_for_a_connection() {
     drop((stream, listener));
 
     let for_ever = sink.retries(Retries::Always).retry_pause(Duration::from_secs(3_600));
-    let error = Sink::<u64>::writer(&for_ever, &context).err().unwrap();
+    let error = Sink::<u64>::writer(&for_ever, &context, Vec::new()).err().unwrap();
     assert!(error.to_string().contains("the task was canceled"), "{error}");
 }
 
@@ -146,7 +146,7 @@ fn a_receiver_that_has_gone_is_named() {
     let error = write_until_noticed(&mut writer).unwrap_err();
     assert!(error.starts_with(&format!("cannot write to {address}: ")), "{error}");
 
-    let error = Sink::<u64>::writer(&sink.retries(Retries::Times(2)), &operator()).err().unwrap();
+    let error = Sink::<u64>::writer(&sink.retries(Retries::Times(2)), &operator(), Vec::new()).err().unwrap();
     let expected = format!("cannot connect to {address}, also after 2 retries: Connection refused");
     assert!(error.to_string().starts_with(&expected), "{error}");
 }
