@@ -9,7 +9,7 @@
 
 mod commits;
 
-use flott_core::{FailureKind, checkpoint::Barrier, time::Timestamp};
+use flott_core::{CheckpointId, FailureKind, checkpoint::Barrier, time::Timestamp};
 
 use self::commits::Commits;
 use crate::{
@@ -143,7 +143,9 @@ impl<T, W: SinkWriter<T>> Output<T> for SinkOperator<T, W> {
             EventKind::Continue => {}
         }
         let mut part = event.operator(&self.context);
-        part.list(COMMITTABLES, Redistribution::Split, || self.commits.iter())?;
+        part.list::<(CheckpointId, W::Committable), _>(COMMITTABLES, Redistribution::Split, || {
+            self.commits.iter()
+        })?;
         part.list::<W::State, _>(WRITER, Redistribution::Split, || states)?;
         match event.kind() {
             EventKind::Barrier(barrier) if self.commits_at_once() && barrier.stop().is_none() => {
