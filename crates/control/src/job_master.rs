@@ -22,8 +22,9 @@ use flott_core::{
 };
 
 pub use checkpoints::{
-    AfterSavepoint, CheckpointConfig, CheckpointStatistics, InitialSnapshot, ManualCheckpoint, SnapshotRequest,
-    SnapshotTaken, StoredMetadata,
+    AfterSavepoint, CheckpointConfig, CheckpointRecord, CheckpointStatistics, Counts, InitialSnapshot,
+    ManualCheckpoint, RecordStatus, RestoredRecord, SnapshotRequest, SnapshotTaken, StoredMetadata, SubtaskRecord,
+    Summaries, Summary, TaskRecord, Totals, check_restore,
 };
 pub use effect::Effect;
 pub use event::{Event, GrantedSlot};
@@ -89,7 +90,7 @@ impl JobMaster {
     pub fn new(graph: Arc<JobGraph>, spec: TaskHostSpec, config: JobMasterConfig, now: MonoTime) -> Self {
         let sources = graph.vertices.iter().enumerate().filter(|(_, vertex)| vertex.is_source);
         Self {
-            splits: sources.map(|(index, _)| (VertexIndex(index as u32), SplitQueue::new())).collect(),
+            splits: sources.map(|(index, _)| (VertexIndex(index as u32), SplitQueue::new(Default::default()))).collect(),
             executions: ExecutionGraph::new(&graph, now),
             graph,
             spec,
@@ -143,7 +144,7 @@ impl JobMaster {
             Event::SplitsEnumerated { subtask, attempt, splits } => {
                 self.splits_enumerated(subtask, attempt, splits, now, &mut out);
             }
-            Event::SnapshotRequested { call, request } => self.request_snapshot(call, request, now, &mut out),
+            Event::SnapshotRequested { call, request } => self.request_snapshot(call, request, &mut out),
             Event::CheckpointStored { checkpoint_id, result } => {
                 self.checkpoint_stored(checkpoint_id, result, now, &mut out);
             }

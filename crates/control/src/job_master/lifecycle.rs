@@ -174,7 +174,7 @@ impl JobMaster {
             let placement = self.placement.clone();
             orders.push(Order::DeployTasks { job_id, placement, tasks: deploying });
         }
-        orders.extend(self.checkpoint_notice());
+        orders.extend(self.checkpoint_orders(id));
         let canceling = self.tasks_on(id, ExecutionState::Canceling);
         if !canceling.is_empty() {
             let tasks = canceling.into_iter().map(|task| (task.subtask, task.attempt)).collect();

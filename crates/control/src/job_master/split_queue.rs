@@ -4,10 +4,20 @@
 //! once or bit by bit, as a source that watches a directory does. Each split goes to one request, in the order in which
 //! they were reported; a request that finds none waits, until more are reported or the enumerator says that those were
 //! all. The same request always gets the same answer, so that a subtask may repeat it when the answer was lost.
+//!
+//! The queue is part of each checkpoint, see [`snapshot`]. What was handed out since the last one is remembered, so that
+//! it can be handed out again when its reader restarts.
 
-use std::collections::{BTreeMap, VecDeque};
+mod snapshot;
 
-use flott_core::{AttemptNumber, SubtaskIndex, deployment::SplitAnswer};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use flott_core::{
+    AttemptNumber, CheckpointId, SubtaskIndex, checkpoint::EnumerationState, deployment::SplitAnswer,
+};
+
+use snapshot::Pending;
+pub(super) use snapshot::{Progress, QueueSnapshot, Taken};
 
 /// Who asked what. The parts of a request that tell it from any other of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,30 +53,69 @@ pub(super) enum Reported {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Enumeration {
-    NotBegun,
-    Underway { by: (SubtaskIndex, AttemptNumber), last_report: u64 },
-    Complete,
+    /// `resume`: where an earlier enumerator was in a checkpoint.
+    NotBegun { resume: Option<Vec<u8>> },
+    Underway { origin: Origin, last_report: u64 },
+    /// `origin`: who has told all, unless that is part of every checkpoint to come anyway. `born`: the newest checkpoint
+    /// when the last report came.
+    Complete { origin: Option<Origin>, last_report: u64, born: CheckpointId },
+}
+
+/// How an enumeration began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Origin {
+    /// The request that was answered with it.
+    request: SplitRequest,
+    resume: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Split {
+    /// In the order in which they are handed out.
+    number: u64,
+    /// The report that it came in; 0 if it was there before.
+    report: u64,
+    /// The newest checkpoint when it came.
+    born: CheckpointId,
+    bytes: Vec<u8>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct SplitQueue {
     enumeration: Enumeration,
-    /// Reported and not handed out. Empty if anyone waits.
-    remaining: VecDeque<Vec<u8>>,
+    /// Reported and not handed out, by number.
+    remaining: VecDeque<Split>,
+    /// Handed out and not in a reader's part of the last checkpoint, by number.
+    handed: BTreeMap<u64, (SplitRequest, Split)>,
+    next_number: u64,
     /// At most one a subtask; who has waited longest comes first.
     waiting: VecDeque<SplitRequest>,
     /// The last answer that each subtask got.
     answered: BTreeMap<SubtaskIndex, (SplitRequest, SplitAnswer)>,
+    /// As the last checkpoint has it.
+    base: QueueSnapshot,
+    /// The checkpoints that are under way.
+    pending: BTreeMap<CheckpointId, Pending>,
+    /// The last one that began.
+    newest: CheckpointId,
 }
 
 impl SplitQueue {
-    pub(super) fn new() -> Self {
-        Self {
-            enumeration: Enumeration::NotBegun,
+    /// One that knows nothing but what a snapshot says.
+    pub(super) fn new(base: QueueSnapshot) -> Self {
+        let mut queue = Self {
+            enumeration: Enumeration::NotBegun { resume: None },
             remaining: VecDeque::new(),
+            handed: BTreeMap::new(),
+            next_number: 0,
             waiting: VecDeque::new(),
             answered: BTreeMap::new(),
-        }
+            base,
+            pending: BTreeMap::new(),
+            newest: CheckpointId(0),
+        };
+        queue.restore_base();
+        queue
     }
 
     pub(super) fn request(&mut self, request: SplitRequest) -> Decision {
@@ -85,12 +134,13 @@ impl SplitQueue {
             *waiting = request;
             return Decision::Wait;
         }
-        if self.enumeration == Enumeration::NotBegun {
-            let by = (request.subtask, request.attempt);
-            self.enumeration = Enumeration::Underway { by, last_report: 0 };
-            return Decision::Answer(self.answer(request, SplitAnswer::Enumerate { resume: None }));
+        if let Enumeration::NotBegun { resume } = &mut self.enumeration {
+            let resume = resume.take();
+            let origin = Origin { request, resume: resume.clone() };
+            self.enumeration = Enumeration::Underway { origin, last_report: 0 };
+            return Decision::Answer(self.answer(request, SplitAnswer::Enumerate { resume }));
         }
-        match self.next() {
+        match self.next(request) {
             Some(next) => Decision::Answer(self.answer(request, next)),
             None => {
                 self.waiting.push_back(request);
@@ -101,12 +151,17 @@ impl SplitQueue {
 
     /// Whether this attempt is the one that was told to enumerate and has not told all.
     pub(super) fn is_enumerating(&self, subtask: SubtaskIndex, attempt: AttemptNumber) -> bool {
-        matches!(&self.enumeration, Enumeration::Underway { by, .. } if *by == (subtask, attempt))
+        self.enumerator().is_some_and(|by| (by.subtask, by.attempt) == (subtask, attempt))
+    }
+
+    /// Whether all subtasks must restart when these do, since nobody else knows what their enumerator has found.
+    pub(super) fn needs_all(&self, restarted: &BTreeSet<SubtaskIndex>) -> bool {
+        self.enumerator().is_some_and(|by| restarted.contains(&by.subtask))
     }
 
     /// Takes in what the enumerator has found, and whether that completes it.
     pub(super) fn reported(&mut self, report_id: u64, splits: Vec<Vec<u8>>, complete: bool) -> Reported {
-        let Enumeration::Underway { last_report, .. } = &mut self.enumeration else {
+        let Enumeration::Underway { last_report, origin } = &mut self.enumeration else {
             return Reported::Repeated;
         };
         if report_id <= *last_report {
@@ -116,18 +171,25 @@ impl SplitQueue {
             return Reported::Missing { report_id: *last_report + 1 };
         }
         *last_report = report_id;
+        let born = self.newest;
         if complete {
-            self.enumeration = Enumeration::Complete;
+            let origin = Some(origin.clone());
+            self.enumeration = Enumeration::Complete { origin, last_report: report_id, born };
         }
-        self.remaining.extend(splits);
+        self.add(splits, report_id, born);
+        Reported::Answers(self.serve())
+    }
+
+    /// What those get that wait, if there is something for them now.
+    pub(super) fn serve(&mut self) -> Vec<(SplitRequest, SplitAnswer)> {
         let mut answers = Vec::new();
-        while !self.waiting.is_empty()
-            && let Some(next) = self.next()
-            && let Some(request) = self.waiting.pop_front()
-        {
-            answers.push((request, self.answer(request, next)));
+        for request in std::mem::take(&mut self.waiting) {
+            match self.next(request) {
+                Some(next) => answers.push((request, self.answer(request, next))),
+                None => self.waiting.push_back(request),
+            }
         }
-        Reported::Answers(answers)
+        answers
     }
 
     /// Returns the requests that wait, which will not be answered.
@@ -135,12 +197,72 @@ impl SplitQueue {
         std::mem::take(&mut self.waiting).into()
     }
 
-    /// The answer for who asks now, if there is one yet.
-    fn next(&mut self) -> Option<SplitAnswer> {
-        match self.remaining.pop_front() {
-            Some(split) => Some(SplitAnswer::Split(split)),
-            None => (self.enumeration == Enumeration::Complete).then_some(SplitAnswer::NoMoreSplits),
+    /// These subtasks start again from the last checkpoint: what was handed to them since is there again. No checkpoint
+    /// is under way.
+    pub(super) fn restore(&mut self, restarted: &BTreeSet<SubtaskIndex>) {
+        let from_base = self.needs_all(restarted);
+        self.pending.clear();
+        self.waiting.retain(|request| !restarted.contains(&request.subtask));
+        self.answered.retain(|subtask, _| !restarted.contains(subtask));
+        if from_base {
+            return self.restore_base();
         }
+        let (returned, kept): (BTreeMap<_, _>, _) = std::mem::take(&mut self.handed)
+            .into_iter()
+            .partition(|(_, (request, _))| restarted.contains(&request.subtask));
+        self.handed = kept;
+        self.remaining.extend(returned.into_values().map(|(_, split)| split));
+        self.remaining.make_contiguous().sort_by_key(|split| split.number);
+        if let Enumeration::Complete { origin, .. } = &mut self.enumeration
+            && origin.as_ref().is_some_and(|it| restarted.contains(&it.request.subtask))
+        {
+            // The next attempt knows nothing of it, nor need it.
+            *origin = None;
+        }
+    }
+
+    fn restore_base(&mut self) {
+        self.remaining.clear();
+        self.handed.clear();
+        self.enumeration = match &self.base.enumeration {
+            EnumerationState::NotBegun => Enumeration::NotBegun { resume: None },
+            EnumerationState::Underway(state) => Enumeration::NotBegun { resume: Some(state.clone()) },
+            EnumerationState::Complete => {
+                Enumeration::Complete { origin: None, last_report: 0, born: CheckpointId(0) }
+            }
+        };
+        self.add(self.base.remaining.clone(), 0, CheckpointId(0));
+    }
+
+    fn add(&mut self, splits: Vec<Vec<u8>>, report: u64, born: CheckpointId) {
+        for bytes in splits {
+            self.remaining.push_back(Split { number: self.next_number, report, born, bytes });
+            self.next_number += 1;
+        }
+    }
+
+    fn enumerator(&self) -> Option<SplitRequest> {
+        match &self.enumeration {
+            Enumeration::Underway { origin, .. } => Some(origin.request),
+            Enumeration::NotBegun { .. } | Enumeration::Complete { .. } => None,
+        }
+    }
+
+    /// The answer for who asks now, if there is one yet.
+    fn next(&mut self, request: SplitRequest) -> Option<SplitAnswer> {
+        // Those behind the first are not older, so nobody could have one of them and not the first.
+        let Some(first) = self.remaining.front() else {
+            let Enumeration::Complete { last_report, born, .. } = self.enumeration else { return None };
+            return (!self.is_held_back(request.subtask, last_report, born))
+                .then_some(SplitAnswer::NoMoreSplits);
+        };
+        if self.is_held_back(request.subtask, first.report, first.born) {
+            return None;
+        }
+        let split = self.remaining.pop_front()?;
+        let bytes = split.bytes.clone();
+        self.handed.insert(split.number, (request, split));
+        Some(SplitAnswer::Split(bytes))
     }
 
     /// Remembers the answer.

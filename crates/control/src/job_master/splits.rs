@@ -1,7 +1,10 @@
 //! Sources ask for splits.
 
+use std::collections::BTreeSet;
+
 use flott_core::{
-    AttemptNumber, FailureCause, FailureKind, MonoTime, SubtaskId, VertexIndex, deployment::EnumeratedSplits,
+    AttemptNumber, ExecutionState, FailureCause, FailureKind, MonoTime, SubtaskId, SubtaskIndex, VertexIndex,
+    deployment::{EnumeratedSplits, SplitAnswer},
 };
 
 use super::{
@@ -24,7 +27,8 @@ impl JobMaster {
             request_id,
             reason: reason.to_owned(),
         };
-        let live = self.executions.get(id, attempt).is_some_and(|execution| execution.is_live());
+        let execution = self.executions.get(id, attempt);
+        let live = execution.is_some_and(|it| it.is_live() && it.state != ExecutionState::Canceling);
         if !live || !matches!(self.state, JobState::Running { .. }) {
             out.push(reject("this attempt of the subtask does not run"));
             return;
@@ -61,11 +65,8 @@ impl JobMaster {
         let Some(queue) = self.splits.get_mut(&subtask.vertex) else { return };
         match queue.reported(report_id, found, complete) {
             Reported::Answers(answers) => {
-                for (request, answer) in answers {
-                    let subtask = SubtaskId { vertex: subtask.vertex, subtask: request.subtask };
-                    let SplitRequest { attempt, request_id, .. } = request;
-                    out.push(Effect::AnswerSplit { subtask, attempt, request_id, answer });
-                }
+                let answers = answers.into_iter();
+                out.extend(answers.map(|(request, answer)| answer_to(subtask.vertex, request, answer)));
             }
             Reported::Repeated => {}
             // Reading on without those splits would be worse.
@@ -76,6 +77,36 @@ impl JobMaster {
                 self.fail_task(subtask, attempt, cause, now, out);
             }
         }
+    }
+
+    /// Answers those that wait and need wait no more.
+    pub(super) fn serve_splits(&mut self, out: &mut Vec<Effect>) {
+        for (vertex, queue) in &mut self.splits {
+            let answers = queue.serve().into_iter();
+            out.extend(answers.map(|(request, answer)| answer_to(*vertex, request, answer)));
+        }
+    }
+
+    /// Whether all subtasks of a source must restart when these do.
+    pub(super) fn needs_whole_vertex(&self, vertex: VertexIndex, restarted: &BTreeSet<SubtaskId>) -> bool {
+        let queue = self.splits.get(&vertex);
+        queue.is_some_and(|queue| queue.needs_all(&subtasks_of(vertex, restarted)))
+    }
+
+    /// These subtasks are about to be deployed again: what was handed to them since the checkpoint that they begin with
+    /// is there again.
+    pub(super) fn restore_splits(
+        &mut self,
+        restarted: &BTreeSet<SubtaskId>,
+        now: MonoTime,
+        out: &mut Vec<Effect>,
+    ) {
+        debug_assert!(self.checkpoints_settled(), "nobody knows yet from which checkpoint they begin");
+        for (vertex, queue) in &mut self.splits {
+            queue.restore(&subtasks_of(*vertex, restarted));
+        }
+        self.count_restore(now);
+        self.serve_splits(out);
     }
 
     /// No split will be handed out any more, so nobody need wait for one.
@@ -96,4 +127,13 @@ impl JobMaster {
         let queue = self.splits.get(&subtask.vertex);
         queue.is_some_and(|queue| queue.is_enumerating(subtask.subtask, attempt))
     }
+}
+
+fn subtasks_of(vertex: VertexIndex, subtasks: &BTreeSet<SubtaskId>) -> BTreeSet<SubtaskIndex> {
+    subtasks.iter().filter(|id| id.vertex == vertex).map(|id| id.subtask).collect()
+}
+
+fn answer_to(vertex: VertexIndex, request: SplitRequest, answer: SplitAnswer) -> Effect {
+    let SplitRequest { subtask, attempt, request_id } = request;
+    Effect::AnswerSplit { subtask: SubtaskId { vertex, subtask }, attempt, request_id, answer }
 }

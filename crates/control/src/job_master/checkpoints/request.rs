@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use flott_core::{
-    CheckpointId,
+    CheckpointId, ExecutionState, FailureKind,
     checkpoint::{CheckpointMetadata, RestorePoint, SavepointFormat, StopMode},
 };
 
+use super::super::{Effect, JobMaster};
+use crate::protocol::CallId;
+
 /// What the machine can't know of the job's checkpoints by itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckpointConfig {
     /// `web.checkpoints.history`: how many are shown.
     pub history: usize,
@@ -18,12 +21,18 @@ pub struct CheckpointConfig {
     pub initial: Option<InitialSnapshot>,
 }
 
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self { history: 10, epoch_ms: 0, initial: None }
+    }
+}
+
 /// A checkpoint or savepoint that a job begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InitialSnapshot {
     /// Where it is, and whether it belongs to the job from now on (claim mode) or is only read.
     pub point: RestorePoint,
-    /// What is in it. Checked against the graph by [`check_restore`](super::super::check_restore) before the job is made.
+    /// What is in it. Checked against the graph by [`check_restore`](super::check_restore) before the job is made.
     pub metadata: Arc<CheckpointMetadata>,
 }
 
@@ -85,6 +94,40 @@ pub struct StoredMetadata {
     pub size: u64,
 }
 
-/// PLACEHOLDER
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CheckpointStatistics {}
+/// So many requests may wait.
+const MAX_REQUESTS: usize = 64;
+
+impl JobMaster {
+    /// Takes in a user's request. It is granted when no other checkpoint is in its way.
+    pub(in super::super) fn request_snapshot(
+        &mut self,
+        call: CallId,
+        request: SnapshotRequest,
+        out: &mut Vec<Effect>,
+    ) {
+        if let Some((kind, message)) = self.refusal() {
+            return self.refuse(call, kind, message, out);
+        }
+        let (running, all) = (self.executions.count(ExecutionState::Running), self.graph.total_subtasks());
+        let finished = self.executions.count(ExecutionState::Finished);
+        let message = if !self.can_checkpoint() {
+            let status = self.status();
+            format!("the job is {status}: {} of its {all} subtasks run", running + finished)
+        } else if let Some(stopping) = &self.checkpoints.stopping {
+            format!("the job is being stopped with savepoint {}", stopping.id)
+        } else if self.checkpoints.requests.iter().any(|(_, request)| request.stops()) {
+            "the job is about to be stopped with a savepoint".to_owned()
+        } else if self.checkpoints.requests.len() >= MAX_REQUESTS {
+            format!("{MAX_REQUESTS} other requests are waiting")
+        } else {
+            return self.checkpoints.requests.push_back((call, request));
+        };
+        self.refuse(call, FailureKind::CheckpointFailed, message, out);
+    }
+}
+
+impl SnapshotRequest {
+    fn stops(&self) -> bool {
+        matches!(self, Self::Savepoint { then: AfterSavepoint::Stop(_) | AfterSavepoint::Cancel, .. })
+    }
+}
