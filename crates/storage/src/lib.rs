@@ -17,14 +17,27 @@
 //! # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 //! ```
 
+mod cleanup;
+pub mod envelope;
 mod error;
+#[cfg(test)]
+mod golden;
+pub mod manifest;
+mod metadata;
 mod options;
+mod state_files;
 mod storage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod uri;
 
+pub use cleanup::delete_files;
 pub use error::{Error, FailureKind, Operation, Result};
+pub use metadata::{METADATA_FILE, StoredSnapshot, load_metadata, store_metadata};
 pub use options::StorageOptions;
+pub use state_files::{
+    Segment, SegmentLocation, SegmentRequest, StateFileReader, StateFileReaderOptions, StateFileWriter,
+    StateFileWriterOptions, verify_state_file,
+};
 pub use storage::{FileInfo, FileWriter, Storage};
 pub use uri::{StorageUri, UriError};

@@ -31,7 +31,11 @@ impl StagedFile {
     }
 
     pub(super) fn write(&mut self, chunks: &[Bytes]) -> io::Result<()> {
-        chunks.iter().try_for_each(|chunk| self.file.write_all(chunk))
+        // Segments may be small: one call for all of them.
+        match chunks {
+            [chunk] => self.file.write_all(chunk),
+            _ => self.file.write_all(&chunks.concat()),
+        }
     }
 
     /// Puts the file in its place, on disk when this returns.
