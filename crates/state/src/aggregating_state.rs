@@ -2,12 +2,13 @@
 
 use std::any::TypeId;
 
-use flott_core::time::Timestamp;
+use flott_core::{CheckpointId, time::Timestamp};
 
 use crate::{
-    AggregateFunction, Key, Namespace, StateContext, StateInfo,
+    AggregateFunction, Key, Namespace, Result, StateContext,
     handle::handle,
-    keyed_state::{Current, StateEntry, StateTable},
+    keyed_state::{Current, StateTable},
+    snapshot::{Conversion, RestoredSegment, SegmentSink},
     ttl::Aging,
     value_state::Values,
 };
@@ -124,7 +125,28 @@ impl<K: 'static, N: 'static, In: 'static, Out: 'static> StateTable<K> for Aggreg
         self.0.keys()
     }
 
-    fn visit(&self, group: usize, info: &StateInfo, visit: &mut dyn FnMut(StateEntry<'_, K>)) {
-        self.0.visit(group, info, visit);
+    fn begin(&mut self, id: CheckpointId, incremental: bool) {
+        self.0.begin(id, incremental);
+    }
+
+    fn write(&mut self, id: CheckpointId, table: u16, out: &mut dyn SegmentSink) -> Result<bool> {
+        self.0.write(id, table, out)
+    }
+
+    fn completed(&mut self, id: CheckpointId) {
+        self.0.completed(id);
+    }
+
+    fn aborted(&mut self, id: CheckpointId) {
+        self.0.aborted(id);
+    }
+
+    fn restore(
+        &mut self,
+        segment: &RestoredSegment<'_>,
+        conversion: &Conversion,
+        current: &Current<K>,
+    ) -> Result<()> {
+        self.0.restore(segment, conversion, current)
     }
 }

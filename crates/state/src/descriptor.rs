@@ -2,9 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{StateTtl, StateType};
+use crate::{StateTtl, StateType, StateValue, schema::Migration};
 
 /// The kinds of state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -56,19 +56,43 @@ impl fmt::Display for StateKind {
 pub struct StateDescriptor {
     pub(crate) name: Arc<str>,
     pub(crate) ttl: Option<StateTtl>,
+    pub(crate) migrations: Vec<Migration>,
 }
 
 impl StateDescriptor {
     /// A state of this name, which must be unique among the states of its operator and the same in each version of the
     /// job: snapshots find it again by it.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), ttl: None }
+        Self { name: name.into(), ttl: None, migrations: Vec::new() }
     }
 
     /// Lets the state's entries expire.
     #[must_use]
     pub fn ttl(mut self, ttl: StateTtl) -> Self {
         self.ttl = Some(ttl);
+        self
+    }
+
+    /// Says how values that an earlier version of the job kept in this state become values of its present type, for
+    /// changes of a type that state does not [survive by itself](crate::schema). Values are those of a value state, the
+    /// elements of a list, the values in a map, the accumulators of an aggregate.
+    ///
+    /// ```
+    /// # use flott_core::SubtaskIndex;
+    /// # use flott_state::{KeyedState, StateDescriptor, ValueState};
+    /// # let mut state = KeyedState::<String>::new(SubtaskIndex(0), 1, 128);
+    /// // Once it was a number of cents.
+    /// let price = StateDescriptor::new("price").migrate_from(|cents: u64| (cents, "EUR".to_owned()));
+    /// let price: ValueState<(u64, String)> = state.value(price)?;
+    /// # Ok::<(), flott_state::Error>(())
+    /// ```
+    #[must_use]
+    pub fn migrate_from<Old, New>(mut self, migrate: impl Fn(Old) -> New + Send + Sync + 'static) -> Self
+    where
+        Old: Serialize + DeserializeOwned,
+        New: StateValue,
+    {
+        self.migrations.push(Migration::new(migrate));
         self
     }
 }

@@ -1,15 +1,17 @@
 //! The entries of one keyed state: a table, how they age, and the function that goes with some kinds.
 
-use std::any::TypeId;
+use std::{any::TypeId, ops::Range};
 
-use flott_core::time::Timestamp;
-use serde::Serialize;
+use flott_core::{CheckpointId, time::Timestamp};
 
 use crate::{
-    Key, Namespace, StateInfo,
-    keyed_state::{Current, StateEntry, StateTable},
-    table::{Swept, Table},
-    ttl::Aging,
+    Key, Namespace, Result,
+    codec::{self, Reader},
+    keyed_state::{Current, StateTable},
+    segments::{Looked, Position, Restored},
+    snapshot::{Conversion, RestoredSegment, SegmentSink},
+    table::{Entry, Table},
+    ttl::{Aging, GONE},
 };
 
 pub(crate) struct Entries<K, N, C, A, F = ()> {
@@ -19,17 +21,46 @@ pub(crate) struct Entries<K, N, C, A, F = ()> {
     pub(crate) function: F,
     /// How many entries may be looked at when the time is told next; negative after a costly one.
     budget: isize,
+    sweep_at: Position,
 }
 
 /// What is kept for a key and namespace.
-pub(crate) trait Content<A>: Serialize + Send + 'static {
+pub(crate) trait Content<A>: Sized + Send + 'static {
+    /// Whether anything in it has expired.
+    fn look(&self, aging: &A, now: Timestamp) -> Looked;
+
     /// Removes what has expired, and says whether anything is left.
-    fn sweep(&mut self, aging: &A, now: Timestamp) -> Swept;
+    fn clean(&mut self, aging: &A, now: Timestamp) -> bool;
+
+    /// Appends it to a segment, with the times at which lives began.
+    fn encode(&self, out: &mut Vec<u8>) -> Result<()>;
+
+    /// Reads what [`encode`](Self::encode) wrote; `None` if nothing of it is there any more.
+    fn decode(reader: &mut Reader<'_>, how: &Decoding<'_, A>) -> Result<Option<Self>>;
+}
+
+/// How contents are read.
+pub(crate) struct Decoding<'a, A> {
+    pub(crate) conversion: &'a Conversion,
+    pub(crate) aging: &'a A,
+    pub(crate) now: Timestamp,
+}
+
+impl<A: Aging> Decoding<'_, A> {
+    /// Reads when a life began, if that is stored. Lives of unknown beginning begin now. `None` for what is gone, which
+    /// nobody would know any more.
+    pub(crate) fn since(&self, reader: &mut Reader<'_>) -> Result<Option<Timestamp>> {
+        if !self.conversion.stored_ttl {
+            return Ok(Some(self.now));
+        }
+        let since: Timestamp = reader.get()?;
+        Ok((A::AGES || since != GONE).then_some(since))
+    }
 }
 
 impl<K: Key, N: Namespace, C, A: Aging, F> Entries<K, N, C, A, F> {
-    pub(crate) fn new(groups: usize, aging: A, function: F) -> Self {
-        Self { table: Table::new(groups), aging, function, budget: 0 }
+    pub(crate) fn new(groups: Range<u32>, aging: A, function: F) -> Self {
+        Self { table: Table::new(groups), aging, function, budget: 0, sweep_at: Position::default() }
     }
 
     /// To be called at each write, before it.
@@ -37,6 +68,15 @@ impl<K: Key, N: Namespace, C, A: Aging, F> Entries<K, N, C, A, F> {
     pub(crate) fn before_write(&mut self) {
         self.budget = self.budget.saturating_add(self.aging.cleanup() as isize);
     }
+}
+
+fn encode_entry<K: Key, N: Namespace, C: Content<A>, A>(
+    entry: &Entry<K, N, C>,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    codec::put(&entry.key, out)?;
+    codec::put(&entry.namespace, out)?;
+    entry.value.encode(out)
 }
 
 impl<K: Key, N: Namespace, C: Content<A>, A: Aging, F: Send + 'static> StateTable<K>
@@ -52,27 +92,55 @@ impl<K: Key, N: Namespace, C: Content<A>, A: Aging, F: Send + 'static> StateTabl
 
     fn clean_up(&mut self, now: Timestamp) {
         self.before_write();
-        let left = self.table.sweep(self.budget, |content| content.sweep(&self.aging, now));
+        let aging = &self.aging;
+        let left = self.table.segments.sweep(
+            &mut self.sweep_at,
+            self.budget,
+            |entry| entry.value.look(aging, now),
+            |entry| entry.value.clean(aging, now),
+        );
         // What a whole round leaves is not saved up: there was nothing to do.
         self.budget = left.min(0);
     }
 
     fn len(&self) -> usize {
-        self.table.len()
+        self.table.segments.len()
     }
 
     fn keys(&self) -> Vec<K> {
         self.table.keys()
     }
 
-    fn visit(&self, group: usize, info: &StateInfo, visit: &mut dyn FnMut(StateEntry<'_, K>)) {
-        for entry in self.table.group(group) {
-            visit(StateEntry {
-                state: info,
-                key: &entry.key,
-                namespace: &entry.namespace,
-                value: &entry.value,
-            });
-        }
+    fn begin(&mut self, id: CheckpointId, incremental: bool) {
+        self.table.segments.begin(id, incremental, encode_entry::<K, N, C, A>);
+    }
+
+    fn write(&mut self, id: CheckpointId, table: u16, out: &mut dyn SegmentSink) -> Result<bool> {
+        self.table.segments.write(id, table, out)
+    }
+
+    fn completed(&mut self, id: CheckpointId) {
+        self.table.segments.completed(id);
+    }
+
+    fn aborted(&mut self, id: CheckpointId) {
+        self.table.segments.aborted(id);
+    }
+
+    fn restore(
+        &mut self,
+        segment: &RestoredSegment<'_>,
+        conversion: &Conversion,
+        current: &Current<K>,
+    ) -> Result<()> {
+        let how = Decoding { conversion, aging: &self.aging, now: current.now() };
+        self.table.segments.restore(segment, current.max_parallelism(), |reader| {
+            let (key, namespace) = (reader.get()?, reader.get()?);
+            Ok(match C::decode(reader, &how)? {
+                None => Restored::Dropped,
+                Some(value) if conversion.is_same => Restored::AsStored(Entry { key, namespace, value }),
+                Some(value) => Restored::Changed(Entry { key, namespace, value }),
+            })
+        })
     }
 }

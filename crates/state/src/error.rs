@@ -45,6 +45,46 @@ pub enum Error {
         /// What the serializer said.
         reason: String,
     },
+    /// What a snapshot has of a state cannot become what the job has of it now.
+    #[error("state `{state}` cannot be restored: {reason}")]
+    Incompatible {
+        /// The state's name.
+        state: String,
+        /// What is stored, what is wanted, and what can be done.
+        reason: String,
+    },
+    /// A piece of a snapshot is not what was once written.
+    #[error(
+        "segment {segment} of key group {group} of state `{state}` is damaged at byte {offset} of it: {reason}"
+    )]
+    DamagedSegment {
+        /// The state's name.
+        state: String,
+        /// The key group.
+        group: u32,
+        /// Which one of the group.
+        segment: u32,
+        /// Where in the segment, in bytes.
+        offset: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Operator state in a snapshot is not what was once written.
+    #[error("state `{state}` is damaged at byte {offset} of its entries: {reason}")]
+    DamagedOperatorState {
+        /// The state's name.
+        state: String,
+        /// Where in the entries, in bytes.
+        offset: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A snapshot cannot be written.
+    #[error("cannot write a segment: {reason}")]
+    Write {
+        /// What the sink said.
+        reason: String,
+    },
 }
 
 /// The outcome of what can fail here.

@@ -33,19 +33,22 @@
 //!
 //! State can be kept by key *and* namespace, such as a window: see [`in_namespace`](KeyedState::in_namespace).
 
+mod carried;
 mod current;
 mod register;
+mod snapshot;
 mod state_table;
 
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
+use std::{collections::VecDeque, ops::Range};
 
-use flott_core::{SubtaskIndex, key_group::groups_of_subtask, time::Timestamp};
+use flott_core::{CheckpointId, SubtaskIndex, key_group::groups_of_subtask, time::Timestamp};
 
-use crate::{Encode, Key, Namespace, StateInfo};
+use crate::{Key, Namespace, StateInfo, TableDescription, schema::Migration, snapshot::Conversion};
 
+use carried::Carried;
 pub(crate) use current::Current;
 pub use register::InNamespace;
 pub(crate) use state_table::{MaybeTtl, StateTable, on_entries};
@@ -81,18 +84,36 @@ impl<K: Key> StateContext for KeyedState<K> {
 pub struct KeyedState<K> {
     pub(crate) current: Current<K>,
     states: Vec<Registered<K>>,
+    /// What was restored of states that are not registered.
+    carried: Vec<Carried>,
+    /// Snapshots that are not written yet, in their order.
+    pending: VecDeque<CheckpointId>,
+    /// In which the next table is described.
+    next_position: u32,
 }
 
 struct Registered<K> {
     info: StateInfo,
     table: Box<dyn StateTable<K>>,
+    description: TableDescription,
+    migrations: Vec<Migration>,
+    /// Rises in the order in which tables are described.
+    position: u32,
+    /// How stored entries are read, once it is known.
+    conversion: Option<Box<Conversion>>,
 }
 
 impl<K: Key> KeyedState<K> {
     /// The state of a subtask, still without any.
     pub fn new(subtask: SubtaskIndex, parallelism: u32, max_parallelism: u32) -> Self {
         let groups = groups_of_subtask(subtask, parallelism, max_parallelism);
-        Self { current: Current::new(groups, max_parallelism), states: Vec::new() }
+        Self {
+            current: Current::new(groups, max_parallelism),
+            states: Vec::new(),
+            carried: Vec::new(),
+            pending: VecDeque::new(),
+            next_position: 0,
+        }
     }
 
     /// Makes `key`, whose [`stable_hash`](flott_core::hash::stable_hash) is `hash`, the key that handles speak of.
@@ -180,18 +201,6 @@ impl<K: Key> KeyedState<K> {
     /// Whether there is no entry in any state.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// Shows all entries of all states in a key group, one state after the other.
-    ///
-    /// # Panics
-    /// If the subtask does not own the group.
-    pub fn visit_group(&self, group: u32, visit: &mut dyn FnMut(StateEntry<'_, K>)) {
-        let groups = self.key_groups();
-        assert!(groups.contains(&group), "key group {group} is not among those of this subtask, {groups:?}");
-        for state in &self.states {
-            state.table.visit((group - groups.start) as usize, &state.info, visit);
-        }
     }
 
     /// Calls `visit` once for each key that `state` has an entry for, with that key as the current one; then the key
@@ -302,16 +311,4 @@ pub trait StateHandle: sealed::Sealed + Copy {
 
 pub(crate) mod sealed {
     pub trait Sealed {}
-}
-
-/// An entry of a state, as shown to a visitor.
-pub struct StateEntry<'a, K> {
-    /// Which state it is in.
-    pub state: &'a StateInfo,
-    /// Its key.
-    pub key: &'a K,
-    /// Its namespace; `()` for those of states without.
-    pub namespace: &'a dyn Encode,
-    /// What is kept: in a list state all elements, in a map state all entries, and with a time to live their times too.
-    pub value: &'a dyn Encode,
 }

@@ -3,13 +3,17 @@
 use std::{borrow::Borrow, ops::Range};
 
 use flott_core::{
-    SubtaskIndex,
+    CheckpointId, SubtaskIndex,
     hash::stable_hash,
     key_group::{groups_of_subtask, key_group},
 };
-use hashbrown::{HashTable, hash_table::Entry as Slot};
 
-use crate::Key;
+use crate::{
+    Key, KeyedSnapshot, RestoredSegment, Result, SegmentSink, StateKind, StateValue, TableDescription, codec,
+    schema::Schema,
+    segments::{Restored, Segments, Slot, Stored},
+    snapshot::Conversion,
+};
 
 #[cfg(test)]
 mod tests;
@@ -19,8 +23,24 @@ struct Entry<K, V> {
     value: V,
 }
 
-/// The values of the keys whose groups a subtask owns. One hash table a group, so that a table grows without stopping
-/// the others, and a group can be written or moved by itself.
+impl<K: Key, V> Stored for Entry<K, V> {
+    #[inline]
+    fn key_hash(&self) -> u64 {
+        stable_hash(&self.key)
+    }
+
+    #[inline]
+    fn hash(&self) -> u64 {
+        stable_hash(&self.key)
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+/// The values of the keys whose groups a subtask owns. It can be [snapshot](KeyedSnapshot) while it is in use, and never
+/// stops for long to grow.
 ///
 /// ```
 /// use flott_core::{SubtaskIndex, hash::stable_hash};
@@ -38,37 +58,29 @@ struct Entry<K, V> {
 /// assert_eq!(counts.get_mut(stable_hash("to"), "to"), Some(&mut 2));
 /// ```
 pub struct KeyedTable<K, V> {
-    groups: Vec<HashTable<Entry<K, V>>>,
-    first_group: u32,
+    segments: Segments<Entry<K, V>>,
+    groups: Range<u32>,
     max_parallelism: u32,
+    /// How stored entries are read, once it is known.
+    conversion: Option<Box<Conversion>>,
 }
 
 impl<K: Key, V> KeyedTable<K, V> {
     /// The empty table of a subtask.
     pub fn new(subtask: SubtaskIndex, parallelism: u32, max_parallelism: u32) -> Self {
         let groups = groups_of_subtask(subtask, parallelism, max_parallelism);
-        Self {
-            first_group: groups.start,
-            groups: groups.map(|_| HashTable::new()).collect(),
-            max_parallelism,
-        }
+        Self { segments: Segments::new(groups.clone()), groups, max_parallelism, conversion: None }
     }
 
     #[inline]
-    fn index(&self, hash: u64) -> usize {
-        let group = key_group(hash, self.max_parallelism).wrapping_sub(self.first_group) as usize;
+    fn group(&self, hash: u64) -> usize {
+        let group = key_group(hash, self.max_parallelism).wrapping_sub(self.groups.start) as usize;
         // A record of a group that is not ours was sent to the wrong subtask: going on would split its key's state.
         assert!(
-            group < self.groups.len(),
+            group < self.segments.groups(),
             "records reach only the subtask that owns their key group: the key of a record must be the same each time"
         );
         group
-    }
-
-    #[inline]
-    fn group(&mut self, hash: u64) -> &mut HashTable<Entry<K, V>> {
-        let index = self.index(hash);
-        &mut self.groups[index]
     }
 
     /// The value of a key whose [`stable_hash`] is `hash`.
@@ -81,8 +93,8 @@ impl<K: Key, V> KeyedTable<K, V> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        let group = &self.groups[self.index(hash)];
-        group.find(hash, |entry| entry.key.borrow() == key).map(|entry| &entry.value)
+        let entry = self.segments.get(self.group(hash), hash, |entry| entry.key.borrow() == key)?;
+        Some(&entry.value)
     }
 
     /// As [`get`](Self::get), to change the value.
@@ -108,9 +120,9 @@ impl<K: Key, V> KeyedTable<K, V> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        self.group(hash)
-            .find_mut(hash, |entry| entry.key.borrow() == key)
-            .map(|entry| (&entry.key, &mut entry.value))
+        let group = self.group(hash);
+        let entry = self.segments.find(group, hash, |entry| entry.key.borrow() == key)?.into_mut();
+        Some((&entry.key, &mut entry.value))
     }
 
     /// The value of a key. If there is none, the key as `own` makes it is added with the value that `create` makes.
@@ -137,11 +149,10 @@ impl<K: Key, V> KeyedTable<K, V> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        let slot =
-            self.group(hash).entry(hash, |entry| entry.key.borrow() == key, |entry| stable_hash(&entry.key));
-        let entry = match slot {
-            Slot::Occupied(slot) => slot.into_mut(),
-            Slot::Vacant(slot) => slot.insert(Entry { key: own(), value: create() }).into_mut(),
+        let group = self.group(hash);
+        let entry = match self.segments.slot(group, hash, |entry| entry.key.borrow() == key) {
+            Slot::Occupied(entry) => entry,
+            Slot::Vacant(slot) => slot.insert(Entry { key: own(), value: create() }),
         };
         &mut entry.value
     }
@@ -151,9 +162,8 @@ impl<K: Key, V> KeyedTable<K, V> {
     /// # Panics
     /// If the key belongs to a group of another subtask.
     pub fn insert(&mut self, hash: u64, key: K, value: V) -> (&K, &mut V) {
-        let entry =
-            self.group(hash).insert_unique(hash, Entry { key, value }, |entry| stable_hash(&entry.key));
-        let entry = entry.into_mut();
+        let group = self.group(hash);
+        let entry = self.segments.insert(group, hash, Entry { key, value });
         (&entry.key, &mut entry.value)
     }
 
@@ -166,71 +176,97 @@ impl<K: Key, V> KeyedTable<K, V> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        let entry = self.group(hash).find_entry(hash, |entry| entry.key.borrow() == key).ok()?;
-        Some(entry.remove().0.value)
+        let group = self.group(hash);
+        Some(self.segments.find(group, hash, |entry| entry.key.borrow() == key)?.remove().value)
     }
 
-    /// Keeps the entries for which `keep` says so, and removes the others.
+    /// Keeps the entries for which `keep` says so, and removes the others. All count as changed. If a snapshot is not
+    /// written yet, what is left of it is encoded first.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
-        for group in &mut self.groups {
-            group.retain(|entry| keep(&entry.key, &mut entry.value));
-        }
+        self.segments.retain(|entry| keep(&entry.key, &mut entry.value));
     }
 
     /// The key groups that the subtask owns.
     pub fn key_groups(&self) -> Range<u32> {
-        self.first_group..self.first_group + self.groups.len() as u32
+        self.groups.clone()
     }
 
-    /// All entries, one key group after the other; in a group in no particular order, which depends on the changes
-    /// alone.
+    /// All entries, one key group after the other; in a group in no particular order, which depends on the changes and
+    /// snapshots alone.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.groups.iter().flatten().map(|entry| (&entry.key, &entry.value))
+        self.segments.iter().map(|entry| (&entry.key, &entry.value))
     }
 
-    /// As [`iter`](Self::iter), to change the values.
+    /// As [`iter`](Self::iter), to change the values. All count as changed. If a snapshot is not written yet, what is
+    /// left of it is encoded first.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
-        self.groups.iter_mut().flatten().map(|entry| (&entry.key, &mut entry.value))
+        self.segments.iter_mut().map(|entry| (&entry.key, &mut entry.value))
     }
 
-    /// The entries of a key group.
-    ///
-    /// # Panics
-    /// If the subtask does not own the group.
-    pub fn iter_group(&self, group: u32) -> impl Iterator<Item = (&K, &V)> {
-        let index = self.index_of_group(group);
-        self.groups[index].iter().map(|entry| (&entry.key, &entry.value))
-    }
-
-    /// As [`iter_group`](Self::iter_group), to change the values.
-    ///
-    /// # Panics
-    /// If the subtask does not own the group.
-    pub fn iter_group_mut(&mut self, group: u32) -> impl Iterator<Item = (&K, &mut V)> {
-        let index = self.index_of_group(group);
-        self.groups[index].iter_mut().map(|entry| (&entry.key, &mut entry.value))
-    }
-
-    fn index_of_group(&self, group: u32) -> usize {
-        let groups = self.key_groups();
-        assert!(groups.contains(&group), "key group {group} is not among those of this subtask, {groups:?}");
-        (group - groups.start) as usize
-    }
-
-    /// Removes everything, handing out the entries of one group after the other.
+    /// Removes everything, handing out the entries of one group after the other. If a snapshot is not written yet, what
+    /// is left of it is encoded first.
     pub fn drain(&mut self) -> impl Iterator<Item = (K, V)> + '_ {
-        self.groups
-            .iter_mut()
-            .flat_map(|group| std::mem::take(group).into_iter().map(|entry| (entry.key, entry.value)))
+        self.segments.drain().map(|entry| (entry.key, entry.value))
     }
 
     /// Number of keys.
     pub fn len(&self) -> usize {
-        self.groups.iter().map(HashTable::len).sum()
+        self.segments.len()
     }
 
     /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl<K: Key, V: StateValue> KeyedTable<K, V> {
+    fn description() -> TableDescription {
+        TableDescription {
+            name: "values".to_owned(),
+            kind: StateKind::Value,
+            key: Schema::of::<K>(),
+            namespace: Schema::of::<()>(),
+            map_key: None,
+            value: Schema::of::<V>(),
+            ttl: false,
+        }
+    }
+}
+
+fn encode_entry<K: Key, V: StateValue>(entry: &Entry<K, V>, out: &mut Vec<u8>) -> Result<()> {
+    codec::put(&entry.key, out)?;
+    codec::put(&entry.value, out)
+}
+
+impl<K: Key, V: StateValue> KeyedSnapshot for KeyedTable<K, V> {
+    fn begin(&mut self, id: CheckpointId, incremental: bool) {
+        self.segments.begin(id, incremental, encode_entry::<K, V>);
+    }
+
+    fn write(&mut self, out: &mut dyn SegmentSink) -> Result<bool> {
+        self.segments.oldest().map_or(Ok(true), |id| self.segments.write(id, 0, out))
+    }
+
+    fn completed(&mut self, id: CheckpointId) {
+        self.segments.completed(id);
+    }
+
+    fn aborted(&mut self, id: CheckpointId) {
+        self.segments.aborted(id);
+    }
+
+    fn restore(&mut self, segment: &RestoredSegment<'_>) -> Result<()> {
+        let Self { segments, max_parallelism, conversion, .. } = self;
+        let conversion = Conversion::of(conversion, segment.table, Self::description, &[])?;
+        segments.restore(segment, *max_parallelism, |reader| {
+            let (key, value) = (reader.get()?, reader.get_as(&conversion.value)?);
+            let entry = Entry { key, value };
+            Ok(if conversion.is_same { Restored::AsStored(entry) } else { Restored::Changed(entry) })
+        })
+    }
+
+    fn describe(&self) -> Vec<TableDescription> {
+        vec![Self::description()]
     }
 }

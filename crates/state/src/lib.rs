@@ -6,8 +6,8 @@
 
 mod aggregate_function;
 mod aggregating_state;
+mod codec;
 mod descriptor;
-mod encode;
 mod entries;
 mod error;
 mod handle;
@@ -18,8 +18,11 @@ pub mod map_state;
 pub mod operator_state;
 mod reducing_state;
 pub mod schema;
+mod segments;
 mod snapshot;
 mod table;
+#[cfg(test)]
+mod testing;
 mod timer_queue;
 mod ttl;
 mod types;
@@ -28,16 +31,17 @@ mod value_state;
 pub use aggregate_function::AggregateFunction;
 pub use aggregating_state::AggregatingState;
 pub use descriptor::{StateDescriptor, StateInfo, StateKind};
-pub use encode::Encode;
 pub use error::{Error, Result, StateType};
-pub use keyed_state::{InNamespace, KeyedState, StateContext, StateEntry, StateHandle};
+pub use keyed_state::{InNamespace, KeyedState, StateContext, StateHandle};
 pub use keyed_table::KeyedTable;
 pub use list_state::ListState;
 pub use map_state::MapState;
-pub use operator_state::{BroadcastState, OperatorState, OperatorStateContext, OperatorStateContextMut};
+pub use operator_state::{
+    BroadcastState, OperatorState, OperatorStateContext, OperatorStateContextMut, StoredState,
+};
 pub use reducing_state::ReducingState;
 pub use snapshot::{
-    KeyedSnapshot, RestoredSegment, Schema, SegmentAddress, SegmentLocation, SegmentSink, TableDescription,
+    KeyedSnapshot, RestoredSegment, SegmentAddress, SegmentLocation, SegmentSink, TableDescription,
 };
 pub use timer_queue::{Timer, TimerQueue, TimerRef};
 pub use ttl::{StateTtl, TtlCleanup, TtlUpdate, TtlVisibility};

@@ -7,11 +7,13 @@ pub(crate) use aged_list::AgedList;
 use flott_core::time::Timestamp;
 
 use crate::{
-    Key, Namespace, StateContext, StateValue,
-    entries::{Content, Entries},
+    Key, Namespace, Result, StateContext, StateValue,
+    codec::{self, Reader},
+    entries::{Content, Decoding, Entries},
     handle::handle,
     keyed_state::{MaybeTtl, on_entries},
-    table::{Place, Swept},
+    segments::Looked,
+    table::Place,
     ttl::{Aging, Forever, StateTtl},
 };
 
@@ -46,10 +48,7 @@ impl<V: StateValue, N: Namespace> ListState<V, N> {
     #[inline]
     pub fn get<C: StateContext + ?Sized>(self, ctx: &C) -> &[V] {
         let (table, current) = ctx.state().table::<ListTable<C::Key, N, V>>(self.index);
-        on_entries!(table, lists => match lists.table.get(&current.place()) {
-            Some(list) => list.read(&lists.aging, current.now()),
-            None => &[],
-        })
+        on_entries!(table, lists => lists.get(&current.place(), current.now()))
     }
 
     /// The elements, to change them. With a time to live, all begin a new life.
@@ -151,8 +150,30 @@ pub(crate) trait ListContent<V, A>: Content<A> + Default {
 }
 
 impl<V: StateValue> Content<Forever> for Vec<V> {
-    fn sweep(&mut self, _: &Forever, _: Timestamp) -> Swept {
-        Swept { keep: true, cost: 1 }
+    fn look(&self, _: &Forever, _: Timestamp) -> Looked {
+        Looked { is_due: false, cost: 1 }
+    }
+
+    fn clean(&mut self, _: &Forever, _: Timestamp) -> bool {
+        true
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<()> {
+        codec::put_count(self.len(), out);
+        self.iter().try_for_each(|value| codec::put(value, out))
+    }
+
+    fn decode(reader: &mut Reader<'_>, how: &Decoding<'_, Forever>) -> Result<Option<Self>> {
+        let count = reader.count()?;
+        let mut list = Self::with_capacity(reader.reserve(count));
+        for _ in 0..count {
+            let since = how.since(reader)?;
+            let value = reader.get_as(&how.conversion.value)?;
+            if since.is_some() {
+                list.push(value);
+            }
+        }
+        Ok((!list.is_empty()).then_some(list))
     }
 }
 
@@ -195,6 +216,7 @@ pub(crate) type Lists<K, N, V, A> = Entries<K, N, <A as Aging>::List<V>, A>;
 
 /// The operations on lists that add or remove entries of the table: there is none without elements.
 trait ListEntries<K: Key, N: Namespace, V> {
+    fn get(&self, at: &Place<'_, K, N>, now: Timestamp) -> &[V];
     fn get_mut(&mut self, at: &Place<'_, K, N>, now: Timestamp) -> &mut [V];
     fn push(&mut self, at: &Place<'_, K, N>, now: Timestamp, value: V);
     fn extend(&mut self, at: &Place<'_, K, N>, now: Timestamp, values: impl IntoIterator<Item = V>);
@@ -203,6 +225,15 @@ trait ListEntries<K: Key, N: Namespace, V> {
 }
 
 impl<K: Key, N: Namespace, V, L: ListContent<V, A>, A: Aging> ListEntries<K, N, V> for Entries<K, N, L, A> {
+    #[inline]
+    fn get(&self, at: &Place<'_, K, N>, now: Timestamp) -> &[V] {
+        let Some(list) = self.table.get(at) else { return &[] };
+        if self.aging.is_changed_by_reading() {
+            self.table.note_read(at);
+        }
+        list.read(&self.aging, now)
+    }
+
     #[inline]
     fn get_mut(&mut self, at: &Place<'_, K, N>, now: Timestamp) -> &mut [V] {
         self.before_write();

@@ -14,7 +14,7 @@ use crate::{
     entries::Entries,
     handle::handle,
     keyed_state::{MaybeTtl, on_entries},
-    ttl::{Forever, StateTtl},
+    ttl::{Aging, Forever, StateTtl},
     value_state::Aged,
 };
 
@@ -138,7 +138,12 @@ impl<MK: MapKey, MV: StateValue, N: Namespace> MapState<MK, MV, N> {
         let (table, current) = ctx.state().table::<MapTable<C::Key, N, MK, MV>>(self.index);
         match table {
             MaybeTtl::Plain(maps) => Iter::plain(maps.table.get(&current.place())),
-            MaybeTtl::Ttl(maps) => Iter::aged(maps.table.get(&current.place()), maps.aging, current.now()),
+            MaybeTtl::Ttl(maps) => {
+                if maps.aging.is_changed_by_reading() {
+                    maps.table.note_read(&current.place());
+                }
+                Iter::aged(maps.table.get(&current.place()), maps.aging, current.now())
+            }
         }
     }
 

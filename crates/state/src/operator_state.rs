@@ -19,6 +19,7 @@
 //! # Ok::<(), flott_state::Error>(())
 //! ```
 
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -33,7 +34,13 @@ use std::{
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::{Encode, Error, MapKey, Result, StateInfo, StateKind, StateType, StateValue};
+use crate::{
+    Error, MapKey, Result, StateInfo, StateKind, StateType, StateValue, TableDescription,
+    codec::{self, Reader},
+    schema::Schema,
+    snapshot::Conversion,
+};
+pub use stored::StoredState;
 
 /// Leads to the operator state of the operator at work, to read it.
 pub trait OperatorStateContext {
@@ -65,11 +72,14 @@ impl OperatorStateContextMut for OperatorState {
 #[derive(Default)]
 pub struct OperatorState {
     states: Vec<Registered>,
+    /// What was restored of states that are not registered.
+    carried: Vec<StoredState>,
 }
 
 struct Registered {
     info: StateInfo,
     map: Box<dyn AnyMap>,
+    description: TableDescription,
 }
 
 impl OperatorState {
@@ -100,8 +110,22 @@ impl OperatorState {
             }
             return Ok(BroadcastState::new(index as u32));
         }
-        let map = Box::<Map<MK, MV>>::default();
-        self.states.push(Registered { info: StateInfo { name, state_type, ttl: None }, map });
+        let mut map = Box::<Map<MK, MV>>::default();
+        let description = TableDescription {
+            name: name.to_string(),
+            kind: StateKind::Broadcast,
+            key: Schema::of::<MK>(),
+            namespace: Schema::of::<()>(),
+            map_key: None,
+            value: Schema::of::<MV>(),
+            ttl: false,
+        };
+        if let Some(at) = self.carried.iter().position(|carried| *carried.description.name == *name) {
+            map.restore(&self.carried[at], &description)?;
+            self.carried.remove(at);
+        }
+        let info = StateInfo { name, state_type, ttl: None };
+        self.states.push(Registered { info, map, description });
         Ok(BroadcastState::new(self.states.len() as u32 - 1))
     }
 
@@ -110,10 +134,32 @@ impl OperatorState {
         self.states.iter().map(|state| &state.info)
     }
 
-    /// Shows all entries, one state after the other: the state, the entry's key and its value.
-    pub fn visit(&self, visit: &mut dyn FnMut(&StateInfo, &dyn Encode, &dyn Encode)) {
-        for state in &self.states {
-            state.map.visit(&mut |key, value| visit(&state.info, key, value));
+    /// All that is here now, for a snapshot: an element for each state. Each subtask has all of it, so one subtask's
+    /// elements are enough to restore any other's.
+    ///
+    /// # Errors
+    /// If a value cannot be serialized.
+    pub fn store(&self) -> Result<Vec<StoredState>> {
+        let registered = self.states.iter().map(|state| {
+            let mut entries = Vec::new();
+            state.map.encode(&mut entries)?;
+            Ok(StoredState { description: state.description.clone(), entries })
+        });
+        // What the job does not know stays as it was.
+        registered.chain(self.carried.iter().cloned().map(Ok)).collect()
+    }
+
+    /// Takes in a state of an earlier snapshot. One that is not registered yet is kept for when it is.
+    ///
+    /// # Errors
+    /// If the state is another one now, or the bytes are damaged. If it is not registered yet, that shows when it is.
+    pub fn restore(&mut self, stored: StoredState) -> Result<()> {
+        match self.states.iter_mut().find(|state| *state.info.name == *stored.description.name) {
+            Some(state) => state.map.restore(&stored, &state.description),
+            None => {
+                self.carried.push(stored);
+                Ok(())
+            }
         }
     }
 
@@ -145,14 +191,29 @@ type Map<MK, MV> = HashMap<MK, MV, FixedState>;
 
 /// A map of any type.
 trait AnyMap: Any + Send {
-    fn visit(&self, visit: &mut dyn FnMut(&dyn Encode, &dyn Encode));
+    fn encode(&self, out: &mut Vec<u8>) -> Result<()>;
+
+    fn restore(&mut self, stored: &StoredState, wanted: &TableDescription) -> Result<()>;
 }
 
 impl<MK: MapKey, MV: StateValue> AnyMap for Map<MK, MV> {
-    fn visit(&self, visit: &mut dyn FnMut(&dyn Encode, &dyn Encode)) {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<()> {
+        codec::put_count(self.len(), out);
         for (key, value) in self {
-            visit(key, value);
+            codec::put(key, out)?;
+            codec::put(value, out)?;
         }
+        Ok(())
+    }
+
+    fn restore(&mut self, stored: &StoredState, wanted: &TableDescription) -> Result<()> {
+        let conversion = Conversion::new(&stored.description, wanted, &[])?;
+        let mut reader = Reader::of_operator_state(&stored.entries, &wanted.name);
+        for _ in 0..reader.count()? {
+            let key = reader.get()?;
+            self.insert(key, reader.get_as(&conversion.value)?);
+        }
+        reader.finish()
     }
 }
 

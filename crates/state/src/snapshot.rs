@@ -6,11 +6,11 @@
 //! records are processed in between; a segment that is about to be changed is encoded first. A segment that has not
 //! changed since it was written for a snapshot that is [`completed`](KeyedSnapshot::completed) is only referred to.
 
+mod conversion;
 mod description;
-mod seam;
 
 pub use description::TableDescription;
-pub use seam::Schema;
+pub(crate) use conversion::Conversion;
 
 use flott_core::CheckpointId;
 

@@ -1,12 +1,14 @@
-//! The hash tables beneath all keyed state: values by key and namespace, one table a key group.
+//! The table beneath keyed state: values by key and namespace.
+
+use std::ops::Range;
 
 use flott_core::hash::{mix, stable_hash};
-use hashbrown::{
-    HashTable,
-    hash_table::{Entry as Slot, OccupiedEntry},
-};
+use hashbrown::HashTable;
 
-use crate::{Key, Namespace};
+use crate::{
+    Key, Namespace,
+    segments::{Found, Segments, Slot, Stored},
+};
 
 /// Where an access goes.
 pub(crate) struct Place<'a, K, N> {
@@ -31,74 +33,80 @@ pub(crate) fn place_hash(key_hash: u64, namespace_hash: u64) -> u64 {
     mix(key_hash) ^ namespace_hash
 }
 
-/// The hash by which tables find an entry.
-#[inline]
-fn entry_hash<K: Key, N: Namespace>(key: &K, namespace: &N) -> u64 {
-    if is_empty_type::<N>() { stable_hash(key) } else { place_hash(stable_hash(key), stable_hash(namespace)) }
-}
-
 pub(crate) struct Entry<K, N, V> {
     pub(crate) key: K,
     pub(crate) namespace: N,
     pub(crate) value: V,
 }
 
-pub(crate) struct Table<K, N, V> {
-    groups: Vec<HashTable<Entry<K, N, V>>>,
-    /// Where the sweep goes on: group and bucket.
-    sweep_at: (usize, usize),
+impl<K: Key, N: Namespace, V> Stored for Entry<K, N, V> {
+    #[inline]
+    fn key_hash(&self) -> u64 {
+        stable_hash(&self.key)
+    }
+
+    #[inline]
+    fn hash(&self) -> u64 {
+        if is_empty_type::<N>() {
+            self.key_hash()
+        } else {
+            place_hash(self.key_hash(), stable_hash(&self.namespace))
+        }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.key == other.key && self.namespace == other.namespace
+    }
 }
 
-/// What a sweep finds in an entry.
-pub(crate) struct Swept {
-    pub(crate) keep: bool,
-    /// How much work it was; 1 for looking at a single value.
-    pub(crate) cost: usize,
+pub(crate) struct Table<K, N, V> {
+    pub(crate) segments: Segments<Entry<K, N, V>>,
 }
 
 impl<K: Key, N: Namespace, V> Table<K, N, V> {
-    pub(crate) fn new(groups: usize) -> Self {
-        Self { groups: (0..groups).map(|_| HashTable::new()).collect(), sweep_at: (0, 0) }
+    pub(crate) fn new(groups: Range<u32>) -> Self {
+        Self { segments: Segments::new(groups) }
     }
 
     #[inline]
     pub(crate) fn get(&self, at: &Place<'_, K, N>) -> Option<&V> {
-        self.groups[at.group].find(at.hash, |entry| at.is(entry)).map(|entry| &entry.value)
+        self.segments.get(at.group, at.hash, |entry| at.is(entry)).map(|entry| &entry.value)
+    }
+
+    /// To be called if reading has changed what is there, such as the time until which it lives.
+    pub(crate) fn note_read(&self, at: &Place<'_, K, N>) {
+        self.segments.note_read(at.group, at.hash);
     }
 
     /// The entry there, to change or remove it.
     #[inline]
-    pub(crate) fn find(&mut self, at: &Place<'_, K, N>) -> Option<OccupiedEntry<'_, Entry<K, N, V>>> {
-        self.groups[at.group].find_entry(at.hash, |entry| at.is(entry)).ok()
+    pub(crate) fn find(&mut self, at: &Place<'_, K, N>) -> Option<Found<'_, Entry<K, N, V>>> {
+        self.segments.find(at.group, at.hash, |entry| at.is(entry))
     }
 
-    /// The place for an entry, taken or not.
+    /// The place for an entry, taken or not; the caller will change it.
     #[inline]
     pub(crate) fn slot(&mut self, at: &Place<'_, K, N>) -> Slot<'_, Entry<K, N, V>> {
-        self.groups[at.group].entry(
-            at.hash,
-            |entry| at.is(entry),
-            |entry| entry_hash(&entry.key, &entry.namespace),
-        )
+        self.segments.slot(at.group, at.hash, |entry| at.is(entry))
     }
 
     /// The value there, made first if there is none.
     #[inline]
     pub(crate) fn get_or_insert_with(&mut self, at: &Place<'_, K, N>, create: impl FnOnce() -> V) -> &mut V {
         let entry = match self.slot(at) {
-            Slot::Occupied(slot) => slot.into_mut(),
-            Slot::Vacant(slot) => slot.insert(at.entry(create())).into_mut(),
+            Slot::Occupied(entry) => entry,
+            Slot::Vacant(slot) => slot.insert(at.entry(create())),
         };
         &mut entry.value
     }
 
     pub(crate) fn remove(&mut self, at: &Place<'_, K, N>) -> Option<V> {
-        Some(self.find(at)?.remove().0.value)
+        Some(self.find(at)?.remove().value)
     }
 
     /// The keys, each once.
     pub(crate) fn keys(&self) -> Vec<K> {
-        let entries = self.groups.iter().flatten();
+        let entries = self.segments.iter();
         if is_empty_type::<N>() {
             return entries.map(|entry| entry.key.clone()).collect();
         }
@@ -109,45 +117,6 @@ impl<K: Key, N: Namespace, V> Table<K, N, V> {
                 .or_insert(&entry.key);
         }
         seen.into_iter().cloned().collect()
-    }
-
-    /// The entries of a group.
-    pub(crate) fn group(&self, group: usize) -> impl Iterator<Item = &Entry<K, N, V>> {
-        self.groups[group].iter()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.groups.iter().map(HashTable::len).sum()
-    }
-
-    /// Goes on with the endless round over all entries until `budget` is used up, one round at most. Returns what is
-    /// left of the budget: less than nothing if the last entry was a costly one.
-    pub(crate) fn sweep(&mut self, mut budget: isize, mut look: impl FnMut(&mut V) -> Swept) -> isize {
-        let (mut group, mut bucket) = self.sweep_at;
-        let mut groups_to_begin = self.groups.len();
-        while budget > 0 {
-            let Some(table) = self.groups.get_mut(group) else { return budget };
-            budget -= 1;
-            if table.is_empty() || bucket >= table.num_buckets() {
-                if groups_to_begin == 0 {
-                    break;
-                }
-                groups_to_begin -= 1;
-                group = (group + 1) % self.groups.len();
-                bucket = 0;
-                continue;
-            }
-            if let Ok(mut entry) = table.get_bucket_entry(bucket) {
-                let swept = look(&mut entry.get_mut().value);
-                budget -= swept.cost as isize - 1;
-                if !swept.keep {
-                    entry.remove();
-                }
-            }
-            bucket += 1;
-        }
-        self.sweep_at = (group, bucket);
-        budget
     }
 }
 

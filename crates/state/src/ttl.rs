@@ -121,7 +121,10 @@ impl fmt::Display for StateTtl {
 /// entries nor a check.
 pub(crate) trait Aging: Send + Sized + 'static {
     /// What an entry remembers.
-    type Stamp: Serialize + Send + 'static;
+    type Stamp: Send + 'static;
+
+    /// Whether it remembers anything.
+    const AGES: bool;
 
     /// A list whose elements age each by itself.
     type List<V: StateValue>: ListContent<V, Self>;
@@ -140,12 +143,19 @@ pub(crate) trait Aging: Send + Sized + 'static {
 
     /// How many entries to look at for each write.
     fn cleanup(&self) -> u32;
+
+    /// Whether reading may change what an entry remembers so that it lives longer or is not seen again.
+    fn is_changed_by_reading(&self) -> bool;
+
+    /// When the life of an entry began.
+    fn since(stamp: &Self::Stamp) -> Timestamp;
 }
 
 /// Entries live for ever.
 pub(crate) struct Forever;
 
 impl Aging for Forever {
+    const AGES: bool = false;
     type Stamp = ();
     type List<V: StateValue> = Vec<V>;
 
@@ -171,13 +181,23 @@ impl Aging for Forever {
     fn cleanup(&self) -> u32 {
         0
     }
+
+    #[inline(always)]
+    fn is_changed_by_reading(&self) -> bool {
+        false
+    }
+
+    fn since((): &()) -> Timestamp {
+        Timestamp::MIN
+    }
 }
 
 /// Of an entry that was read after its end: it is not there any more, but could not be removed while it was borrowed.
-const GONE: Timestamp = Timestamp::MIN;
+pub(crate) const GONE: Timestamp = Timestamp::MIN;
 
 /// Entries live for a while. The stamp is when life began, changed by readers too.
 impl Aging for StateTtl {
+    const AGES: bool = true;
     type Stamp = Cell<Timestamp>;
     type List<V: StateValue> = AgedList<V>;
 
@@ -215,6 +235,15 @@ impl Aging for StateTtl {
             TtlCleanup::Incremental { entries } => entries.max(1),
             TtlCleanup::WhenTouched => 0,
         }
+    }
+
+    #[inline]
+    fn is_changed_by_reading(&self) -> bool {
+        self.updates_on_read() || self.returns_expired()
+    }
+
+    fn since(stamp: &Cell<Timestamp>) -> Timestamp {
+        stamp.get()
     }
 }
 

@@ -1,15 +1,15 @@
 //! One value a key.
 
 use flott_core::time::Timestamp;
-use hashbrown::hash_table::Entry as Slot;
-use serde::Serialize;
 
 use crate::{
-    Key, Namespace, StateContext, StateValue,
-    entries::{Content, Entries},
+    Key, Namespace, Result, StateContext, StateValue,
+    codec::{self, Reader},
+    entries::{Content, Decoding, Entries},
     handle::handle,
     keyed_state::{MaybeTtl, on_entries},
-    table::{Place, Swept},
+    segments::{Looked, Slot},
+    table::Place,
     ttl::{Aging, Forever, StateTtl},
 };
 
@@ -93,16 +93,42 @@ impl<V: StateValue, N: Namespace> ValueState<V, N> {
 }
 
 /// A value and what is known of its age.
-#[derive(Serialize)]
-#[serde(bound = "V: Serialize")]
 pub(crate) struct Aged<V, A: Aging> {
     pub(crate) value: V,
     pub(crate) stamp: A::Stamp,
 }
 
+impl<V, A: Aging> Aged<V, A> {
+    /// Whether it may be read now, and whether that changes anything that a snapshot would contain.
+    #[inline]
+    pub(crate) fn read(&self, aging: &A, now: Timestamp) -> (bool, bool) {
+        let before = A::since(&self.stamp);
+        let is_visible = aging.read(&self.stamp, now);
+        (is_visible, A::AGES && A::since(&self.stamp) != before)
+    }
+}
+
 impl<V: StateValue, A: Aging> Content<A> for Aged<V, A> {
-    fn sweep(&mut self, aging: &A, now: Timestamp) -> Swept {
-        Swept { keep: !aging.is_expired(&self.stamp, now), cost: 1 }
+    fn look(&self, aging: &A, now: Timestamp) -> Looked {
+        Looked { is_due: aging.is_expired(&self.stamp, now), cost: 1 }
+    }
+
+    fn clean(&mut self, aging: &A, now: Timestamp) -> bool {
+        !aging.is_expired(&self.stamp, now)
+    }
+
+    #[inline]
+    fn encode(&self, out: &mut Vec<u8>) -> Result<()> {
+        if A::AGES {
+            codec::put(&A::since(&self.stamp), out)?;
+        }
+        codec::put(&self.value, out)
+    }
+
+    fn decode(reader: &mut Reader<'_>, how: &Decoding<'_, A>) -> Result<Option<Self>> {
+        let since = how.since(reader)?;
+        let value = reader.get_as(&how.conversion.value)?;
+        Ok(since.map(|since| Self { value, stamp: how.aging.stamp(since) }))
     }
 }
 
@@ -113,7 +139,11 @@ impl<K: Key, N: Namespace, V: StateValue, A: Aging, F> Values<K, N, V, A, F> {
     #[inline]
     pub(crate) fn get(&self, at: &Place<'_, K, N>, now: Timestamp) -> Option<&V> {
         let aged = self.table.get(at)?;
-        self.aging.read(&aged.stamp, now).then_some(&aged.value)
+        let (is_visible, is_changed) = aged.read(&self.aging, now);
+        if is_changed {
+            self.table.note_read(at);
+        }
+        is_visible.then_some(&aged.value)
     }
 
     #[inline]
@@ -151,10 +181,9 @@ impl<K: Key, N: Namespace, V: StateValue, A: Aging, F> Values<K, N, V, A, F> {
         let stamp = self.aging.stamp(now);
         let entry = match self.table.slot(at) {
             Slot::Vacant(slot) => {
-                slot.insert(at.entry(Aged { value: create(&self.function), stamp })).into_mut()
+                slot.insert(at.entry(Aged { value: create(&self.function), stamp }))
             }
-            Slot::Occupied(slot) => {
-                let entry = slot.into_mut();
+            Slot::Occupied(entry) => {
                 if !self.aging.is_visible(&entry.value.stamp, now) {
                     entry.value.value = create(&self.function);
                 }
@@ -173,7 +202,7 @@ impl<K: Key, N: Namespace, V: StateValue, A: Aging, F> Values<K, N, V, A, F> {
             Slot::Vacant(slot) => {
                 slot.insert(at.entry(aged));
             }
-            Slot::Occupied(slot) => slot.into_mut().value = aged,
+            Slot::Occupied(entry) => entry.value = aged,
         }
     }
 
@@ -198,8 +227,8 @@ impl<K: Key, N: Namespace, V: StateValue, A: Aging, F> Values<K, N, V, A, F> {
             Slot::Vacant(slot) => {
                 slot.insert(at.entry(Aged { value, stamp }));
             }
-            Slot::Occupied(slot) => {
-                let aged = &mut slot.into_mut().value;
+            Slot::Occupied(entry) => {
+                let aged = &mut entry.value;
                 if self.aging.is_visible(&aged.stamp, now) {
                     add(&self.function, &mut aged.value, value);
                     aged.stamp = stamp;

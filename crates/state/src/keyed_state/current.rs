@@ -109,6 +109,10 @@ impl<K: Key> Current<K> {
         self.now
     }
 
+    pub(crate) fn max_parallelism(&self) -> u32 {
+        self.max_parallelism
+    }
+
     pub(super) fn groups(&self) -> Range<u32> {
         self.groups.clone()
     }

@@ -1,16 +1,17 @@
 //! Registration: from names to handles.
 
-use std::{any::type_name, marker::PhantomData, time::Duration};
+use std::{any::type_name, marker::PhantomData, ops::Range, time::Duration};
 
 use super::{KeyedState, MaybeTtl, Registered, StateTable};
 use crate::{
     AggregateFunction, AggregatingState, Error, Key, ListState, MapKey, MapState, Namespace, ReducingState,
-    Result, StateDescriptor, StateInfo, StateKind, StateType, StateValue, ValueState,
+    Result, StateDescriptor, StateInfo, StateKind, StateType, StateValue, TableDescription, ValueState,
     aggregating_state::{Aggregates, AggregatingTable},
     entries::Entries,
     list_state::ListTable,
     map_state::MapTable,
     reducing_state::{Reduce, ReducingTable},
+    schema::{Migration, Schema},
     ttl::Forever,
     value_state::{ValueTable, Values},
 };
@@ -102,9 +103,10 @@ impl<K: Key> KeyedState<K> {
         &mut self,
         descriptor: StateDescriptor,
         state_type: StateType,
-        table: impl FnOnce(usize) -> T,
+        schemas: impl FnOnce() -> Schemas,
+        table: impl FnOnce(Range<u32>) -> T,
     ) -> Result<u32> {
-        let StateDescriptor { name, ttl } = descriptor;
+        let StateDescriptor { name, ttl, migrations } = descriptor;
         if ttl.is_some_and(|ttl| ttl.duration() < Duration::from_millis(1)) {
             return Err(Error::TtlTooShort { name: name.to_string() });
         }
@@ -127,9 +129,52 @@ impl<K: Key> KeyedState<K> {
             }
             return Ok(index as u32);
         }
-        let table = Box::new(table(self.current.groups().len()));
-        self.states.push(Registered { info: StateInfo { name, state_type, ttl }, table });
+        let Schemas { namespace, map_key, value, check } = schemas();
+        for migration in &migrations {
+            check(migration)
+                .map_err(|reason| Error::Incompatible { state: name.to_string(), reason })?;
+        }
+        let description = TableDescription {
+            name: name.to_string(),
+            kind: state_type.kind,
+            key: Schema::of::<K>(),
+            namespace,
+            map_key,
+            value,
+            ttl: ttl.is_some(),
+        };
+        let mut state = Registered {
+            info: StateInfo { name, state_type, ttl },
+            table: Box::new(table(self.current.groups())),
+            description,
+            migrations,
+            position: self.next_position,
+            conversion: None,
+        };
+        self.adopt(&mut state)?;
+        self.next_position += 1;
+        self.states.push(state);
         Ok(self.states.len() as u32 - 1)
+    }
+}
+
+/// The schemas of a table beside that of its keys.
+struct Schemas {
+    namespace: Schema,
+    map_key: Option<Schema>,
+    value: Schema,
+    /// Whether a migration makes such values.
+    check: fn(&Migration) -> Result<(), String>,
+}
+
+impl Schemas {
+    fn of<N: Namespace, V: StateValue>() -> Self {
+        Self {
+            namespace: Schema::of::<N>(),
+            map_key: None,
+            value: Schema::of::<V>(),
+            check: Migration::check::<V>,
+        }
     }
 }
 
@@ -150,7 +195,7 @@ impl<K: Key, N: Namespace> InNamespace<'_, K, N> {
         let ttl = descriptor.ttl;
         let state_type = state_type::<N>(StateKind::Value, type_name::<V>());
         let index =
-            self.state.register::<ValueTable<K, N, V>>(descriptor, state_type, |groups| match ttl {
+            self.state.register::<ValueTable<K, N, V>>(descriptor, state_type, Schemas::of::<N, V>, |groups| match ttl {
                 None => MaybeTtl::Plain(Entries::new(groups, Forever, ())),
                 Some(ttl) => MaybeTtl::Ttl(Entries::new(groups, ttl, ())),
             })?;
@@ -166,7 +211,7 @@ impl<K: Key, N: Namespace> InNamespace<'_, K, N> {
         let ttl = descriptor.ttl;
         let state_type = state_type::<N>(StateKind::List, type_name::<V>());
         let index =
-            self.state.register::<ListTable<K, N, V>>(descriptor, state_type, |groups| match ttl {
+            self.state.register::<ListTable<K, N, V>>(descriptor, state_type, Schemas::of::<N, V>, |groups| match ttl {
                 None => MaybeTtl::Plain(Entries::new(groups, Forever, ())),
                 Some(ttl) => MaybeTtl::Ttl(Entries::new(groups, ttl, ())),
             })?;
@@ -185,8 +230,9 @@ impl<K: Key, N: Namespace> InNamespace<'_, K, N> {
         let ttl = descriptor.ttl;
         let values = format!("{} to {}", type_name::<MK>(), type_name::<MV>());
         let state_type = state_type::<N>(StateKind::Map, values);
+        let schemas = || Schemas { map_key: Some(Schema::of::<MK>()), ..Schemas::of::<N, MV>() };
         let index =
-            self.state.register::<MapTable<K, N, MK, MV>>(descriptor, state_type, |groups| match ttl {
+            self.state.register::<MapTable<K, N, MK, MV>>(descriptor, state_type, schemas, |groups| match ttl {
                 None => MaybeTtl::Plain(Entries::new(groups, Forever, ())),
                 Some(ttl) => MaybeTtl::Ttl(Entries::new(groups, ttl, ())),
             })?;
@@ -212,7 +258,7 @@ impl<K: Key, N: Namespace> InNamespace<'_, K, N> {
                 Some(ttl) => MaybeTtl::Ttl(Entries::new(groups, ttl, reduce)),
             }
         };
-        let index = self.state.register::<ReducingTable<K, N, V>>(descriptor, state_type, table)?;
+        let index = self.state.register::<ReducingTable<K, N, V>>(descriptor, state_type, Schemas::of::<N, V>, table)?;
         Ok(ReducingState::new(index))
     }
 
@@ -241,7 +287,7 @@ impl<K: Key, N: Namespace> InNamespace<'_, K, N> {
             };
             AggregatingTable(entries)
         };
-        let index = self.state.register(descriptor, state_type, table)?;
+        let index = self.state.register(descriptor, state_type, Schemas::of::<N, F::Accumulator>, table)?;
         Ok(AggregatingState::new(index))
     }
 }

@@ -2,10 +2,13 @@
 
 use std::any::{Any, TypeId};
 
-use flott_core::time::Timestamp;
+use flott_core::{CheckpointId, time::Timestamp};
 
-use super::{Current, StateEntry};
-use crate::StateInfo;
+use super::Current;
+use crate::{
+    Result,
+    snapshot::{Conversion, RestoredSegment, SegmentSink},
+};
 
 pub(crate) trait StateTable<K>: Any + Send {
     /// The type of the namespace.
@@ -23,8 +26,25 @@ pub(crate) trait StateTable<K>: Any + Send {
     /// The keys that have an entry, each once.
     fn keys(&self) -> Vec<K>;
 
-    /// Shows the entries of a key group, counted from the subtask's first.
-    fn visit(&self, group: usize, info: &StateInfo, visit: &mut dyn FnMut(StateEntry<'_, K>));
+    /// What is here now belongs to the snapshot.
+    fn begin(&mut self, id: CheckpointId, incremental: bool);
+
+    /// Writes of a snapshot until the sink is full, as a table at this position. Returns whether nothing is left of it.
+    fn write(&mut self, id: CheckpointId, table: u16, out: &mut dyn SegmentSink) -> Result<bool>;
+
+    /// What was written for the snapshot may be referred to.
+    fn completed(&mut self, id: CheckpointId);
+
+    /// What was written for the snapshot does not count.
+    fn aborted(&mut self, id: CheckpointId);
+
+    /// Takes in a segment.
+    fn restore(
+        &mut self,
+        segment: &RestoredSegment<'_>,
+        conversion: &Conversion,
+        current: &Current<K>,
+    ) -> Result<()>;
 }
 
 /// The table of a state that may have a time to live: of two types, so that without one there is no trace of it.
@@ -65,7 +85,28 @@ impl<K: 'static, P: StateTable<K>, T: StateTable<K>> StateTable<K> for MaybeTtl<
         on_entries!(self, entries => entries.keys())
     }
 
-    fn visit(&self, group: usize, info: &StateInfo, visit: &mut dyn FnMut(StateEntry<'_, K>)) {
-        on_entries!(self, entries => entries.visit(group, info, visit));
+    fn begin(&mut self, id: CheckpointId, incremental: bool) {
+        on_entries!(self, entries => entries.begin(id, incremental));
+    }
+
+    fn write(&mut self, id: CheckpointId, table: u16, out: &mut dyn SegmentSink) -> Result<bool> {
+        on_entries!(self, entries => entries.write(id, table, out))
+    }
+
+    fn completed(&mut self, id: CheckpointId) {
+        on_entries!(self, entries => entries.completed(id));
+    }
+
+    fn aborted(&mut self, id: CheckpointId) {
+        on_entries!(self, entries => entries.aborted(id));
+    }
+
+    fn restore(
+        &mut self,
+        segment: &RestoredSegment<'_>,
+        conversion: &Conversion,
+        current: &Current<K>,
+    ) -> Result<()> {
+        on_entries!(self, entries => entries.restore(segment, conversion, current))
     }
 }

@@ -1,15 +1,17 @@
 use std::cell::Cell;
 
 use flott_core::time::Timestamp;
-use serde::Serialize;
 
 use super::ListContent;
-use crate::{StateTtl, StateValue, entries::Content, table::Swept};
+use crate::{
+    Result, StateTtl, StateValue,
+    codec::{self, Reader},
+    entries::{Content, Decoding},
+    segments::Looked,
+};
 
 /// A list whose elements expire one by one. They are added at the end and time never goes back, so that those that have
 /// expired are always the first ones.
-#[derive(Serialize)]
-#[serde(bound = "V: Serialize")]
 pub(crate) struct AgedList<V> {
     values: Vec<V>,
     /// When the life of each element began; never falls.
@@ -55,16 +57,45 @@ impl<V> AgedList<V> {
 }
 
 impl<V: StateValue> Content<StateTtl> for AgedList<V> {
-    fn sweep(&mut self, ttl: &StateTtl, now: Timestamp) -> Swept {
+    fn look(&self, ttl: &StateTtl, now: Timestamp) -> Looked {
         let expired = self.first_alive(ttl, now);
-        if expired == self.values.len() {
-            return Swept { keep: false, cost: 1 };
+        let left = self.values.len() - expired;
+        // What is left is moved.
+        Looked { is_due: expired > 0, cost: if expired > 0 { 1 + left } else { 1 } }
+    }
+
+    fn clean(&mut self, ttl: &StateTtl, now: Timestamp) -> bool {
+        self.drop_first(self.first_alive(ttl, now));
+        !self.values.is_empty()
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<()> {
+        let gone = self.gone.get();
+        codec::put_count(self.values.len() - gone, out);
+        let renewed = self.renewed.get();
+        for (value, stamp) in self.values.iter().zip(&self.stamps).skip(gone) {
+            codec::put(&renewed.max(*stamp), out)?;
+            codec::put(value, out)?;
         }
-        if expired == 0 {
-            return Swept { keep: true, cost: 1 };
+        Ok(())
+    }
+
+    fn decode(reader: &mut Reader<'_>, how: &Decoding<'_, StateTtl>) -> Result<Option<Self>> {
+        let count = reader.count()?;
+        let mut list = Self::default();
+        list.values.reserve(reader.reserve(count));
+        list.stamps.reserve(reader.reserve(count));
+        let mut latest = Timestamp::MIN;
+        for _ in 0..count {
+            let since = how.since(reader)?;
+            let value = reader.get_as(&how.conversion.value)?;
+            if let Some(since) = since {
+                latest = latest.max(since);
+                list.values.push(value);
+                list.stamps.push(latest);
+            }
         }
-        self.drop_first(expired);
-        Swept { keep: true, cost: 1 + self.values.len() }
+        Ok((!list.values.is_empty()).then_some(list))
     }
 }
 

@@ -3,22 +3,53 @@
 use std::{borrow::Borrow, hash::Hash};
 
 use flott_core::time::Timestamp;
+use foldhash::fast::FixedState;
 use hashbrown::hash_map::{self, Entry};
 
 use super::{Map, Maps};
 use crate::{
-    Key, MapKey, Namespace, StateTtl, StateValue,
-    entries::Content,
-    table::{Place, Swept},
+    Key, MapKey, Namespace, Result, StateTtl, StateValue,
+    codec::{self, Reader},
+    entries::{Content, Decoding},
+    segments::Looked,
+    table::Place,
     ttl::{Aging, Forever},
     value_state::Aged,
 };
 
 impl<MK: MapKey, MV: StateValue, A: Aging> Content<A> for Map<MK, MV, A> {
-    fn sweep(&mut self, aging: &A, now: Timestamp) -> Swept {
-        let cost = self.len().max(1);
+    fn look(&self, aging: &A, now: Timestamp) -> Looked {
+        let is_due = self.values().any(|aged| aging.is_expired(&aged.stamp, now));
+        Looked { is_due, cost: self.len().max(1) }
+    }
+
+    fn clean(&mut self, aging: &A, now: Timestamp) -> bool {
         self.retain(|_, aged| !aging.is_expired(&aged.stamp, now));
-        Swept { keep: !self.is_empty(), cost }
+        !self.is_empty()
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<()> {
+        codec::put_count(self.len(), out);
+        for (key, aged) in self {
+            codec::put(key, out)?;
+            aged.encode(out)?;
+        }
+        Ok(())
+    }
+
+    fn decode(reader: &mut Reader<'_>, how: &Decoding<'_, A>) -> Result<Option<Self>> {
+        let Some(plan) = &how.conversion.map_key else {
+            return Err(reader.damaged("there is no schema of the keys of its maps"));
+        };
+        let count = reader.count()?;
+        let mut map = Self::with_capacity_and_hasher(reader.reserve(count), FixedState::default());
+        for _ in 0..count {
+            let key = reader.get_as(plan)?;
+            if let Some(aged) = Aged::decode(reader, how)? {
+                map.insert(key, aged);
+            }
+        }
+        Ok((!map.is_empty()).then_some(map))
     }
 }
 
@@ -30,7 +61,11 @@ impl<K: Key, N: Namespace, MK: MapKey, MV: StateValue, A: Aging> Maps<K, N, MK, 
         Q: Eq + Hash + ?Sized,
     {
         let aged = self.table.get(at)?.get(key)?;
-        self.aging.read(&aged.stamp, now).then_some(&aged.value)
+        let (is_visible, is_changed) = aged.read(&self.aging, now);
+        if is_changed {
+            self.table.note_read(at);
+        }
+        is_visible.then_some(&aged.value)
     }
 
     #[inline]

@@ -27,16 +27,19 @@ proptest! {
         expected.retain(|key, _| *key >= threshold);
         prop_assert_eq!(map.iter(&state).map(|(key, value)| (*key, *value)).collect::<BTreeMap<_, _>>(), expected.clone());
 
-        let mut shown = BTreeMap::new();
-        state.visit(&mut |info, key, value| {
-            assert_eq!(&*info.name, "map");
-            let mut bytes = Vec::new();
-            key.encode(&mut bytes).unwrap();
-            value.encode(&mut bytes).unwrap();
-            let (key, value): (u8, u32) = postcard::from_bytes(&bytes).unwrap();
-            shown.insert(key, value);
-        });
-        prop_assert_eq!(shown, expected);
+        let stored = state.store().unwrap();
+        let mut registered_before = OperatorState::new();
+        let before = registered_before.broadcast::<u8, u32>("map").unwrap();
+        let mut registered_after = OperatorState::new();
+        for stored in stored {
+            registered_before.restore(stored.clone()).unwrap();
+            registered_after.restore(stored).unwrap();
+        }
+        prop_assert_eq!(registered_after.store().unwrap(), state.store().unwrap());
+        let after = registered_after.broadcast::<u8, u32>("map").unwrap();
+        for (map, state) in [(before, registered_before), (after, registered_after)] {
+            prop_assert_eq!(map.iter(&state).map(|(key, value)| (*key, *value)).collect::<BTreeMap<_, _>>(), expected.clone());
+        }
         map.clear(&mut state);
         prop_assert!(map.is_empty(&state));
     }

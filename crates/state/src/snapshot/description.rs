@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Schema, StateKind};
+use crate::{StateKind, schema::Schema};
 
 /// What a table of a snapshot is: stored in the snapshot, and compared when it is restored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,76 +1,8 @@
-//! What snapshots and broadcast functions see of all keys.
+//! What broadcast functions see of all keys.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use flott_core::key_group::key_group;
-use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 
 use super::*;
-use crate::Encode;
-
-fn decode<T: DeserializeOwned>(value: &dyn Encode) -> T {
-    let mut bytes = vec![0xff]; // encoding appends
-    value.encode(&mut bytes).unwrap();
-    let (value, rest) = postcard::take_from_bytes(&bytes[1..]).unwrap();
-    assert!(rest.is_empty());
-    value
-}
-
-#[test]
-fn all_entries_are_shown_by_key_group() {
-    let mut state = KeyedState::<u64>::new(SubtaskIndex(1), 2, 8);
-    assert_eq!(state.key_groups(), 4..8);
-    let value = state.value::<String>("value").unwrap();
-    let list = state.in_namespace::<u8>().list::<u32>("list").unwrap();
-    let map = state.map::<u8, u8>("map").unwrap();
-    let keys: Vec<_> = (0..200).filter(|key| key_group(stable_hash(key), 8) >= 4).collect();
-    for &key in &keys {
-        use_key(&mut state, key);
-        state.set_namespace(&7u8);
-        value.set(&mut state, key.to_string());
-        list.extend(&mut state, [1, key as u32]);
-        map.insert(&mut state, key as u8, 1);
-    }
-    let mut shown = BTreeMap::<String, BTreeSet<u64>>::new();
-    for group in state.key_groups() {
-        state.visit_group(group, &mut |entry| {
-            let key = *entry.key;
-            assert_eq!(key_group(stable_hash(&key), 8), group);
-            match &*entry.state.name {
-                "value" => {
-                    assert_eq!(decode::<String>(entry.value), key.to_string());
-                    decode::<()>(entry.namespace);
-                }
-                "list" => {
-                    assert_eq!(decode::<Vec<u32>>(entry.value), [1, key as u32]);
-                    assert_eq!(decode::<u8>(entry.namespace), 7);
-                }
-                "map" => {
-                    assert_eq!(decode::<BTreeMap<u8, u8>>(entry.value), BTreeMap::from([(key as u8, 1)]))
-                }
-                other => panic!("{other}"),
-            }
-            assert!(shown.entry(entry.state.name.to_string()).or_default().insert(key));
-        });
-    }
-    let all: BTreeSet<_> = keys.into_iter().collect();
-    assert!(shown.len() == 3 && shown.values().all(|keys| *keys == all));
-}
-
-#[test]
-fn with_a_time_to_live_the_times_are_shown_too() {
-    let mut state = new_state::<u8>();
-    let ttl = Some(StateTtl::new(Duration::from_secs(1)));
-    let value = state.value::<u8>(descriptor(ttl)).unwrap();
-    state.set_time(at(300));
-    use_key(&mut state, 1);
-    value.set(&mut state, 7);
-    let mut shown = Vec::new();
-    for group in state.key_groups() {
-        state.visit_group(group, &mut |entry| shown.push(decode::<(u8, Timestamp)>(entry.value)));
-    }
-    assert_eq!(shown, [(7, at(300))]);
-}
 
 #[test]
 fn each_key_of_a_state_is_visited_once_whatever_changes_meanwhile() {
