@@ -1,7 +1,7 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use flott_connectors::{CollectionSource, GeneratorSource, TextFileSource};
-use flott_core::{job_config::JobConfig, sdk};
+use flott_core::{checkpoint::CheckpointSettings, job_config::JobConfig, restart::RestartStrategy, sdk};
 use flott_runtime::{
     Record, Source,
     input::{SourceInput, TaskInput},
@@ -141,6 +141,52 @@ impl StreamExecutionEnvironment {
     pub fn set_auto_watermark_interval(&self, interval: Duration) -> &Self {
         let millis = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
         self.change(|config| config.auto_watermark_interval_ms = millis)
+    }
+
+    /// Takes a checkpoint each `interval`: from the last one the job goes on after a failure, as if nothing had happened.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.enable_checkpointing(Duration::from_secs(10));
+    /// ```
+    pub fn enable_checkpointing(&self, interval: Duration) -> &Self {
+        let millis = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
+        self.configure_checkpoints(|settings| settings.interval_ms = Some(millis))
+    }
+
+    /// Changes how checkpoints are taken; what is left alone stays as it was configured for the cluster or submitted.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use flott::prelude::*;
+    /// use flott::checkpoint::Retention;
+    ///
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.enable_checkpointing(Duration::from_secs(10)).configure_checkpoints(|settings| {
+    ///     settings.timeout_ms = 60_000;
+    ///     settings.unaligned = true;
+    ///     settings.aligned_timeout_ms = 1_000;
+    ///     settings.retention = Retention::RetainOnCancellation;
+    /// });
+    /// ```
+    pub fn configure_checkpoints(&self, change: impl FnOnce(&mut CheckpointSettings)) -> &Self {
+        self.change(|config| change(&mut config.recovery.checkpoints))
+    }
+
+    /// Sets how often the job starts again after failures. Jobs with checkpoints that set none start again as often as it
+    /// takes, each time after a longer pause; those without never do.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// use flott::RestartStrategy;
+    ///
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.set_restart_strategy(RestartStrategy::FixedDelay { attempts: 3, delay_ms: 10_000 });
+    /// ```
+    pub fn set_restart_strategy(&self, strategy: RestartStrategy) -> &Self {
+        self.change(|config| config.recovery.restart = Some(strategy))
     }
 
     /// Sets a value that functions find in their [`RuntimeContext`](crate::RuntimeContext).

@@ -48,7 +48,10 @@ pub use error::Error;
 pub use execution::JobExecutionResult;
 pub use flott_connectors as connectors;
 pub use flott_core::hash::mix;
-pub use flott_core::{FailureCause, FailureKind, JobId, job_config::RuntimeMode};
+pub use flott_core::{
+    CheckpointId, FailureCause, FailureKind, JobId, checkpoint, job_config::RuntimeMode,
+    restart::RestartStrategy,
+};
 pub use flott_runtime::metrics;
 pub use flott_runtime::{
     Batch, Boundedness, BoxError, Discovery, OutputTag, ProcessingClock, ReadStatus, Record, RuntimeContext,

@@ -1,9 +1,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
-use flott_core::{AttemptNumber, JobId, SubtaskIndex, job_config::RuntimeMode};
+use flott_core::{AttemptNumber, JobId, SubtaskIndex, job_config::RuntimeMode, key_group::groups_of_subtask};
 use tokio::sync::Notify;
 
-use crate::{ProcessingClock, TaskCounters, TaskSignals, metrics::MetricGroup};
+use crate::{
+    ProcessingClock, RestoredOperator, RestoredTask, TaskCounters, TaskSignals, metrics::MetricGroup,
+};
 
 /// What a subtask knows of itself.
 #[derive(Clone, Debug)]
@@ -34,6 +36,10 @@ pub struct TaskContext {
     pub counters: Arc<TaskCounters>,
     /// The subtask's signals.
     pub signals: Arc<TaskSignals>,
+    /// Whether the job takes checkpoints by itself: what is to be visible exactly once waits for them.
+    pub takes_checkpoints: bool,
+    /// What the subtask begins with.
+    pub restored: Arc<RestoredTask>,
 }
 
 /// What an operator knows of itself and of its surroundings; Flink's `RuntimeContext`.
@@ -43,14 +49,32 @@ pub struct RuntimeContext {
     pub task: TaskContext,
     /// Its name.
     pub name: Arc<str>,
+    /// What its state is found by, in this and in other versions of the program.
+    pub uid: Arc<str>,
     /// Its position in the chain, the head being 0.
     pub(crate) position: u32,
 }
 
 impl RuntimeContext {
     /// The operator `name` at `position` of the chain.
-    pub fn new(task: TaskContext, name: impl Into<Arc<str>>, position: u32) -> Self {
-        Self { task, name: name.into(), position }
+    pub fn new(
+        task: TaskContext,
+        name: impl Into<Arc<str>>,
+        uid: impl Into<Arc<str>>,
+        position: u32,
+    ) -> Self {
+        Self { task, name: name.into(), uid: uid.into(), position }
+    }
+
+    /// What the operator begins with: its state in the checkpoint or savepoint from which the subtask was restored, or
+    /// nothing.
+    pub fn restored(&self) -> RestoredOperator<'_> {
+        self.task.restored.operator(self)
+    }
+
+    /// The key groups whose keys this instance has.
+    pub fn key_groups(&self) -> std::ops::Range<u32> {
+        groups_of_subtask(self.task.subtask, self.task.parallelism, self.task.max_parallelism)
     }
 
     /// Which parallel instance of the operator this is, from 0.

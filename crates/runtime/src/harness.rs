@@ -7,7 +7,8 @@ mod splits;
 use std::{sync::Arc, time::Duration};
 
 use flott_core::{
-    AttemptNumber, FailureCause, FailureKind, JobId, SubtaskId, SubtaskIndex, TaskManagerId, VertexIndex,
+    AttemptNumber, FailureCause, FailureKind, HostId, JobId, SubtaskId, SubtaskIndex, TaskManagerId,
+    VertexIndex,
     deployment::{Placement, TaskHostAddress},
     job_config::RuntimeMode,
     metrics::OperatorMetric,
@@ -65,13 +66,15 @@ impl Harness {
         let runtime = requests.runtime();
         let _within = runtime.enter();
         let plane = DataPlane::new(JobId::from_bytes([0; 16]), [0; 32], runtime.clone());
+        let host = HostId(0);
         let address = TaskHostAddress {
+            host,
             task_manager_id: TaskManagerId::new("harness".to_owned()),
             data_address: String::new(),
         };
-        let hosts = program.graph.vertices.iter().map(|vertex| vec![0; vertex.parallelism as usize]);
+        let hosts = program.graph.vertices.iter().map(|vertex| vec![Some(host); vertex.parallelism as usize]);
         let placement = Placement { hosts: vec![address], vertices: hosts.collect() };
-        plane.place(0, placement.hosts.clone());
+        plane.place(host, placement.hosts.clone());
         let mut harness = Self { tasks: Vec::new(), now, requests };
         for (vertex, info) in program.graph.vertices.iter().enumerate() {
             let splits = LocalSplits::default();
@@ -202,7 +205,8 @@ impl Task {
                 }
             }
             match self.guarded(|input| input.step()).map_err(cause)? {
-                Step::Worked => worked = true,
+                // Nobody triggers checkpoints here.
+                Step::Worked | Step::Barrier(..) => worked = true,
                 Step::Idle(_) => break,
                 Step::Ended => {
                     while self.is_batch && self.clock.take_any() {
@@ -249,6 +253,8 @@ fn context(program: &JobProgram, id: SubtaskId, now: Timestamp) -> TaskContext {
         runtime_mode: program.graph.runtime_mode,
         auto_watermark_interval: Duration::from_millis(program.config.auto_watermark_interval_ms),
         clock: ProcessingClock::manual(now),
+        takes_checkpoints: false,
+        restored: Arc::default(),
         counters: Arc::default(),
         signals: Arc::default(),
     }

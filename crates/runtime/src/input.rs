@@ -1,5 +1,7 @@
 //! Where the records of a subtask come from.
 
+mod barrier_alignment;
+mod barriers;
 mod combined_watermark;
 mod gate;
 mod manual;
@@ -8,9 +10,12 @@ mod splits;
 mod two_gates;
 mod watermarks;
 
-use std::time::Instant;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use flott_core::time::Timestamp;
+use flott_core::{checkpoint::Barrier, time::Timestamp};
 
 pub use gate::GateInput;
 pub use manual::{ManualFeed, ManualInput};
@@ -19,7 +24,7 @@ pub use splits::SplitProvider;
 pub use two_gates::{TwoGatesInput, TwoInputs};
 pub use watermarks::WatermarkMerger;
 
-use crate::{Result, output::Flush};
+use crate::{CheckpointEvent, Result, output::Flush};
 
 /// The input of a subtask together with the chain that it feeds.
 pub trait TaskInput: Send {
@@ -28,6 +33,37 @@ pub trait TaskInput: Send {
     /// # Errors
     /// Whatever ends the subtask.
     fn step(&mut self) -> Result<Step>;
+
+    /// Begins a checkpoint here, since no barrier will come through the channels: those who would send it have finished, or
+    /// this is a source. A later step returns the barrier.
+    fn trigger(&mut self, barrier: Arc<Barrier>);
+
+    /// Returns a barrier that need not wait until the subtask can take input again. Asked when it can't.
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    fn urgent_barrier(&mut self) -> Result<Option<Step>> {
+        Ok(None)
+    }
+
+    /// When [`step`](Self::step), or [`urgent_barrier`](Self::urgent_barrier) if no input can be taken, is to be called even
+    /// if nothing comes: barriers have then waited for each other long enough.
+    fn alignment_due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// As [`Output::checkpoint`](crate::Output::checkpoint), for the input's own state and then the chain.
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()>;
+
+    /// Lets time go on from where it was in the checkpoint from which the subtask was restored. Called before the first
+    /// step.
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    fn restore_watermark(&mut self, watermark: Timestamp) -> Result<()>;
 
     /// As [`Output::on_processing_time`](crate::Output::on_processing_time), for the chain.
     ///
@@ -55,14 +91,29 @@ pub trait TaskInput: Send {
 }
 
 /// What a step did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Processed a batch; there may be more.
     Worked,
     /// There is nothing to do until the subtask's signal is given or this time comes.
     Idle(Option<Instant>),
+    /// This barrier has come in all channels: the state as it is now belongs to its checkpoint.
+    Barrier(Arc<Barrier>, AlignmentStats),
     /// The input has ended.
     Ended,
+}
+
+/// How the channels waited for a barrier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlignmentStats {
+    /// From the first barrier to the last.
+    pub duration: Duration,
+    /// Bytes that were processed meanwhile.
+    pub processed: u64,
+    /// Bytes of records that the barrier has overtaken.
+    pub persisted: u64,
+    /// Whether it has overtaken any.
+    pub unaligned: bool,
 }
 
 /// Hands what concerns the chain as a whole to `self.head`.
@@ -82,6 +133,10 @@ macro_rules! drive_head {
 
         fn close(&mut self) -> crate::Result<bool> {
             self.head.close()
+        }
+
+        fn restore_watermark(&mut self, watermark: Timestamp) -> crate::Result<()> {
+            self.head.mark(crate::Mark::Watermark(watermark))
         }
     };
 }

@@ -7,6 +7,7 @@
 //! so that slow user code delays neither credits nor heartbeats.
 
 pub mod alignment;
+pub mod checkpoint;
 pub mod contract;
 pub mod functions;
 pub mod harness;
@@ -30,11 +31,12 @@ mod subtask;
 #[cfg(test)]
 mod testing;
 
+pub use checkpoint::{CheckpointEvent, EventKind, Redistribution, RestoredOperator, RestoredTask};
 pub use clock::ProcessingClock;
 pub use context::{RuntimeContext, TaskContext, Waker};
 pub use contract::{
-    Boundedness, BoxError, Discovery, ReadStatus, Sink, SinkWriter, Source, SourceReader, SplitEnumerator,
-    all_splits,
+    Boundedness, BoxError, CommitOutcome, Committer, Discovery, NoCommittable, ReadStatus, Sink, SinkWriter,
+    Source, SourceReader, SplitEnumerator, all_splits,
 };
 pub use counters::TaskCounters;
 pub use failure::{Result, TaskEnd};
@@ -42,4 +44,4 @@ pub use flott_core::time::Timestamp;
 pub use flott_exchange::{BATCH_RECORDS, Batch, Mark, Record};
 pub use output::{BoxOutput, Output, OutputTag};
 pub use program::{JobProgram, VertexProgram};
-pub use signals::TaskSignals;
+pub use signals::{TaskCommand, TaskSignals};

@@ -45,6 +45,12 @@ pub use sink::SinkOperator;
 pub(crate) use sink::author_failure;
 pub use time_order::in_time_order;
 
+/// The failure of a task with whose state something is wrong.
+pub(crate) fn state_failure(context: &crate::RuntimeContext, error: &flott_state::Error) -> crate::TaskEnd {
+    let cause = flott_core::FailureCause::new(flott_core::FailureKind::UserError, error.to_string());
+    cause.in_operator(&*context.name).into()
+}
+
 /// Hands the named calls on to `self.next`.
 macro_rules! pass_on {
     ($($call:ident),+) => {
@@ -73,6 +79,11 @@ macro_rules! pass_on {
     (@close) => {
         fn close(&mut self) -> crate::Result<bool> {
             self.next.close()
+        }
+    };
+    (@checkpoint) => {
+        fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> crate::Result<()> {
+            self.next.checkpoint(event)
         }
     };
 }

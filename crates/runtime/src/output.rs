@@ -10,7 +10,7 @@ use flott_core::time::Timestamp;
 pub use downstream::Downstream;
 pub use side::{AnySide, OutputTag, Side, SideOutputs, WithSides};
 
-use crate::{Batch, Mark, Record, Result};
+use crate::{Batch, CheckpointEvent, Mark, Record, Result};
 
 /// The receiving side of the next operator in the chain, or of the channels behind it.
 pub trait Output<T>: Send {
@@ -47,6 +47,13 @@ pub trait Output<T>: Send {
     /// # Errors
     /// Whatever ends the subtask.
     fn flush(&mut self, flush: Flush) -> Result<()>;
+
+    /// Takes part in a checkpoint: does for its own state what `event` says, then hands the event on, so that the barrier
+    /// leaves the chain when all of it has been seen to.
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()>;
 
     /// Tells all consumers that nothing more comes. Called again until it returns `true`; all batches were sent
     /// before.
@@ -91,6 +98,10 @@ impl<T> Output<T> for BoxOutput<T> {
 
     fn close(&mut self) -> Result<bool> {
         (**self).close()
+    }
+
+    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        (**self).checkpoint(event)
     }
 }
 
@@ -162,6 +173,10 @@ impl<T: Record> Output<T> for Tee<T> {
             closed &= output.close()?;
         }
         Ok(closed)
+    }
+
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        self.outputs.iter_mut().try_for_each(|output| output.checkpoint(event))
     }
 }
 

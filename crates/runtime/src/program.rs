@@ -6,7 +6,7 @@ use flott_core::{ChannelId, JobGraph, SubtaskId, VertexIndex, deployment::Placem
 use flott_exchange::{ChannelPeer, ChannelSender, DataPlane, InputGate};
 
 use crate::{
-    Record, Result, RuntimeContext, TaskContext, TaskSignals,
+    Record, RestoredTask, Result, RuntimeContext, TaskContext, TaskSignals,
     input::{SplitProvider, TaskInput},
     scope,
     writer::Channels,
@@ -37,6 +37,7 @@ pub struct JobProgram {
 pub struct TaskBuilder {
     context: TaskContext,
     operators: Vec<String>,
+    uids: Vec<String>,
     plane: DataPlane,
     /// By position of the edge among the vertex' inputs.
     inputs: Vec<Vec<ChannelPeer>>,
@@ -58,7 +59,7 @@ impl TaskBuilder {
         plane: DataPlane,
         splits: Box<dyn SplitProvider>,
     ) -> Result<Self, String> {
-        let graph = &program.graph;
+        let (graph, attempt) = (&program.graph, context.attempt);
         let host_of = |vertex: VertexIndex, subtask| {
             placement.host_of(vertex, flott_core::SubtaskIndex(subtask)).ok_or_else(|| {
                 format!("subtask {subtask} of \"{}\" is not placed", graph.vertex(vertex).name)
@@ -72,6 +73,7 @@ impl TaskBuilder {
                     edge: index,
                     producer: flott_core::SubtaskIndex(producer),
                     consumer: task.subtask,
+                    attempt,
                 };
                 channels.push(ChannelPeer { channel, host: host_of(edge.source, producer)? });
             }
@@ -85,14 +87,16 @@ impl TaskBuilder {
                     edge: index,
                     producer: task.subtask,
                     consumer: flott_core::SubtaskIndex(consumer),
+                    attempt,
                 };
                 channels.push(ChannelPeer { channel, host: host_of(edge.target, consumer)? });
             }
             outputs.push(channels);
         }
-        let operators =
-            graph.vertex(task.vertex).operators.iter().map(|operator| operator.name.clone()).collect();
-        Ok(Self { context, operators, plane, inputs, outputs, splits: Some(splits) })
+        let chain = &graph.vertex(task.vertex).operators;
+        let operators = chain.iter().map(|operator| operator.name.clone()).collect();
+        let uids = chain.iter().map(|operator| operator.uid.clone()).collect();
+        Ok(Self { context, operators, uids, plane, inputs, outputs, splits: Some(splits) })
     }
 
     /// The signals of the subtask, shared by its loop and its writers.
@@ -105,6 +109,16 @@ impl TaskBuilder {
         &self.operators
     }
 
+    /// Uids of the chained operators.
+    pub fn uids(&self) -> &[String] {
+        &self.uids
+    }
+
+    /// Lets the operators begin with what they had in a checkpoint. To be called before they are made.
+    pub(crate) fn restore(&mut self, restored: RestoredTask) {
+        self.context.restored = Arc::new(restored);
+    }
+
     /// What the subtask knows of itself.
     pub fn task(&self) -> &TaskContext {
         &self.context
@@ -112,8 +126,10 @@ impl TaskBuilder {
 
     /// What the operator at a position of the chain knows of itself.
     pub fn operator(&self, position: u32) -> RuntimeContext {
-        let name = self.operators.get(position as usize).map_or("", String::as_str);
-        RuntimeContext::new(self.context.clone(), name, position)
+        let at = position as usize;
+        let of = |texts: &[String]| texts.get(at).map_or("", String::as_str).into();
+        let (name, uid): (Arc<str>, Arc<str>) = (of(&self.operators), of(&self.uids));
+        RuntimeContext::new(self.context.clone(), name, uid, position)
     }
 
     /// Builds the operator at a position of the chain: a panic in `build` is its own.

@@ -1,8 +1,16 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+    },
 };
 
+use flott_core::checkpoint::Barrier;
+use flott_rpc::protocol::CheckpointNotice;
 use tokio::sync::Notify;
 
 /// What the loop of a subtask shares with its operators and writers.
@@ -17,6 +25,21 @@ pub struct TaskSignals {
     canceled: AtomicBool,
     /// Set if the consumers run in the same thread, so that to wait for them would be to wait for ever.
     never_waits: AtomicBool,
+    /// What the JobMaster has ordered and the loop has not taken in.
+    commands: Mutex<VecDeque<TaskCommand>>,
+    /// Whether there are any: asked between all batches.
+    commanded: AtomicBool,
+    /// Whether an operator can't end before a checkpoint is complete that begins from now on.
+    awaits_checkpoint: AtomicBool,
+}
+
+/// What a JobMaster orders a subtask to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskCommand {
+    /// Begin a checkpoint here.
+    Trigger(Arc<Barrier>),
+    /// A checkpoint has ended.
+    Notice(CheckpointNotice),
 }
 
 impl TaskSignals {
@@ -29,6 +52,37 @@ impl TaskSignals {
     /// Whether the subtask was told to stop.
     pub fn is_canceled(&self) -> bool {
         self.canceled.load(Relaxed)
+    }
+
+    /// Hands the loop an order.
+    pub fn command(&self, command: TaskCommand) {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push_back(command);
+        self.commanded.store(true, Release);
+        self.wake.notify_one();
+    }
+
+    /// The next order, if there is any.
+    pub(crate) fn take_command(&self) -> Option<TaskCommand> {
+        if !self.commanded.load(Acquire) {
+            return None;
+        }
+        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        let command = commands.pop_front();
+        if commands.is_empty() {
+            self.commanded.store(false, Release);
+        }
+        command
+    }
+
+    /// Says that the subtask has processed all its input and can't end before a checkpoint is complete that begins from
+    /// now on.
+    pub fn await_checkpoint(&self) {
+        self.awaits_checkpoint.store(true, Relaxed);
+    }
+
+    /// Whether that was said since the last call.
+    pub(crate) fn take_awaits_checkpoint(&self) -> bool {
+        self.awaits_checkpoint.swap(false, Relaxed)
     }
 
     /// Keeps the subtask from taking input until [`release`](Self::release) was called as often. Meanwhile it calls

@@ -26,7 +26,7 @@ use flott_exchange::DataPlane;
 use flott_rpc::{TaskHostCommand, TaskHostHello, TaskHostMessage, TaskHostSetup};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::{JobProgram, counters::now};
+use crate::{JobProgram, checkpoint::CheckpointStorage, counters::now};
 use connection::Connection;
 use tasks::Tasks;
 
@@ -118,9 +118,10 @@ pub async fn serve(program: Arc<JobProgram>, address: TaskManagerAddress) -> Res
         }
     };
     match set_up(&program, &setup).await {
-        Ok((plane, data_port, slots)) => {
+        Ok(SetUp { plane, data_port, slots, storage }) => {
             connection.send(TaskHostMessage::Listening { data_port });
-            let tasks = Tasks::new(program, &setup.spec, plane, slots.handle(), connection.sender());
+            let sender = connection.sender();
+            let tasks = Tasks::new(program, &setup.spec, plane, slots.handle(), storage, sender);
             follow_orders(&mut connection, tasks).await
         }
         Err(cause) => {
@@ -131,10 +132,7 @@ pub async fn serve(program: Arc<JobProgram>, address: TaskManagerAddress) -> Res
     }
 }
 
-async fn set_up(
-    program: &JobProgram,
-    setup: &TaskHostSetup,
-) -> Result<(DataPlane, u16, Slots), FailureCause> {
+async fn set_up(program: &JobProgram, setup: &TaskHostSetup) -> Result<SetUp, FailureCause> {
     let spec = &setup.spec;
     if let Some(difference) = spec.graph.first_difference(&program.graph) {
         let message = format!(
@@ -144,7 +142,8 @@ async fn set_up(
         return Err(FailureCause::new(FailureKind::GraphMismatch, message));
     }
     let plane = DataPlane::new(spec.job_id, spec.secret, Handle::current());
-    let port = plane
+    let storage = CheckpointStorage::open(spec, &setup.storage_options)?;
+    let data_port = plane
         .listen(&setup.bind_host, setup.bind_port)
         .await
         .map_err(|error| FailureCause::new(FailureKind::TaskHostStart, error.to_string()))?;
@@ -161,7 +160,15 @@ async fn set_up(
                 format!("cannot start {} slot threads: {error}", spec.slots),
             )
         })?;
-    Ok((plane, port, Slots(Some(slots))))
+    Ok(SetUp { plane, data_port, slots: Slots(Some(slots)), storage })
+}
+
+/// What a task host consists of that can run its job.
+struct SetUp {
+    plane: DataPlane,
+    data_port: u16,
+    slots: Slots,
+    storage: CheckpointStorage,
 }
 
 /// The threads of user code.
@@ -202,6 +209,10 @@ async fn follow_orders(connection: &mut Connection, mut tasks: Tasks) -> Result<
                 tasks.deploy(placement, &descriptors, own_host);
             }
             TaskHostCommand::Cancel { tasks: attempts } => tasks.cancel(&attempts),
+            TaskHostCommand::TriggerCheckpoint { barrier, tasks: attempts } => {
+                tasks.trigger_checkpoint(&Arc::new(barrier), &attempts);
+            }
+            TaskHostCommand::NotifyCheckpoint { notice } => tasks.notify_checkpoint(notice),
             TaskHostCommand::SplitResponse { request, answer } => tasks.answer_split(request, answer),
             TaskHostCommand::Align { groups } => tasks.align(&groups),
             TaskHostCommand::Shutdown => return Ok(()),

@@ -19,13 +19,15 @@ pub(crate) fn task(subtask: u32, parallelism: u32) -> TaskContext {
         runtime_mode: RuntimeMode::Streaming,
         auto_watermark_interval: std::time::Duration::from_millis(200),
         clock: ProcessingClock::manual(Timestamp::EPOCH),
+        takes_checkpoints: false,
+        restored: Arc::default(),
         counters: Arc::default(),
         signals: Arc::default(),
     }
 }
 
 pub(crate) fn operator(name: &str) -> RuntimeContext {
-    RuntimeContext::new(task(0, 1), name, 0)
+    RuntimeContext::new(task(0, 1), name, name, 0)
 }
 
 /// Notes what it is told.
@@ -100,5 +102,9 @@ impl<T: Clone + Send> Output<T> for Collected<T> {
     fn close(&mut self) -> Result<bool> {
         self.note(Event::Close);
         Ok(true)
+    }
+
+    fn checkpoint(&mut self, _: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        Ok(())
     }
 }

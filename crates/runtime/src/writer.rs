@@ -1,21 +1,23 @@
 //! The end of a chain that sends to other subtasks.
 
+mod barriers;
 mod distribution;
 #[cfg(test)]
 mod tests;
 
 use std::{collections::VecDeque, sync::Arc};
 
-use flott_core::{FailureKind, time::Timestamp};
-use flott_exchange::{BATCH_BYTES, BATCH_RECORDS, Buffer, ChannelSender};
+use flott_core::{FailureKind, checkpoint::Barrier, time::Timestamp};
+use flott_exchange::{BATCH_BYTES, BATCH_RECORDS, Buffer, ChannelCapture, ChannelSender};
 use tokio::{runtime::Handle, task::block_in_place};
 
 pub use distribution::{Broadcast, Custom, Distribution, Forward, Global, Hash, Rebalance, Shuffle};
 
 use crate::{
-    Batch, Mark, Output, Record, Result, RuntimeContext, TaskCounters, TaskEnd, TaskSignals, output::Flush,
-    scope,
+    Batch, CheckpointEvent, EventKind, Mark, Output, Record, Result, RuntimeContext, TaskCounters, TaskEnd,
+    TaskSignals, output::Flush, scope,
 };
+use barriers::Sent;
 
 /// Batches that one channel may hold back for want of credit before the subtask stops within a batch. Reached only by
 /// operators that make very many records of one.
@@ -29,6 +31,8 @@ struct Channel<T> {
     buffered_bytes: usize,
     /// Full batches that wait for credit, oldest first.
     held: VecDeque<Buffer<T>>,
+    /// A barrier that overtakes all these, but whose consumer is not there yet.
+    urgent: Option<Arc<Barrier>>,
     bytes_counted: u64,
     closed: bool,
 }
@@ -36,6 +40,7 @@ struct Channel<T> {
 /// The channels of one edge, into which a [`Distribution`] puts records.
 pub struct Channels<T> {
     channels: Vec<Channel<T>>,
+    sent: Sent,
     signals: Arc<TaskSignals>,
     counters: Arc<TaskCounters>,
 }
@@ -54,11 +59,12 @@ impl<T: Record> Channels<T> {
                 buffer: Buffer::default(),
                 buffered_bytes: 0,
                 held: VecDeque::new(),
+                urgent: None,
                 bytes_counted: 0,
                 closed: false,
             })
             .collect();
-        Self { channels, signals, counters }
+        Self { channels, sent: Sent::default(), signals, counters }
     }
 
     /// Number of consumers.
@@ -132,19 +138,23 @@ impl<T: Record> Channels<T> {
         if self.signals.is_canceled() {
             return Err(TaskEnd::Canceled);
         }
-        let channel = &mut self.channels[index];
-        channel.buffered_bytes = 0;
-        if !channel.held.is_empty() || !channel.sender.try_send(&mut channel.buffer)? {
-            channel.held.push_back(std::mem::take(&mut channel.buffer));
-            self.signals.hold();
-            if channel.held.len() > HELD_LIMIT && !self.signals.never_waits() {
-                return self.wait_for_credit(index);
-            }
+        self.send_or_hold(index)?;
+        if self.channels[index].held.len() > HELD_LIMIT && !self.signals.never_waits() {
+            return self.wait_for_credit(index);
         }
         // Reserved at once and to the full: growing step by step copies.
+        self.channels[index].buffer.batch.records.reserve(Self::CAPACITY);
+        Ok(())
+    }
+
+    fn send_or_hold(&mut self, index: usize) -> Result<()> {
         let channel = &mut self.channels[index];
-        let batch = &mut channel.buffer.batch;
-        batch.records.reserve(Self::CAPACITY);
+        channel.buffered_bytes = 0;
+        let must_wait = channel.urgent.is_some() || !channel.held.is_empty();
+        if must_wait || !channel.sender.try_send(&mut channel.buffer)? {
+            channel.held.push_back(std::mem::take(&mut channel.buffer));
+            self.signals.hold();
+        }
         self.count_bytes(index);
         Ok(())
     }
@@ -168,6 +178,9 @@ impl<T: Record> Channels<T> {
     }
 
     fn send_held(&mut self, index: usize) -> Result<()> {
+        if !self.send_held_urgent(index)? {
+            return Ok(());
+        }
         let channel = &mut self.channels[index];
         while let Some(batch) = channel.held.front_mut() {
             if !channel.sender.try_send(batch)? {
@@ -238,6 +251,7 @@ impl<T: Record, D: Distribution<T>> Output<T> for EdgeWriter<T, D> {
 
     fn flush(&mut self, flush: Flush) -> Result<()> {
         self.within_producer(|channels, _| {
+            channels.overtake_if_due()?;
             for index in 0..channels.len() {
                 channels.send_held(index)?;
                 if flush == Flush::All && !channels.channels[index].buffer.is_empty() {
@@ -261,5 +275,28 @@ impl<T: Record, D: Distribution<T>> Output<T> for EdgeWriter<T, D> {
             }
         }
         Ok(closed)
+    }
+
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        let kind = event.kind();
+        self.within_producer(|channels, _| match kind {
+            EventKind::Barrier(barrier) => channels.barrier(barrier),
+            EventKind::Continue => channels.overtake_if_due(),
+            EventKind::Aborted(id) => {
+                channels.abort(id);
+                Ok(())
+            }
+            EventKind::Completed(_) => Ok(()),
+        })?;
+        if matches!(kind, EventKind::Barrier(_) | EventKind::Continue) {
+            let outputs = self.channels.take_captured();
+            if !outputs.is_empty() {
+                event.channels(ChannelCapture { inputs: Vec::new(), outputs });
+            }
+            if self.channels.may_capture_more() {
+                event.await_channels();
+            }
+        }
+        Ok(())
     }
 }

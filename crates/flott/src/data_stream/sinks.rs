@@ -3,8 +3,7 @@
 use std::fmt::Display;
 
 use flott_connectors::{PrintSink, PrintTarget, TextFileSink};
-use flott_core::FailureKind;
-use flott_runtime::{Record, Sink, TaskEnd, operators::SinkOperator};
+use flott_runtime::{Record, Sink, operators::SinkOperator};
 
 use super::DataStream;
 use crate::{DataStreamSink, graph::Node};
@@ -20,13 +19,7 @@ impl<T: Record> DataStream<T> {
     pub fn sink_to<S: Sink<T>>(&self, sink: S, name: &str) -> DataStreamSink {
         let name = format!("Sink: {name}");
         let node = Node::operator::<T, ()>(&name, self.upstreams.clone(), move |context, _| {
-            let writer = sink.writer(&context).map_err(|error| {
-                match TaskEnd::from_user(FailureKind::External, error.as_ref()) {
-                    TaskEnd::Failed(cause) => cause.in_operator(&*context.name).into(),
-                    end @ TaskEnd::Canceled => end,
-                }
-            })?;
-            Ok(Box::new(SinkOperator::new(context, writer)))
+            Ok(Box::new(SinkOperator::open(context, &sink)?))
         });
         DataStreamSink::add(&self.env, node)
     }

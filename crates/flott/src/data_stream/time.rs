@@ -33,7 +33,7 @@ impl<T: Record> DataStream<T> {
             self.env.graph.borrow_mut().problems.push(Error::Setting(problem.to_owned()));
         }
         self.operator("Timestamps/Watermarks", move |context, next| {
-            Ok(Box::new(TimestampsAndWatermarks::new(context, strategy.clone(), next)))
+            Ok(Box::new(TimestampsAndWatermarks::new(context, strategy.clone(), next)?))
         })
     }
 }

@@ -60,7 +60,7 @@ impl StreamGraph {
             parallelism: self.config.parallelism,
             vertices: translation.vertices(),
             edges,
-            recovery: Default::default(),
+            recovery: self.config.recovery.clone(),
         };
         graph.validate()?;
         let (config, parameters) = (self.config.clone(), self.parameters.clone().into());

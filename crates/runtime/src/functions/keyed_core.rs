@@ -3,7 +3,7 @@ use flott_state::{Key, KeyedState, TimerQueue};
 
 use super::{FunctionCore, KeyedContext, OnTimerContext, OpenContext, TimeDomain};
 use crate::{
-    BoxError, Mark, Result, RuntimeContext, TaskEnd,
+    BoxError, CheckpointEvent, Mark, Result, RuntimeContext, TaskEnd,
     operators::KeySelector,
     output::{Downstream, Flush},
 };
@@ -199,5 +199,34 @@ impl<K: Key, Out> KeyedFunctionCore<K, Out> {
     /// Whatever ends the subtask.
     pub fn close(&mut self) -> Result<bool> {
         self.base.output.close()
+    }
+
+    /// Takes part in a checkpoint, as all that is behind it.
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    pub fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        let mut part = event.operator(&self.base.operator);
+        part.keyed("state", &mut self.state)?;
+        part.keyed("event-time timers", &mut self.event_timers)?;
+        part.keyed("processing-time timers", &mut self.processing_timers)?;
+        self.base.output.checkpoint(event)
+    }
+
+    /// Goes on from what a checkpoint has. To be called when the function is open and has registered its states.
+    ///
+    /// # Errors
+    /// If that is damaged or of other types.
+    pub fn restore(&mut self) -> Result<()> {
+        let restored = self.base.operator.restored();
+        restored.keyed("state", &mut self.state)?;
+        restored.keyed("event-time timers", &mut self.event_timers)?;
+        restored.keyed("processing-time timers", &mut self.processing_timers)?;
+        if let Some(next) = self.processing_timers.next()
+            && !self.is_batch
+        {
+            self.base.operator.clock().wake_at(next);
+        }
+        Ok(())
     }
 }

@@ -35,7 +35,7 @@ impl SplitProvider for LocalSplits {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = if !queue.enumerating {
             queue.enumerating = true;
-            SplitAnswer::Enumerate
+            SplitAnswer::Enumerate { resume: None }
         } else if let Some(split) = queue.splits.pop_front() {
             SplitAnswer::Split(split)
         } else if queue.complete {
@@ -45,6 +45,14 @@ impl SplitProvider for LocalSplits {
         };
         self.asked = false;
         Some(answer)
+    }
+
+    fn last_answered(&self) -> u64 {
+        0
+    }
+
+    fn last_report(&self) -> u64 {
+        0
     }
 
     fn report(&mut self, splits: Result<Vec<Vec<u8>>, FailureCause>, complete: bool) {

@@ -28,6 +28,19 @@ impl CombinedWatermark {
         Self { inputs: [input; 2], combined: Timestamp::MIN, idle: false }
     }
 
+    /// The watermark of both together.
+    pub(super) fn watermark(&self) -> Timestamp {
+        self.combined
+    }
+
+    /// Goes on from where the combined watermark was in a checkpoint: neither input was behind it.
+    pub(super) fn restore(&mut self, watermark: Timestamp) {
+        for input in &mut self.inputs {
+            input.watermark = input.watermark.max(watermark);
+        }
+        self.combined = self.combined.max(watermark);
+    }
+
     /// What the mark of an input means for the operator: up to two marks, in this order.
     pub(super) fn merge(&mut self, input: usize, mark: Mark) -> [Option<Mark>; 2] {
         let input = &mut self.inputs[input];
@@ -83,6 +96,16 @@ mod tests {
         let marks =
             [(0, at(10)), (1, at(20)), (0, Mark::Idle), (1, Mark::Idle), (1, Mark::Active), (1, at(25))];
         assert_eq!(combined(&marks), [at(10), at(20), Mark::Idle, Mark::Active, at(25)]);
+    }
+
+    #[test]
+    fn time_goes_on_from_where_it_was() {
+        let mut watermark = CombinedWatermark::new();
+        watermark.restore(Timestamp::from_millis(10));
+        assert_eq!(watermark.watermark(), Timestamp::from_millis(10));
+        assert_eq!(watermark.merge(0, at(5)), [None, None]);
+        assert_eq!(watermark.merge(0, at(20)), [None, None]);
+        assert_eq!(watermark.merge(1, at(15)), [Some(at(15)), None]);
     }
 
     #[test]

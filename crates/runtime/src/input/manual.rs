@@ -3,16 +3,17 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use flott_core::time::Timestamp;
+use flott_core::{checkpoint::Barrier, time::Timestamp};
 
-use super::{Step, TaskInput, drive_head};
-use crate::{Batch, BoxOutput, Mark, Record, Result};
+use super::{AlignmentStats, Step, TaskInput, drive_head};
+use crate::{Batch, BoxOutput, CheckpointEvent, Mark, Record, Result};
 
 /// What is fed by hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Element<T> {
     Record(T, Timestamp),
     Mark(Mark),
+    Barrier(Arc<Barrier>),
     End,
 }
 
@@ -83,10 +84,19 @@ impl<T: Record> TaskInput for ManualInput<T> {
                 self.head.emit(&mut self.batch)?;
             }
             Some(Element::Mark(mark)) => self.head.mark(mark)?,
+            Some(Element::Barrier(barrier)) => return Ok(Step::Barrier(barrier, AlignmentStats::default())),
             Some(Element::End) => self.ended = true,
             None => return Ok(Step::Idle(None)),
         }
         Ok(Step::Worked)
+    }
+
+    fn trigger(&mut self, barrier: Arc<Barrier>) {
+        self.feed.put(Element::Barrier(barrier));
+    }
+
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        self.head.checkpoint(event)
     }
 
     drive_head!();

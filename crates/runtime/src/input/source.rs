@@ -1,16 +1,22 @@
 mod discovering;
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
-use flott_core::{FailureKind, deployment::SplitAnswer, time::Timestamp};
+use flott_core::{
+    CheckpointId, FailureKind,
+    checkpoint::{Barrier, SourceProgress, StopMode},
+    deployment::SplitAnswer,
+    time::Timestamp,
+};
 use flott_exchange::BATCH_RECORDS;
 
 use self::discovering::Discovering;
 
-use super::{SplitProvider, Step, TaskInput, drive_head};
+use super::{AlignmentStats, SplitProvider, Step, TaskInput, drive_head};
 use crate::{
-    Batch, BoxError, BoxOutput, Mark, ReadStatus, Record, Result, RuntimeContext, Source, SourceReader,
-    TaskEnd, alignment::WatermarkAlignment, operators::author_failure, scope,
+    Batch, BoxError, BoxOutput, CheckpointEvent, EventKind, Mark, ReadStatus, Record, Redistribution, Result,
+    RuntimeContext, Source, SourceReader, TaskEnd, alignment::WatermarkAlignment, operators::author_failure,
+    scope,
 };
 
 /// ```text
@@ -19,6 +25,8 @@ use crate::{
 ///                ↓ (told to enumerate: report, ask again)
 ///              Ended                             (there are no more splits)
 /// ```
+/// A savepoint with which the job stops lets it wait in whatever state it is, until it is `Ended` or may go on.
+#[derive(PartialEq, Eq)]
 enum State {
     NeedsSplit,
     Asked,
@@ -37,6 +45,12 @@ pub struct SourceInput<S: Source> {
     /// Whom this source waits for; known once the chain has been built.
     alignments: Option<Vec<WatermarkAlignment>>,
     state: State,
+    /// Splits of a checkpoint that this subtask has still to read.
+    restored: VecDeque<S::Split>,
+    /// A checkpoint that is to begin here.
+    triggered: Option<Arc<Barrier>>,
+    /// Set while the fate of a savepoint is open with which the job stops: nothing is read behind its barrier.
+    stopping_with: Option<CheckpointId>,
     bytes_counted: u64,
     batch: Batch<S::Record>,
     head: BoxOutput<S::Record>,
@@ -54,11 +68,15 @@ impl<S: Source> SourceInput<S> {
         head: BoxOutput<S::Record>,
     ) -> Result<Self> {
         let reader = source.reader(&context).map_err(|error| author_failure(&context, error))?;
+        let restored = context.restored().list("splits")?.into();
         Ok(Self {
             context,
             source,
             reader,
             splits,
+            restored,
+            triggered: None,
+            stopping_with: None,
             discovering: None,
             alignments: None,
             state: State::NeedsSplit,
@@ -74,8 +92,8 @@ impl<S: Source> SourceInput<S> {
 
     fn on_answer(&mut self, answer: SplitAnswer) -> Result<State> {
         match answer {
-            SplitAnswer::Enumerate => {
-                let enumerator = self.source.enumerator(&self.context);
+            SplitAnswer::Enumerate { resume } => {
+                let enumerator = self.source.enumerator(&self.context, resume.as_deref());
                 let enumerator = enumerator.map_err(|error| {
                     let end = self.failed(error);
                     discovering::report_failure(&mut *self.splits, &end);
@@ -107,6 +125,44 @@ impl<S: Source> SourceInput<S> {
             self.discovering = None;
         }
         Ok(())
+    }
+
+    /// Begins with the next split, if there is one at hand.
+    fn next_split(&mut self) -> Result<()> {
+        match self.restored.pop_front() {
+            Some(split) => {
+                self.reader.start(split).map_err(|error| self.failed(error))?;
+                self.state = State::Reading;
+            }
+            None => {
+                self.splits.request();
+                self.state = State::Asked;
+            }
+        }
+        Ok(())
+    }
+
+    /// All that was read is in front of this barrier, all that will be read behind it.
+    fn reach(&mut self, barrier: Arc<Barrier>) -> Result<Step> {
+        if let Some(stop) = barrier.stop() {
+            self.stopping_with = Some(barrier.id);
+            if stop == StopMode::Drain && self.state != State::Ended {
+                self.head.mark(Mark::Watermark(Timestamp::MAX))?;
+            }
+        }
+        Ok(Step::Barrier(barrier, AlignmentStats::default()))
+    }
+
+    /// What the snapshot needs to know of the splits.
+    fn progress(&self) -> Result<SourceProgress> {
+        let enumerator = match &self.discovering {
+            Some(discovering) => {
+                let state = discovering.snapshot().map_err(|error| self.failed(error))?;
+                Some((self.splits.last_report(), state))
+            }
+            None => None,
+        };
+        Ok(SourceProgress { last_answered: self.splits.last_answered(), enumerator })
     }
 
     /// Nothing is to be done before `until`, or before it is time to look for splits.
@@ -154,11 +210,16 @@ where
 {
     fn step(&mut self) -> Result<Step> {
         let _scope = scope::enter(self.context.position);
+        if let Some(barrier) = self.triggered.take() {
+            return self.reach(barrier);
+        }
+        if self.stopping_with.is_some() {
+            return Ok(Step::Idle(None));
+        }
         self.discover()?;
         match self.state {
             State::NeedsSplit => {
-                self.splits.request();
-                self.state = State::Asked;
+                self.next_split()?;
                 Ok(Step::Worked)
             }
             State::Asked => match self.splits.take_answer() {
@@ -177,6 +238,38 @@ where
             }
             State::Ended => Ok(Step::Ended),
         }
+    }
+
+    fn trigger(&mut self, barrier: Arc<Barrier>) {
+        self.triggered = Some(barrier);
+    }
+
+    /// What could not be sent yet is in front of the barrier and stays there.
+    fn urgent_barrier(&mut self) -> Result<Option<Step>> {
+        let _scope = scope::enter(self.context.position);
+        self.triggered.take().map(|barrier| self.reach(barrier)).transpose()
+    }
+
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        let _scope = scope::enter(self.context.position);
+        match event.kind() {
+            EventKind::Barrier(_) => {
+                let current = match self.state {
+                    State::Reading => self.reader.snapshot().map_err(|error| self.failed(error))?,
+                    _ => None,
+                };
+                let splits = || current.iter().chain(&self.restored);
+                event.operator(&self.context).list::<S::Split, _>("splits", Redistribution::Split, splits)?;
+                event.source_progress(|| self.progress())?;
+            }
+            EventKind::Completed(id) if self.stopping_with.is_some_and(|stop| stop <= id) => {
+                self.stopping_with = None;
+                self.state = State::Ended;
+            }
+            EventKind::Aborted(id) if self.stopping_with == Some(id) => self.stopping_with = None,
+            EventKind::Continue | EventKind::Completed(_) | EventKind::Aborted(_) => {}
+        }
+        self.head.checkpoint(event)
     }
 
     drive_head!();

@@ -1,10 +1,15 @@
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
-use flott_core::time::Timestamp;
-use flott_exchange::{GateItem, InputGate};
+use flott_core::{checkpoint::Barrier, time::Timestamp};
+use flott_exchange::{ChannelCapture, GateItem, InputGate};
 
-use super::{Step, TaskInput, WatermarkMerger, combined_watermark::CombinedWatermark};
-use crate::{Batch, Mark, Record, Result, TaskCounters, output::Flush};
+use super::{
+    Step, TaskInput, WatermarkMerger,
+    barrier_alignment::Decision,
+    barriers::{Barriers, Due},
+    combined_watermark::CombinedWatermark,
+};
+use crate::{Batch, CheckpointEvent, EventKind, Mark, Record, Result, TaskCounters, output::Flush};
 
 /// An operator with two inputs, and all that is behind it in its chain.
 pub trait TwoInputs<A, B>: Send {
@@ -50,6 +55,12 @@ pub trait TwoInputs<A, B>: Send {
     /// Whatever ends the subtask.
     fn close(&mut self) -> Result<bool>;
 
+    /// As [`Output::checkpoint`](crate::Output::checkpoint).
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()>;
+
     /// Whether the second input is to be processed to its end before the first.
     fn takes_right_first(&self) -> bool {
         false
@@ -60,19 +71,29 @@ pub trait TwoInputs<A, B>: Send {
 ///
 /// If the operator [asks for its second input first](TwoInputs::takes_right_first), records of the first are held in
 /// memory until the second has ended. They are not left in their channels: if both inputs come from one producer, it would
-/// wait for credit of the first and never end the second.
+/// wait for credit of the first and never end the second. That is so in batch mode only, in which no checkpoints are taken:
+/// barriers that come in it are ignored, as what is held is in nobody's state.
 pub struct TwoGatesInput<A, B> {
     left: InputGate<A>,
     right: InputGate<B>,
     left_marks: WatermarkMerger,
     right_marks: WatermarkMerger,
     combined: CombinedWatermark,
+    /// Over the channels of both gates, those of the first input before those of the second.
+    barriers: Barriers,
     counters: Arc<TaskCounters>,
     /// Whether the second input is the next to be asked.
     right_is_next: bool,
     /// Set while the first input has to wait for the second, and then until what was held is processed.
     held: Option<Held<A>>,
     head: Box<dyn TwoInputs<A, B>>,
+}
+
+/// A channel, by its position in the gate of its input.
+#[derive(Clone, Copy)]
+enum Side {
+    Left(u32),
+    Right(u32),
 }
 
 /// What waits for the end of the second input.
@@ -100,6 +121,7 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
             left_marks: WatermarkMerger::new(left.channels()),
             right_marks: WatermarkMerger::new(right.channels()),
             combined: CombinedWatermark::new(),
+            barriers: Barriers::new(left.channels() + right.channels()),
             left,
             right,
             counters,
@@ -113,6 +135,7 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
         match self.left.poll()? {
             GateItem::Batch { channel, mut records, bytes } => {
                 self.counters.received(records.len(), bytes);
+                self.barriers.processed(bytes);
                 match &mut self.held {
                     Some(held) => held.batches.push_back(std::mem::take(&mut records)),
                     None => self.head.emit_left(&mut records)?,
@@ -126,6 +149,8 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
                 }
                 Ok(Step::Worked)
             }
+            GateItem::Barrier { channel, barrier } => self.on_barrier(Side::Left(channel), &barrier),
+            GateItem::ChannelEnded { channel } => self.on_channel_end(Side::Left(channel)),
             GateItem::Empty => Ok(Step::Idle(None)),
             GateItem::Ended => Ok(Step::Ended),
         }
@@ -135,6 +160,7 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
         match self.right.poll()? {
             GateItem::Batch { channel, mut records, bytes } => {
                 self.counters.received(records.len(), bytes);
+                self.barriers.processed(bytes);
                 self.head.emit_right(&mut records)?;
                 self.right.recycle(channel, records);
                 Ok(Step::Worked)
@@ -145,9 +171,67 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
                 }
                 Ok(Step::Worked)
             }
+            GateItem::Barrier { channel, barrier } => self.on_barrier(Side::Right(channel), &barrier),
+            GateItem::ChannelEnded { channel } => self.on_channel_end(Side::Right(channel)),
             GateItem::Empty => Ok(Step::Idle(None)),
             GateItem::Ended => Ok(Step::Ended),
         }
+    }
+
+    /// Position of a channel among those of both gates.
+    fn position(&self, side: Side) -> usize {
+        match side {
+            Side::Left(channel) => channel as usize,
+            Side::Right(channel) => self.left.channels() + channel as usize,
+        }
+    }
+
+    fn on_barrier(&mut self, side: Side, barrier: &Arc<Barrier>) -> Result<Step> {
+        if self.held.is_some() {
+            return Ok(Step::Worked);
+        }
+        let decision = self.barriers.on_barrier(self.position(side), barrier);
+        self.step_by(side, decision)
+    }
+
+    fn on_channel_end(&mut self, side: Side) -> Result<Step> {
+        let decision = self.barriers.on_end(self.position(side));
+        self.step_by(side, decision)
+    }
+
+    /// Does what an event in a channel has brought about.
+    fn follow(&mut self, side: Side, decision: Decision) -> Result<Option<Due>> {
+        if decision.stop_capture {
+            self.left.stop_capture();
+            self.right.stop_capture();
+        }
+        if decision.unblock {
+            self.left.unblock_all();
+            self.right.unblock_all();
+        }
+        if decision.block {
+            match side {
+                Side::Left(channel) => self.left.block(channel),
+                Side::Right(channel) => self.right.block(channel),
+            }
+        }
+        let due = self.barriers.measure(decision);
+        if let Some((barrier, stats)) = &due
+            && stats.unaligned
+        {
+            let (barriers, lefts) = (&self.barriers, self.left.channels());
+            self.left.begin_capture(barrier.id, |channel| !barriers.is_passed(channel as usize))?;
+            self.right.begin_capture(barrier.id, |channel| !barriers.is_passed(lefts + channel as usize))?;
+        }
+        Ok(due)
+    }
+
+    /// As [`follow`](Self::follow), in a step.
+    fn step_by(&mut self, side: Side, decision: Decision) -> Result<Step> {
+        Ok(match self.follow(side, decision)? {
+            Some((barrier, stats)) => Step::Barrier(barrier, stats),
+            None => Step::Worked,
+        })
     }
 
     /// Takes a mark of an input.
@@ -171,9 +255,9 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
     /// A step while the first input waits for the second.
     fn step_right_first(&mut self) -> Result<Step> {
         match self.step_right()? {
-            Step::Worked => Ok(Step::Worked),
             Step::Idle(_) if self.step_left()? == Step::Worked => Ok(Step::Worked),
             Step::Idle(_) => Ok(Step::Idle(None)),
+            step @ (Step::Worked | Step::Barrier(..)) => Ok(step),
             Step::Ended => {
                 if let Some(held) = &mut self.held {
                     held.right_has_ended = true;
@@ -198,6 +282,11 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
 
 impl<A: Record, B: Record> TaskInput for TwoGatesInput<A, B> {
     fn step(&mut self) -> Result<Step> {
+        if self.held.is_none()
+            && let Some(decision) = self.barriers.on_step()
+        {
+            return self.step_by(Side::Left(0), decision);
+        }
         if let Some(held) = self.held.take_if(|held| held.right_has_ended) {
             return self.step_held(held);
         }
@@ -207,15 +296,74 @@ impl<A: Record, B: Record> TaskInput for TwoGatesInput<A, B> {
         let right_first = self.right_is_next;
         self.right_is_next = !right_first;
         let first = if right_first { self.step_right()? } else { self.step_left()? };
-        if first == Step::Worked {
+        if matches!(first, Step::Worked | Step::Barrier(..)) {
             return Ok(first);
         }
         let second = if right_first { self.step_left()? } else { self.step_right()? };
         Ok(match (first, second) {
             (Step::Ended, Step::Ended) => Step::Ended,
-            (_, Step::Worked) => Step::Worked,
-            _ => Step::Idle(None),
+            (_, step @ (Step::Worked | Step::Barrier(..))) => step,
+            _ => Step::Idle(self.barriers.due()),
         })
+    }
+
+    fn trigger(&mut self, barrier: Arc<Barrier>) {
+        self.barriers.trigger(barrier);
+    }
+
+    fn urgent_barrier(&mut self) -> Result<Option<Step>> {
+        if self.held.is_some() {
+            return Ok(None);
+        }
+        if let Some(decision) = self.barriers.on_urgent_step()
+            && let Some((barrier, stats)) = self.follow(Side::Left(0), decision)?
+        {
+            return Ok(Some(Step::Barrier(barrier, stats)));
+        }
+        loop {
+            let (side, barrier) = match self.left.poll_urgent()? {
+                Some((channel, barrier)) => (Side::Left(channel), barrier),
+                None => match self.right.poll_urgent()? {
+                    Some((channel, barrier)) => (Side::Right(channel), barrier),
+                    None => return Ok(None),
+                },
+            };
+            let decision = self.barriers.on_barrier(self.position(side), &barrier);
+            if let Some((barrier, stats)) = self.follow(side, decision)? {
+                return Ok(Some(Step::Barrier(barrier, stats)));
+            }
+        }
+    }
+
+    fn alignment_due(&self) -> Option<Instant> {
+        self.barriers.due()
+    }
+
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        match event.kind() {
+            EventKind::Barrier(_) | EventKind::Continue => {
+                event.input_watermark(self.combined.watermark());
+                for inputs in [self.left.take_capture()?, self.right.take_capture()?].into_iter().flatten() {
+                    event.channels(ChannelCapture { inputs, outputs: Vec::new() });
+                }
+                if self.left.is_capturing() || self.right.is_capturing() {
+                    event.await_channels();
+                }
+            }
+            EventKind::Aborted(id) => {
+                let decision = self.barriers.on_abort(id);
+                self.follow(Side::Left(0), decision)?;
+            }
+            EventKind::Completed(_) => {}
+        }
+        self.head.checkpoint(event)
+    }
+
+    fn restore_watermark(&mut self, watermark: Timestamp) -> Result<()> {
+        self.left_marks.restore(watermark);
+        self.right_marks.restore(watermark);
+        self.combined.restore(watermark);
+        self.pass_on(Mark::Watermark(watermark))
     }
 
     fn on_processing_time(&mut self, now: Timestamp) -> Result<()> {

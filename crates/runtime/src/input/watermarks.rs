@@ -35,6 +35,15 @@ impl WatermarkMerger {
         self.merged
     }
 
+    /// Goes on from where the merged watermark was in a checkpoint. No channel was behind that, except idle ones, which are
+    /// taken for active again until they say otherwise.
+    pub fn restore(&mut self, watermark: Timestamp) {
+        for channel in &mut self.channels {
+            channel.watermark = channel.watermark.max(watermark);
+        }
+        self.merged = self.merged.max(watermark);
+    }
+
     /// What a channel's mark means for the whole: up to two marks, in this order.
     pub fn merge(&mut self, channel: usize, mark: Mark) -> [Option<Mark>; 2] {
         match mark {
@@ -156,6 +165,19 @@ mod tests {
             (1, at(15)),
         ];
         assert_eq!(merged(2, &marks), [at(10), at(12), at(15)]);
+    }
+
+    #[test]
+    fn time_goes_on_from_where_it_was() {
+        let mut merger = WatermarkMerger::new(2);
+        merger.restore(Timestamp::from_millis(10));
+        assert_eq!(merger.watermark(), Timestamp::from_millis(10));
+        let mut merge =
+            |channel, mark| -> Vec<Mark> { merger.merge(channel, mark).into_iter().flatten().collect() };
+        assert!(merge(0, at(5)).is_empty(), "it is behind what was there");
+        assert!(merge(0, at(20)).is_empty(), "the other channel has not said anything yet");
+        assert_eq!(merge(1, at(15)), [at(15)]);
+        assert_eq!(merge(1, Mark::Idle), [at(20)]);
     }
 
     proptest! {

@@ -350,4 +350,8 @@ impl<T: Record, F: AsyncFunction<T>> Output<T> for AsyncWait<T, F> {
     fn close(&mut self) -> Result<bool> {
         self.next.close()
     }
+
+    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        self.next.checkpoint(event)
+    }
 }

@@ -99,6 +99,10 @@ impl<A, B, F: BroadcastProcessFunction<A, B>> TwoInputs<A, B> for BroadcastProce
         self.core.output.close()
     }
 
+    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        self.core.output.checkpoint(event)
+    }
+
     /// In batch mode the broadcast state is complete before the first record is judged by it, as in Flink.
     fn takes_right_first(&self) -> bool {
         self.core.operator.task.runtime_mode == RuntimeMode::Batch

@@ -42,7 +42,7 @@ where
         self.next.send()
     }
 
-    pass_on!(mark, on_processing_time, end, flush, close);
+    pass_on!(mark, on_processing_time, end, flush, close, checkpoint);
 }
 
 #[cfg(test)]

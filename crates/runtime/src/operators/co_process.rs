@@ -82,4 +82,8 @@ impl<A, B, F: CoProcessFunction<A, B>> TwoInputs<A, B> for CoProcess<A, B, F> {
     fn close(&mut self) -> Result<bool> {
         self.core.output.close()
     }
+
+    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        self.core.output.checkpoint(event)
+    }
 }

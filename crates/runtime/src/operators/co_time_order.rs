@@ -128,6 +128,10 @@ impl<A: Send, B: Send, O: TwoInputs<A, B>> TwoInputs<A, B> for CoTimeOrder<A, B,
         self.operator.close()
     }
 
+    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        self.operator.checkpoint(event)
+    }
+
     fn takes_right_first(&self) -> bool {
         // Where that matters the records of the first input wait here.
         !self.right_passes && self.operator.takes_right_first()

@@ -84,4 +84,8 @@ impl<T: Record> Output<T> for Collect<T> {
     fn close(&mut self) -> Result<bool> {
         Ok(true)
     }
+
+    fn checkpoint(&mut self, _: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        Ok(())
+    }
 }

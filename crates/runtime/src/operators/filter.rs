@@ -24,5 +24,5 @@ impl<T, F: FnMut(&T) -> bool + Send> Output<T> for Filter<F, T> {
         if batch.is_empty() { Ok(()) } else { self.next.emit(batch) }
     }
 
-    pass_on!(mark, on_processing_time, end, flush, close);
+    pass_on!(mark, on_processing_time, end, flush, close, checkpoint);
 }

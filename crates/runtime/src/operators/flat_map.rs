@@ -60,7 +60,7 @@ impl<T, U: Send, F: FnMut(T, &mut Collector<'_, U>) + Send> Output<T> for FlatMa
         self.next.send()
     }
 
-    pass_on!(mark, on_processing_time, end, flush, close);
+    pass_on!(mark, on_processing_time, end, flush, close, checkpoint);
 }
 
 #[cfg(test)]
@@ -102,6 +102,10 @@ mod tests {
 
         fn close(&mut self) -> Result<bool> {
             Ok(true)
+        }
+
+        fn checkpoint(&mut self, _: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+            Ok(())
         }
     }
 

@@ -16,7 +16,7 @@ use self::buffer::Sides;
 pub use self::interval::{Bound, Interval};
 use super::KeySelector;
 use crate::{
-    Batch, Mark, OutputTag, Record, Result, RuntimeContext,
+    Batch, CheckpointEvent, Mark, OutputTag, Record, Result, RuntimeContext,
     functions::{FunctionCore, JoinContext, Opened, ProcessJoinFunction},
     input::TwoInputs,
     metrics::{Counter, MetricGroup},
@@ -69,12 +69,15 @@ where
         next: Downstream<F::Out>,
     ) -> Result<Self> {
         let task = &context.task;
-        let buffers = KeyedTable::new(task.subtask, task.parallelism, task.max_parallelism);
+        let mut buffers = KeyedTable::new(task.subtask, task.parallelism, task.max_parallelism);
+        let mut cleanups = TimerQueue::new();
+        context.restored().keyed("buffers", &mut buffers)?;
+        context.restored().keyed("cleanups", &mut cleanups)?;
         let late = MetricGroup::for_operator(&task.counters, &context.name).counter("numLateRecordsDropped");
         let core = FunctionCore::new(context, next);
         let open = |function: &mut F| function.open(&mut core.open_context());
         let function = Opened::open(&core.operator, function, open, F::close)?;
-        Ok(Self { function, core, settings, left_key, right_key, buffers, cleanups: TimerQueue::new(), late })
+        Ok(Self { function, core, settings, left_key, right_key, buffers, cleanups, late })
     }
 
     fn take_left(&mut self, left: A, at: Timestamp) -> Result<()> {
@@ -222,5 +225,12 @@ where
 
     fn close(&mut self) -> Result<bool> {
         self.core.output.close()
+    }
+
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        let mut part = event.operator(&self.core.operator);
+        part.keyed("buffers", &mut self.buffers)?;
+        part.keyed("cleanups", &mut self.cleanups)?;
+        self.core.output.checkpoint(event)
     }
 }

@@ -26,6 +26,7 @@ impl<T, S: KeySelector<T>, F: KeyedProcessFunction<S::Key, T>> KeyedProcess<T, S
         let mut core = KeyedFunctionCore::new(context.clone(), next);
         let open = |function: &mut F| function.open(&mut core.open_context());
         let function = Opened::open(&context, function, open, F::close)?;
+        core.restore()?;
         Ok(Self { selector, function, core, record: PhantomData })
     }
 }
@@ -67,6 +68,10 @@ impl<T, S: KeySelector<T>, F: KeyedProcessFunction<S::Key, T>> Output<T> for Key
 
     fn close(&mut self) -> Result<bool> {
         self.core.close()
+    }
+
+    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        self.core.checkpoint(event)
     }
 }
 

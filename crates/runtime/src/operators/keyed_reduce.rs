@@ -10,7 +10,7 @@ use flott_state::KeyedTable;
 
 pub use self::aggregation::{Aggregate, Aggregation, Count, Fold, Reduce};
 use super::{KeySelector, pass_on};
-use crate::{Batch, BoxOutput, Mark, Output, Record, Result, RuntimeContext, scope};
+use crate::{Batch, BoxOutput, CheckpointEvent, Mark, Output, Record, Result, RuntimeContext, scope};
 
 /// What is emitted for a key.
 pub trait Emission<K, V>: Send {
@@ -48,7 +48,7 @@ impl<K: Record, V: Record> Emission<K, V> for KeyAndValue {
 /// Aggregates the records of each key. In streaming mode each record gives its key's new value, in batch mode each key
 /// gives its final value at the last watermark, with [`Timestamp::MAX`] as Flink's do: the timestamp of the last timer.
 pub struct KeyedReduce<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::Key, A::Result>> {
-    position: u32,
+    context: RuntimeContext,
     selector: S,
     aggregation: A,
     emission: E,
@@ -61,23 +61,25 @@ pub struct KeyedReduce<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::K
 impl<T, S: KeySelector<T>, A: Aggregation<T>, E: Emission<S::Key, A::Result>> KeyedReduce<T, S, A, E> {
     /// Aggregates and hands on to `next`.
     pub fn new(
-        context: &RuntimeContext,
+        context: RuntimeContext,
         selector: S,
         aggregation: A,
         emission: E,
         next: BoxOutput<E::Record>,
-    ) -> Self {
+    ) -> Result<Self> {
         let task = &context.task;
-        Self {
-            position: context.position,
+        let mut values = KeyedTable::new(task.subtask, task.parallelism, task.max_parallelism);
+        context.restored().keyed("values", &mut values)?;
+        Ok(Self {
             selector,
             aggregation,
             emission,
-            values: KeyedTable::new(task.subtask, task.parallelism, task.max_parallelism),
+            values,
             emits_updates: task.runtime_mode != RuntimeMode::Batch,
             buffer: Batch::with_capacity(BATCH_RECORDS),
             next,
-        }
+            context,
+        })
     }
 
     /// Adds a record; gives its key's value if updates are emitted.
@@ -110,7 +112,7 @@ where
 {
     fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
         {
-            let _scope = scope::enter(self.position);
+            let _scope = scope::enter(self.context.position);
             for (record, timestamp) in batch.drain() {
                 self.add(record, timestamp);
             }
@@ -121,7 +123,7 @@ where
     fn mark(&mut self, mark: Mark) -> Result<()> {
         // Before the watermark goes on: behind it, the results would be late.
         if !self.emits_updates && mark == Mark::Watermark(Timestamp::MAX) {
-            let _scope = scope::enter(self.position);
+            let _scope = scope::enter(self.context.position);
             for (key, value) in self.values.drain() {
                 let result = self.aggregation.last_result(value);
                 self.buffer.push(self.emission.record(&key, result), Timestamp::MAX);
@@ -132,6 +134,11 @@ where
             self.next.emit(&mut self.buffer)?;
         }
         self.next.mark(mark)
+    }
+
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        event.operator(&self.context).keyed("values", &mut self.values)?;
+        self.next.checkpoint(event)
     }
 
     pass_on!(on_processing_time, end, flush, close);

@@ -26,5 +26,5 @@ impl<T, U: Send, F: FnMut(T) -> U + Send> Output<T> for Map<F, U> {
         self.next.emit(&mut self.buffer)
     }
 
-    pass_on!(mark, on_processing_time, end, flush, close);
+    pass_on!(mark, on_processing_time, end, flush, close, checkpoint);
 }

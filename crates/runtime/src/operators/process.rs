@@ -65,6 +65,10 @@ impl<T, F: ProcessFunction<T>> Output<T> for Process<T, F> {
     fn close(&mut self) -> Result<bool> {
         self.core.output.close()
     }
+
+    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        self.core.output.checkpoint(event)
+    }
 }
 
 #[cfg(test)]

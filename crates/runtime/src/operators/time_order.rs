@@ -92,6 +92,10 @@ impl<T: Send, O: Output<T>> Output<T> for TimeOrder<T, O> {
     fn close(&mut self) -> Result<bool> {
         self.operator.close()
     }
+
+    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        self.operator.checkpoint(event)
+    }
 }
 
 #[cfg(test)]

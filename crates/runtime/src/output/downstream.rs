@@ -2,7 +2,7 @@ use flott_core::time::Timestamp;
 use flott_exchange::BATCH_RECORDS;
 
 use super::{BoxOutput, Flush, Output, OutputTag, SideOutputs};
-use crate::{Batch, Mark, Record, Result, TaskEnd, scope};
+use crate::{Batch, CheckpointEvent, Mark, Record, Result, TaskEnd, scope};
 
 /// What an operator with user functions emits into: its main output and its side outputs, each behind a buffer.
 ///
@@ -111,5 +111,15 @@ impl<U> Downstream<U> {
     pub fn close(&mut self) -> Result<bool> {
         let main = self.main.close()?;
         Ok(self.sides.close()? && main)
+    }
+
+    /// Hands on what was emitted, then the event.
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    pub fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        self.send()?;
+        self.main.checkpoint(event)?;
+        self.sides.each(|side| side.checkpoint(event))
     }
 }

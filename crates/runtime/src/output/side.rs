@@ -5,7 +5,7 @@ use std::{any::Any, marker::PhantomData, sync::Arc};
 use flott_core::time::Timestamp;
 
 use super::{BoxOutput, Flush, Output};
-use crate::{Batch, Mark, Record, Result};
+use crate::{Batch, CheckpointEvent, Mark, Record, Result};
 
 /// Names a side output of an operator: records of another kind than its main ones, such as late or malformed ones.
 ///
@@ -102,6 +102,11 @@ pub trait Control {
     /// # Errors
     /// Whatever ends the subtask.
     fn close(&mut self) -> Result<bool>;
+    /// As [`Output::checkpoint`].
+    ///
+    /// # Errors
+    /// Whatever ends the subtask.
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()>;
 }
 
 impl<T> Control for Side<T> {
@@ -123,6 +128,10 @@ impl<T> Control for Side<T> {
 
     fn close(&mut self) -> Result<bool> {
         self.output.close()
+    }
+
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        self.output.checkpoint(event)
     }
 }
 
@@ -253,5 +262,10 @@ impl<T> Output<T> for WithSides<T> {
     fn close(&mut self) -> Result<bool> {
         let main = self.main.close()?;
         Ok(self.sides.close()? && main)
+    }
+
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        self.main.checkpoint(event)?;
+        self.sides.each(|side| side.checkpoint(event))
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct RemoteSplits {
     attempt: AttemptNumber,
     /// Number of the last request.
     last_request: u64,
+    /// Number of the last request whose answer was taken.
+    last_answered: u64,
     /// Number of the last report.
     last_report: u64,
     messages: MessageSender,
@@ -35,7 +37,7 @@ impl RemoteSplits {
         messages: MessageSender,
         mailbox: Mailbox,
     ) -> Self {
-        Self { subtask, attempt, last_request: 0, last_report: 0, messages, mailbox }
+        Self { subtask, attempt, last_request: 0, last_answered: 0, last_report: 0, messages, mailbox }
     }
 
     fn send(&mut self, result: Result<Vec<Vec<u8>>, FailureCause>, complete: bool) {
@@ -57,7 +59,17 @@ impl SplitProvider for RemoteSplits {
     fn take_answer(&mut self) -> Option<SplitAnswer> {
         let mut mailbox = self.mailbox.lock().unwrap_or_else(PoisonError::into_inner);
         // An answer that was repeated may belong to an earlier request.
-        mailbox.take().filter(|(request, _)| *request == self.last_request).map(|(_, answer)| answer)
+        let (request, answer) = mailbox.take().filter(|(request, _)| *request == self.last_request)?;
+        self.last_answered = request;
+        Some(answer)
+    }
+
+    fn last_answered(&self) -> u64 {
+        self.last_answered
+    }
+
+    fn last_report(&self) -> u64 {
+        self.last_report
     }
 
     fn report(&mut self, splits: Result<Vec<Vec<u8>>, FailureCause>, complete: bool) {

@@ -10,13 +10,17 @@ use std::{
 };
 
 use flott_core::{
-    AttemptNumber, ExecutionState, FailureCause, FailureKind, JobId, SubtaskId,
+    AttemptNumber, CheckpointId, ExecutionState, FailureCause, FailureKind, HostId, JobId, SubtaskId,
+    checkpoint::Barrier,
     deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
+    job_config::RuntimeMode,
 };
 use flott_exchange::DataPlane;
 use flott_rpc::{
     SplitRequest, TaskHostMessage,
-    protocol::{SubtaskMetrics, TaskReport, TaskState},
+    protocol::{
+        CheckpointNotice, CheckpointOutcome, CheckpointReport, SubtaskMetrics, TaskReport, TaskState,
+    },
 };
 use tokio::{runtime::Handle, task::JoinSet};
 
@@ -25,10 +29,11 @@ use super::{
     splits::{Mailbox, RemoteSplits},
 };
 use crate::{
-    JobProgram, ProcessingClock, TaskContext, TaskCounters, TaskSignals,
+    JobProgram, ProcessingClock, TaskCommand, TaskContext, TaskCounters, TaskSignals,
+    checkpoint::{CheckpointStorage, RestoreCache, TaskCheckpoints},
     counters::now,
     program::TaskBuilder,
-    subtask::{self, StateListener},
+    subtask::{self, TaskListener},
 };
 
 pub(super) type Attempt = (SubtaskId, AttemptNumber);
@@ -47,6 +52,8 @@ pub(super) struct Tasks {
     job_name: Arc<str>,
     plane: DataPlane,
     slots: Handle,
+    storage: CheckpointStorage,
+    restores: RestoreCache,
     pub(super) messages: MessageSender,
     pub(super) tasks: BTreeMap<Attempt, Task>,
     /// When it was told last where aligned sources are.
@@ -61,6 +68,7 @@ impl Tasks {
         spec: &TaskHostSpec,
         plane: DataPlane,
         slots: Handle,
+        storage: CheckpointStorage,
         messages: MessageSender,
     ) -> Self {
         let job_name = spec.job_name.as_str().into();
@@ -70,6 +78,8 @@ impl Tasks {
             job_name,
             plane,
             slots,
+            restores: RestoreCache::new(storage.clone()),
+            storage,
             messages,
             tasks: BTreeMap::new(),
             aligned_at: now(),
@@ -78,7 +88,7 @@ impl Tasks {
     }
 
     /// Starts subtasks. Those that were started before are left alone.
-    pub(super) fn deploy(&mut self, placement: Placement, descriptors: &[TaskDescriptor], own_host: u32) {
+    pub(super) fn deploy(&mut self, placement: Placement, descriptors: &[TaskDescriptor], own_host: HostId) {
         self.plane.place(own_host, placement.hosts.clone());
         for descriptor in descriptors {
             if !self.tasks.contains_key(&(descriptor.subtask, descriptor.attempt)) {
@@ -112,12 +122,14 @@ impl Tasks {
         };
         let signals = builder.signals().clone();
         let program = self.program.clone();
+        let restores = self.restores.of(subtask, descriptor.restore.clone());
+        let checkpoints = TaskCheckpoints::new(self.storage.clone(), reporter.clone(), signals.clone());
         let running = self.slots.spawn({
             let reporter = reporter.clone();
             async move {
                 let vertex = &program.vertices[subtask.vertex.0 as usize];
                 let buffer_timeout = Duration::from_millis(program.config.buffer_timeout_ms);
-                subtask::run(vertex, builder, buffer_timeout, &*reporter).await;
+                subtask::run(vertex, builder, restores, checkpoints, buffer_timeout, reporter).await;
             }
         });
         // User code can't get here by a panic, but a subtask that vanished would leave its job hanging.
@@ -156,10 +168,29 @@ impl Tasks {
             runtime_mode: graph.runtime_mode,
             job_parameters: self.program.parameters.clone(),
             auto_watermark_interval: Duration::from_millis(self.program.config.auto_watermark_interval_ms),
+            takes_checkpoints: graph.recovery.checkpoints.is_enabled()
+                && graph.runtime_mode != RuntimeMode::Batch,
+            restored: Arc::default(),
             clock: ProcessingClock::default(),
             counters: counters.clone(),
             signals: Arc::default(),
         })
+    }
+
+    /// Lets a checkpoint begin at these subtasks. Whatever does not run any more is left out: that it has ended is known.
+    pub(super) fn trigger_checkpoint(&self, barrier: &Arc<Barrier>, attempts: &[Attempt]) {
+        for attempt in attempts {
+            if let Some(task) = self.tasks.get(attempt) {
+                task.signals.command(TaskCommand::Trigger(barrier.clone()));
+            }
+        }
+    }
+
+    /// Tells all subtasks how a checkpoint has ended.
+    pub(super) fn notify_checkpoint(&self, notice: CheckpointNotice) {
+        for task in self.tasks.values().filter(|task| !task.ended.load(Relaxed)) {
+            task.signals.command(TaskCommand::Notice(notice));
+        }
     }
 
     /// Tells subtasks to stop. One that was never started is reported as stopped.
@@ -211,7 +242,18 @@ struct Reporter {
     messages: MessageSender,
 }
 
-impl StateListener for Reporter {
+impl TaskListener for Reporter {
+    fn on_checkpoint(&self, checkpoint_id: CheckpointId, outcome: CheckpointOutcome) {
+        let (subtask, attempt) = (self.subtask, self.attempt);
+        let report = CheckpointReport { subtask, attempt, checkpoint_id, outcome };
+        let _ = self.messages.send(TaskHostMessage::Checkpoint(report));
+    }
+
+    fn on_awaits_checkpoint(&self) {
+        let (subtask, attempt) = (self.subtask, self.attempt);
+        let _ = self.messages.send(TaskHostMessage::AwaitsCheckpoint { subtask, attempt });
+    }
+
     fn on_state(&self, state: ExecutionState, cause: Option<FailureCause>) {
         let state = match state {
             ExecutionState::Initializing => TaskState::Initializing,

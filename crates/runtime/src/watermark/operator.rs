@@ -4,8 +4,8 @@ use flott_core::{job_config::RuntimeMode, time::Timestamp};
 
 use super::{Alignment, TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy};
 use crate::{
-    Batch, BoxOutput, Mark, Output, Result, RuntimeContext, TaskContext, alignment::WatermarkAlignment,
-    operators::pass_on, scope,
+    Batch, BoxOutput, CheckpointEvent, Mark, Output, Redistribution, Result, RuntimeContext, TaskContext,
+    alignment::WatermarkAlignment, operators::pass_on, scope,
 };
 
 /// Gives records timestamps and makes watermarks, as Flink's `TimestampsAndWatermarksOperator`.
@@ -22,6 +22,8 @@ pub struct TimestampsAndWatermarks<T, G, A> {
     idleness: Option<Idleness>,
     output: WatermarkOutput,
     watermark: Timestamp,
+    /// The watermark of a checkpoint, until it is handed on.
+    restored: Option<Timestamp>,
     idle: bool,
     /// Whom the source in the same subtask waits for.
     alignment: Option<WatermarkAlignment>,
@@ -40,7 +42,16 @@ struct Idleness {
 
 impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermarks<T, G, A> {
     /// Follows `strategy` and hands on to `next`.
-    pub fn new(context: RuntimeContext, strategy: WatermarkStrategy<G, A>, next: BoxOutput<T>) -> Self {
+    ///
+    /// # Errors
+    /// If the watermark of a checkpoint can't be read.
+    pub fn new(
+        context: RuntimeContext,
+        strategy: WatermarkStrategy<G, A>,
+        next: BoxOutput<T>,
+    ) -> Result<Self> {
+        // Splits may now be read elsewhere than then, so nobody may be further than the one that was furthest behind.
+        let restored = context.restored().list::<Timestamp>("watermarks")?.into_iter().min();
         let now = context.clock().now();
         let emits = context.task.runtime_mode != RuntimeMode::Batch;
         // Without watermarks nobody could catch up.
@@ -58,14 +69,23 @@ impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermar
             generator: strategy.generator,
             assigner: strategy.assigner,
             output: WatermarkOutput::default(),
-            watermark: Timestamp::MIN,
+            watermark: restored.unwrap_or(Timestamp::MIN),
+            restored,
             idle: false,
             buffer: Batch::new(),
             next,
             context,
         };
         operator.schedule(now);
-        operator
+        Ok(operator)
+    }
+
+    /// Hands on the watermark of the checkpoint, if that is still to be done: before anything else.
+    fn resume(&mut self) -> Result<()> {
+        match self.restored.take() {
+            Some(watermark) => self.next.mark(Mark::Watermark(watermark)),
+            None => Ok(()),
+        }
     }
 
     fn schedule(&mut self, now: Timestamp) {
@@ -142,6 +162,7 @@ impl<T: Send, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> Output<T>
 {
     fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
         let _scope = scope::enter(self.context.position);
+        self.resume()?;
         if let Some(idleness) = &mut self.idleness {
             idleness.seen = true;
         }
@@ -156,6 +177,7 @@ impl<T: Send, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> Output<T>
         if mark != Mark::Watermark(Timestamp::MAX) || self.watermark == Timestamp::MAX {
             return Ok(());
         }
+        self.resume()?;
         if std::mem::take(&mut self.idle) {
             self.next.mark(Mark::Active)?;
         }
@@ -166,6 +188,7 @@ impl<T: Send, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> Output<T>
     fn on_processing_time(&mut self, now: Timestamp) -> Result<()> {
         {
             let _scope = scope::enter(self.context.position);
+            self.resume()?;
             match self.next_emit {
                 // The call is for another operator of the chain.
                 Some(next) if now < next => self.context.clock().wake_at(next),
@@ -182,6 +205,13 @@ impl<T: Send, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> Output<T>
             }
         }
         self.next.on_processing_time(now)
+    }
+
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        // An idle one holds nobody back.
+        let own = (!self.idle).then_some(self.watermark);
+        event.operator(&self.context).list("watermarks", Redistribution::Union, || own)?;
+        self.next.checkpoint(event)
     }
 
     pass_on!(end, flush, close);
@@ -231,7 +261,7 @@ mod tests {
         let clock = context.clock().clone();
         let strategy = WatermarkStrategy::for_bounded_out_of_orderness(Duration::from_millis(10))
             .with_timestamp_assigner(|record: &Record, _| record.0);
-        let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone()));
+        let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone())).unwrap();
         clock.set(at(200));
         let now = clock.take_due().unwrap();
         assigner.on_processing_time(now).unwrap();
@@ -263,7 +293,7 @@ mod tests {
         let strategy = WatermarkStrategy::for_generator(Punctuated)
             .with_timestamp_assigner(|record: &Record, _| record.0);
         let context = operator("Timestamps/Watermarks");
-        let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone()));
+        let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone())).unwrap();
         let records = vec![(1, "a"), (5, "mark"), (3, "mark"), (7, "b")];
         assigner.emit(&mut records.into()).unwrap();
         let expected =
@@ -279,7 +309,7 @@ mod tests {
         let strategy = WatermarkStrategy::for_monotonous_timestamps()
             .with_timestamp_assigner(|record: &Record, _| record.0)
             .with_idleness(Duration::from_millis(500));
-        let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone()));
+        let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone())).unwrap();
         let tick = |time: i64, assigner: &mut dyn Output<Record>| {
             clock.set(at(time));
             let now = clock.take_due().unwrap();
@@ -307,7 +337,7 @@ mod tests {
         let clock = context.clock().clone();
         let strategy = WatermarkStrategy::for_monotonous_timestamps()
             .with_timestamp_assigner(|record: &Record, _| record.0);
-        let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone()));
+        let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone())).unwrap();
         assigner.emit(&mut vec![(10, "a")].into()).unwrap();
         clock.wake_at(at(50));
         for time in [50, 200] {

@@ -257,6 +257,10 @@ where
     fn close(&mut self) -> Result<bool> {
         self.engine.firing.next.close()
     }
+
+    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        self.engine.firing.next.checkpoint(event)
+    }
 }
 
 /// The failure of an operator that needs timestamps and got a record without one.

@@ -470,4 +470,8 @@ where
     fn close(&mut self) -> Result<bool> {
         self.next.next.close()
     }
+
+    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        self.next.next.checkpoint(event)
+    }
 }

@@ -26,6 +26,11 @@ impl<S: Serialize> Discovering<S> {
         self.due
     }
 
+    /// What a later enumerator needs to go on from here.
+    pub(super) fn snapshot(&self) -> std::result::Result<Vec<u8>, BoxError> {
+        self.enumerator.snapshot()
+    }
+
     /// Looks if it is time to, and reports what was found. Returns whether there may be more later.
     pub(super) fn discover(
         &mut self,

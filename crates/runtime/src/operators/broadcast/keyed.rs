@@ -50,6 +50,7 @@ where
             function.open(&mut BroadcastOpenContext::new(core.open_context(), &mut broadcast, names))
         };
         let function = Opened::open(&context, function, open, F::close)?;
+        core.restore()?;
         Ok(Self { function, core, broadcast, selector, records: PhantomData })
     }
 }
@@ -112,5 +113,9 @@ where
 
     fn close(&mut self) -> Result<bool> {
         self.core.close()
+    }
+
+    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        self.core.checkpoint(event)
     }
 }

@@ -42,6 +42,7 @@ where
         let mut core = KeyedFunctionCore::new(context.clone(), next);
         let open = |function: &mut F| function.open(&mut core.open_context());
         let function = Opened::open(&context, function, open, F::close)?;
+        core.restore()?;
         Ok(Self { function, core, left_key, right_key, records: PhantomData })
     }
 }
@@ -99,5 +100,9 @@ where
 
     fn close(&mut self) -> Result<bool> {
         self.core.close()
+    }
+
+    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+        self.core.checkpoint(event)
     }
 }

@@ -132,7 +132,7 @@ fn inner_join(task: TaskContext) -> (impl TwoInputs<(u8, String), (u8, u64)>, Co
     let next = Downstream::new(Box::new(output.clone()), SideOutputs::default());
     let left: ByKey<(u8, String)> = ByValue::new(|record| record.0);
     let right: ByKey<(u8, u64)> = ByValue::new(|record| record.0);
-    let context = RuntimeContext::new(task, "Co-Process", 0);
+    let context = RuntimeContext::new(task, "Co-Process", "co-process", 0);
     (KeyedCoProcess::new(context, (left, right), InnerJoin::default(), next).unwrap(), output)
 }
 

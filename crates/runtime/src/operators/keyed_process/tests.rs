@@ -379,7 +379,7 @@ fn a_function_that_fails_to_open_is_closed_and_blamed() {
 
 /// What is told of a panic in the operator.
 fn panic_in(subtask: u32, parallelism: u32, selector: fn(&u64) -> u64) -> (String, Option<String>) {
-    let context = RuntimeContext::new(task(subtask, parallelism), "process", 1);
+    let context = RuntimeContext::new(task(subtask, parallelism), "process", "process", 1);
     let mut operator = watched(&context, &Watched::default(), selector, &Collected::default()).unwrap();
     let names = ["source".to_owned(), "process".to_owned()];
     let end = scope::catch(&names, || operator.emit(&mut (0..100).collect()));

@@ -1,13 +1,13 @@
 //! How the records of a key become one value.
 
-use flott_state::AggregateFunction;
+use flott_state::{AggregateFunction, StateValue};
 
 use crate::Record;
 
 /// How records of one key become one value.
 pub trait Aggregation<T>: Send {
     /// What is kept for a key.
-    type Value: Send;
+    type Value: StateValue;
     /// What is emitted for a key.
     type Result;
     /// Whether the result depends on the order of the records.

@@ -44,7 +44,8 @@ where
     context.task.runtime_mode = mode;
     let output = Collected::default();
     let selector = ByValue::new(|(sensor, _): &Reading| *sensor);
-    let mut reduce = KeyedReduce::new(&context, selector, aggregation, emission, Box::new(output.clone()));
+    let mut reduce =
+        KeyedReduce::new(context, selector, aggregation, emission, Box::new(output.clone())).unwrap();
     let mut batch = Batch::new();
     for (sensor, value, time) in [(7, 20.0, 1), (8, 19.0, 2), (7, 22.0, 3)] {
         batch.push((sensor, value), Timestamp::from_millis(time));

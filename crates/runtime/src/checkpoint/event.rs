@@ -1,0 +1,180 @@
+//! What goes down an operator chain when a checkpoint is taken.
+
+use std::sync::Arc;
+
+use flott_core::{
+    CheckpointId,
+    checkpoint::{Barrier, SourceProgress},
+    time::Timestamp,
+};
+use flott_exchange::ChannelCapture;
+use flott_state::KeyedSnapshot;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    files::PieceSink,
+    snapshot::{KeyedPart, OperatorSnapshot, TaskSnapshot},
+};
+use crate::{Result, RuntimeContext, operators::state_failure};
+
+/// What happens to a checkpoint. It goes down the whole chain, and at its end into the channels.
+pub struct CheckpointEvent<'a> {
+    kind: EventKind<'a>,
+    /// What is being collected; `None` for the events that collect nothing.
+    snapshot: Option<&'a mut TaskSnapshot>,
+}
+
+/// What happens.
+#[derive(Clone, Copy, Debug)]
+pub enum EventKind<'a> {
+    /// All records before the cut have been processed, and none behind it: the state as it is now is to be kept.
+    Barrier(&'a Arc<Barrier>),
+    /// More of what was frozen at the barrier can be written.
+    Continue,
+    /// This checkpoint and all before it will never be undone: what belongs to them can be made visible.
+    Completed(CheckpointId),
+    /// This checkpoint was given up.
+    Aborted(CheckpointId),
+}
+
+/// How the elements of a list are given to the subtasks of another parallelism.
+pub use flott_storage::manifest::Redistribution;
+
+impl<'a> CheckpointEvent<'a> {
+    /// At the barrier of the checkpoint that `snapshot` collects.
+    pub(super) fn barrier(barrier: &'a Arc<Barrier>, snapshot: &'a mut TaskSnapshot) -> Self {
+        Self { kind: EventKind::Barrier(barrier), snapshot: Some(snapshot) }
+    }
+
+    pub(super) fn go_on(snapshot: &'a mut TaskSnapshot) -> Self {
+        Self { kind: EventKind::Continue, snapshot: Some(snapshot) }
+    }
+
+    /// Without anything to collect: the ends of checkpoints. In tests also barriers of which nothing is kept.
+    pub fn of(kind: EventKind<'a>) -> Self {
+        Self { kind, snapshot: None }
+    }
+
+    /// What happens.
+    pub fn kind(&self) -> EventKind<'a> {
+        self.kind
+    }
+
+    /// The part of one operator in it.
+    pub fn operator(&mut self, context: &RuntimeContext) -> OperatorPart<'_> {
+        let snapshot = self.snapshot.as_deref_mut();
+        OperatorPart { kind: self.kind, context: context.clone(), snapshot }
+    }
+
+    /// How far the splits are that a source knows of.
+    pub(crate) fn source_progress(
+        &mut self,
+        progress: impl FnOnce() -> Result<SourceProgress>,
+    ) -> Result<()> {
+        if let (EventKind::Barrier(_), Some(snapshot)) = (self.kind, self.snapshot.as_deref_mut()) {
+            snapshot.source = Some(progress()?);
+        }
+        Ok(())
+    }
+
+    /// The watermark of the subtask's input.
+    pub(crate) fn input_watermark(&mut self, watermark: Timestamp) {
+        if let (EventKind::Barrier(_), Some(snapshot)) = (self.kind, self.snapshot.as_deref_mut()) {
+            snapshot.watermark = watermark;
+        }
+    }
+
+    /// Says that some records which the barrier has overtaken have not come yet: the snapshot is not complete, and this is
+    /// asked again.
+    pub fn await_channels(&mut self) {
+        if let Some(snapshot) = self.snapshot.as_deref_mut() {
+            snapshot.channels_awaited = true;
+        }
+    }
+
+    /// Records that the barrier has overtaken, all or some of them.
+    pub fn channels(&mut self, capture: ChannelCapture) {
+        if let Some(snapshot) = self.snapshot.as_deref_mut() {
+            snapshot.channels.extend(capture);
+        }
+    }
+}
+
+/// What one operator has to do with a checkpoint. All its methods are to be called on every event, in any order.
+pub struct OperatorPart<'a> {
+    kind: EventKind<'a>,
+    context: RuntimeContext,
+    snapshot: Option<&'a mut TaskSnapshot>,
+}
+
+impl OperatorPart<'_> {
+    /// State that is kept by key. `name` is unique in the operator and the same in each version of the program.
+    ///
+    /// # Errors
+    /// If it can't be encoded.
+    pub fn keyed(&mut self, name: &'static str, state: &mut dyn KeyedSnapshot) -> Result<()> {
+        let encoded = match (self.kind, self.snapshot.as_deref_mut()) {
+            (EventKind::Barrier(barrier), Some(snapshot)) => {
+                state.begin(barrier.id, snapshot.incremental);
+                let part = KeyedPart::new(name, state.describe());
+                snapshot.operator(&self.context).keyed.push(part);
+                Ok(())
+            }
+            (EventKind::Continue, Some(snapshot)) => {
+                let TaskSnapshot { operators, files, unthrottled, .. } = snapshot;
+                let operator = operators.iter_mut().find(|operator| operator.uid == self.context.uid);
+                let part = operator.and_then(|OperatorSnapshot { keyed, inline, .. }| {
+                    Some((keyed.iter_mut().find(|part| part.name == name)?, inline))
+                });
+                match part {
+                    Some((part, inline)) if !part.complete && (*unthrottled || !files.is_full()) => {
+                        let written = state.write(&mut PieceSink::new(part, inline, files, *unthrottled));
+                        written.map(|complete| part.complete = complete)
+                    }
+                    _ => Ok(()),
+                }
+            }
+            (EventKind::Barrier(_) | EventKind::Continue, None) => Ok(()),
+            (EventKind::Completed(id), _) => {
+                state.completed(id);
+                Ok(())
+            }
+            (EventKind::Aborted(id), _) => {
+                state.aborted(id);
+                Ok(())
+            }
+        };
+        encoded.map_err(|error| state_failure(&self.context, &error))
+    }
+
+    /// State that does not depend on keys: elements that can be given to other subtasks. `items` is called at the barrier
+    /// only.
+    ///
+    /// # Errors
+    /// If an element can't be encoded.
+    pub fn list<T, I>(
+        &mut self,
+        name: &'static str,
+        redistribution: Redistribution,
+        items: impl FnOnce() -> I,
+    ) -> Result<()>
+    where
+        T: Serialize + DeserializeOwned + 'static,
+        I: IntoIterator,
+        I::Item: std::borrow::Borrow<T>,
+    {
+        let (EventKind::Barrier(_), Some(snapshot)) = (self.kind, self.snapshot.as_deref_mut()) else {
+            return Ok(());
+        };
+        let mut part = snapshot.list::<T>(name, redistribution);
+        for item in items() {
+            part.push(std::borrow::Borrow::borrow(&item))
+                .map_err(|error| state_failure(&self.context, &error))?;
+        }
+        let operator: &mut OperatorSnapshot = snapshot.operator(&self.context);
+        if !part.elements.is_empty() {
+            operator.lists.push(part);
+        }
+        Ok(())
+    }
+}

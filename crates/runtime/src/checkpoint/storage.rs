@@ -1,0 +1,91 @@
+//! Where a task host puts checkpoints.
+
+use std::{collections::BTreeMap, future::Future};
+
+use bytes::Bytes;
+use flott_core::{
+    FailureCause, FailureKind,
+    checkpoint::{Barrier, CheckpointSettings, SnapshotKind},
+    deployment::TaskHostSpec,
+};
+use flott_storage::{Storage, StorageOptions, StorageUri};
+use tokio::runtime::Handle;
+
+/// Where the checkpoints of a job go.
+#[derive(Clone)]
+pub struct CheckpointStorage {
+    pub(super) storage: Storage,
+    /// The directory of all checkpoints of the job.
+    pub(super) directory: StorageUri,
+    pub(crate) settings: CheckpointSettings,
+    /// Whose threads wait for the storage: not those that run user code.
+    pub(super) io: Handle,
+}
+
+impl CheckpointStorage {
+    /// As the job's JobMaster says, with what this machine knows of the storage. What waits for the storage runs on the current
+    /// runtime.
+    ///
+    /// # Errors
+    /// If the options or the directory are invalid.
+    pub(crate) fn open(
+        spec: &TaskHostSpec,
+        options: &BTreeMap<String, String>,
+    ) -> Result<Self, FailureCause> {
+        let invalid = |error: String| {
+            FailureCause::new(
+                FailureKind::TaskHostStart,
+                format!("cannot use the storage of checkpoints: {error}"),
+            )
+        };
+        let options = StorageOptions::from_map(options).map_err(|error| invalid(error.to_string()))?;
+        let directory = spec
+            .checkpoint_dir
+            .parse()
+            .map_err(|error: flott_storage::UriError| invalid(error.to_string()))?;
+        Ok(Self {
+            storage: Storage::open(&options),
+            directory,
+            settings: spec.graph.recovery.checkpoints.clone(),
+            io: Handle::current(),
+        })
+    }
+
+    /// Runs what waits for the storage beside the subtask.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "bounded by the checkpoints under way; each ends with its uploads, which have a limit"
+    )]
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.io.spawn(work));
+    }
+
+    /// The directory of a snapshot, where its metadata will be.
+    pub(super) fn directory_of(&self, barrier: &Barrier) -> Result<StorageUri, FailureCause> {
+        match &barrier.kind {
+            SnapshotKind::Checkpoint { .. } => Ok(self.directory.join(&format!("chk-{}", barrier.id))),
+            SnapshotKind::Savepoint { directory, .. } => {
+                directory.parse().map_err(|error: flott_storage::UriError| {
+                    FailureCause::new(FailureKind::External, format!("cannot write the savepoint: {error}"))
+                })
+            }
+        }
+    }
+
+    /// Writes a small file whole.
+    pub(super) async fn put(&self, uri: &StorageUri, bytes: Vec<u8>) -> Result<(), FailureCause> {
+        self.storage.put(uri, Bytes::from(bytes)).await.map_err(|error| write_failure(&error))
+    }
+
+    /// Removes files that nobody knows of. That it fails leaves garbage and does no other harm.
+    pub(super) async fn delete(&self, files: &[StorageUri]) {
+        for file in files {
+            let _ = self.storage.delete(file).await;
+        }
+    }
+}
+
+/// Why a checkpoint can't be written. The storage is outside: that it fails is no reason to restart a job.
+pub(super) fn write_failure(error: &dyn std::fmt::Display) -> FailureCause {
+    FailureCause::new(FailureKind::External, format!("cannot write the checkpoint: {error}"))
+}

@@ -1,0 +1,231 @@
+//! The checkpoints of one subtask, as its loop drives them.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use flott_core::{
+    CheckpointId, FailureCause,
+    checkpoint::{Barrier, SnapshotKind, StopMode},
+    time::Timestamp,
+};
+use flott_rpc::protocol::{CheckpointNotice, CheckpointOutcome};
+
+use super::{
+    CheckpointEvent, CheckpointStorage, EventKind,
+    files::{FileTable, SnapshotFiles},
+    finish::finish,
+    snapshot::{Schemas, TaskSnapshot},
+};
+use crate::{
+    Result, TaskCommand, TaskEnd, TaskSignals,
+    counters::now,
+    input::{AlignmentStats, TaskInput},
+    subtask::TaskListener,
+};
+
+/// What a subtask knows of the checkpoints in which it takes part.
+pub(crate) struct TaskCheckpoints {
+    storage: CheckpointStorage,
+    listener: Arc<dyn TaskListener>,
+    signals: Arc<TaskSignals>,
+    /// The files that later checkpoints may refer to.
+    files: FileTable,
+    /// The one that is being written.
+    writing: Option<TaskSnapshot>,
+    /// Those that are written, while the last of it is on its way to the storage.
+    finishing: Arc<Finishing>,
+    schemas: Schemas,
+    /// The savepoint with which the subtask stops, once its barrier has come.
+    stopping: Option<(CheckpointId, StopMode)>,
+}
+
+#[derive(Default)]
+struct Finishing {
+    count: AtomicUsize,
+    aborted: Mutex<BTreeSet<CheckpointId>>,
+}
+
+impl TaskCheckpoints {
+    pub(crate) fn new(
+        storage: CheckpointStorage,
+        listener: Arc<dyn TaskListener>,
+        signals: Arc<TaskSignals>,
+    ) -> Self {
+        Self {
+            storage,
+            listener,
+            signals,
+            files: FileTable::default(),
+            writing: None,
+            finishing: Arc::default(),
+            schemas: Schemas::default(),
+            stopping: None,
+        }
+    }
+
+    /// The files that were restored become those that checkpoints may refer to.
+    pub(super) fn files(&self) -> &FileTable {
+        &self.files
+    }
+
+    /// Whether something is still to be written by the subtask.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    /// Whether a checkpoint is under way of which this subtask's part is not acknowledged.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.writing.is_some() || self.finishing.count.load(Ordering::Acquire) > 0
+    }
+
+    /// The savepoint whose barrier has stopped the subtask, while its fate is open.
+    pub(crate) fn stopping_with(&self) -> Option<(CheckpointId, StopMode)> {
+        self.stopping
+    }
+
+    /// That savepoint failed: the job goes on.
+    pub(crate) fn go_on_after(&mut self, id: CheckpointId) {
+        self.stopping.take_if(|(stop, _)| *stop == id);
+    }
+
+    /// Takes the snapshot that a barrier asks for: what is small at once, the rest piece by piece with
+    /// [`write`](Self::write).
+    pub(crate) fn begin(
+        &mut self,
+        barrier: Arc<Barrier>,
+        alignment: AlignmentStats,
+        input: &mut dyn TaskInput,
+    ) -> Result<()> {
+        self.write_rest(input)?;
+        if let Some(stop) = barrier.stop() {
+            self.stopping = Some((barrier.id, stop));
+        }
+        let settings = &self.storage.settings;
+        let incremental =
+            settings.incremental && matches!(barrier.kind, SnapshotKind::Checkpoint { full: false });
+        let since_trigger = Timestamp::from(std::time::SystemTime::now()).as_millis()
+            - barrier.triggered_at
+            - alignment.duration.as_millis() as i64;
+        let start_delay_ms = u64::try_from(since_trigger).unwrap_or(0);
+        let mut snapshot = TaskSnapshot {
+            operators: Vec::new(),
+            source: None,
+            watermark: Timestamp::MIN,
+            files: SnapshotFiles::new(&self.storage, &self.files, &barrier, incremental),
+            incremental,
+            channels: Default::default(),
+            channels_awaited: false,
+            finished: false,
+            start_delay_ms,
+            schemas: self.schemas.clone(),
+            unthrottled: false,
+            began: now(),
+            alignment,
+            sync: Duration::ZERO,
+            barrier: barrier.clone(),
+        };
+        input.checkpoint(&mut CheckpointEvent::barrier(&barrier, &mut snapshot))?;
+        snapshot.sync = snapshot.began.elapsed();
+        self.writing = Some(snapshot);
+        self.write(input)?;
+        Ok(())
+    }
+
+    /// Writes a piece of what was frozen. Returns whether there is more to write and room for it.
+    pub(crate) fn write(&mut self, input: &mut dyn TaskInput) -> Result<bool> {
+        let Some(snapshot) = &mut self.writing else { return Ok(false) };
+        snapshot.files.begin_piece();
+        if !snapshot.is_complete() {
+            let written = input.checkpoint(&mut CheckpointEvent::go_on(snapshot));
+            if let Err(end) = written {
+                return Err(end);
+            }
+        }
+        if let Some(cause) = snapshot.files.failure() {
+            self.give_up(cause, input)?;
+            return Ok(false);
+        }
+        if snapshot.is_complete() {
+            self.hand_over();
+            return Ok(false);
+        }
+        Ok(!snapshot.files.is_stuffed())
+    }
+
+    /// Writes all that is left, however long it takes.
+    fn write_rest(&mut self, input: &mut dyn TaskInput) -> Result<()> {
+        while let Some(snapshot) = &mut self.writing {
+            snapshot.unthrottled = true;
+            self.write(input)?;
+            if self.writing.as_ref().is_some_and(|snapshot| snapshot.files.is_stuffed()) {
+                // Two checkpoints at a time, and a storage that is too slow for them.
+                tokio::task::block_in_place(|| std::thread::sleep(Duration::from_millis(1)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the rest happen beside the subtask's work.
+    fn hand_over(&mut self) {
+        let Some(snapshot) = self.writing.take() else { return };
+        let id = snapshot.barrier.id;
+        self.finishing.count.fetch_add(1, Ordering::AcqRel);
+        let (finishing, listener, signals) =
+            (self.finishing.clone(), self.listener.clone(), self.signals.clone());
+        let (storage, files) = (self.storage.clone(), self.files.clone());
+        self.storage.spawn(async move {
+            let outcome = finish(snapshot, &storage, &files).await;
+            let aborted = finishing.aborted.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            match outcome {
+                // Nobody waits for it any more, and nobody else knows of its files.
+                Ok(finished) if aborted => storage.delete(&finished.written).await,
+                Ok(finished) => {
+                    let (snapshot, stats) = (Box::new(finished.snapshot), finished.stats);
+                    listener.on_checkpoint(id, CheckpointOutcome::Acknowledged { snapshot, stats });
+                }
+                Err(_) if aborted => {}
+                Err(cause) => {
+                    listener.on_checkpoint(id, CheckpointOutcome::Declined(cause));
+                    signals.command(TaskCommand::Notice(CheckpointNotice::Aborted(id)));
+                }
+            }
+            finishing.count.fetch_sub(1, Ordering::AcqRel);
+            signals.wake.notify_one();
+        });
+    }
+
+    /// The checkpoint that is being written can't be: the subtask goes on without it.
+    fn give_up(&mut self, cause: FailureCause, input: &mut dyn TaskInput) -> Result<()> {
+        let Some(snapshot) = self.writing.take() else { return Ok(()) };
+        let id = snapshot.barrier.id;
+        input.checkpoint(&mut CheckpointEvent::of(EventKind::Aborted(id)))?;
+        self.listener.on_checkpoint(id, CheckpointOutcome::Declined(cause));
+        Ok(())
+    }
+
+    /// Takes in how a checkpoint has ended.
+    pub(crate) fn on_notice(
+        &mut self,
+        notice: CheckpointNotice,
+        input: &mut dyn TaskInput,
+    ) -> Result<(), TaskEnd> {
+        let kind = match notice {
+            CheckpointNotice::Completed(id) => EventKind::Completed(id),
+            CheckpointNotice::Aborted(id) => {
+                if self.writing.take_if(|snapshot| snapshot.barrier.id == id).is_none()
+                    && self.finishing.count.load(Ordering::Acquire) > 0
+                {
+                    self.finishing.aborted.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+                }
+                EventKind::Aborted(id)
+            }
+        };
+        input.checkpoint(&mut CheckpointEvent::of(kind))
+    }
+}
