@@ -50,7 +50,6 @@ pub(super) struct Retained {
 }
 
 impl Retained {
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &Completed> {
         self.checkpoints.iter()
     }
@@ -156,3 +155,6 @@ pub(super) fn uri_of(directory: &str, file: &StateFile) -> String {
 pub(super) fn is_within(uri: &str, directory: &str) -> bool {
     uri.strip_prefix(directory.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,6 @@
+mod model;
+mod snapshot;
+
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use super::*;
@@ -16,8 +19,8 @@ fn bytes(splits: &[u8]) -> Vec<Vec<u8>> {
 
 /// Subtask 0 was told to enumerate.
 fn underway() -> SplitQueue {
-    let mut queue = SplitQueue::new();
-    assert_eq!(queue.request(request(0, 0)), Decision::Answer(SplitAnswer::Enumerate));
+    let mut queue = SplitQueue::new(QueueSnapshot::default());
+    assert_eq!(queue.request(request(0, 0)), Decision::Answer(SplitAnswer::Enumerate { resume: None }));
     queue
 }
 
@@ -29,8 +32,8 @@ fn complete(splits: &[u8]) -> SplitQueue {
 
 #[test]
 fn one_enumerates_while_others_wait() {
-    let mut queue = SplitQueue::new();
-    assert_eq!(queue.request(request(1, 0)), Decision::Answer(SplitAnswer::Enumerate));
+    let mut queue = SplitQueue::new(QueueSnapshot::default());
+    assert_eq!(queue.request(request(1, 0)), Decision::Answer(SplitAnswer::Enumerate { resume: None }));
     assert_eq!(queue.request(request(2, 0)), Decision::Wait);
     assert_eq!(queue.request(request(0, 0)), Decision::Wait);
     assert!(queue.is_enumerating(SubtaskIndex(1), AttemptNumber(0)));
@@ -51,7 +54,7 @@ fn a_repeated_request_gets_the_same_answer_and_takes_no_other_split() {
 #[test]
 fn a_repeated_request_of_the_enumerator_is_told_to_enumerate_again() {
     let mut queue = underway();
-    assert_eq!(queue.request(request(0, 0)), Decision::Answer(SplitAnswer::Enumerate));
+    assert_eq!(queue.request(request(0, 0)), Decision::Answer(SplitAnswer::Enumerate { resume: None }));
     assert_eq!(queue.request(request(0, 1)), Decision::Wait);
 }
 
