@@ -2,11 +2,16 @@
 
 mod alignment;
 mod checkpoints;
+mod deployment;
 mod effect;
 mod event;
 mod execution_graph;
+mod failover;
+mod failures;
 mod lifecycle;
+mod regions;
 mod reports;
+mod restart;
 mod slot_pool;
 mod split_queue;
 mod splits;
@@ -17,25 +22,31 @@ mod tests;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use flott_core::{
-    JobGraph, JobId, JobStatus, MonoTime, RegistrationId, SubtaskId, TaskManagerId, VertexIndex,
-    deployment::{Placement, TaskHostSpec},
+    HostId, JobGraph, JobId, JobStatus, MonoTime, RegistrationId, SubtaskId, TaskManagerId, VertexIndex,
+    deployment::TaskHostSpec,
 };
 
 pub use checkpoints::{
     AfterSavepoint, CheckpointConfig, CheckpointRecord, CheckpointStatistics, Counts, InitialSnapshot,
-    ManualCheckpoint, RecordStatus, RestoredRecord, SnapshotRequest, SnapshotTaken, StoredMetadata, SubtaskRecord,
-    Summaries, Summary, TaskRecord, Totals, check_restore,
+    ManualCheckpoint, RecordStatus, RestoredRecord, SnapshotRequest, SnapshotTaken, StoredMetadata,
+    SubtaskRecord, Summaries, Summary, TaskRecord, Totals, check_restore,
 };
 pub use effect::Effect;
 pub use event::{Event, GrantedSlot};
-pub use execution_graph::{Execution, FailureRecord, Location};
+pub use execution_graph::{Execution, Location};
+pub use failures::{FailureGroup, FailureRecord};
+pub use regions::pipelined_regions;
 pub use state::{JobState, Outcome};
 
 use alignment::Alignment;
 use checkpoints::Checkpoints;
 use execution_graph::ExecutionGraph;
+use failover::Region;
+use failures::FailureHistory;
+use restart::Restarts;
 use slot_pool::SlotPool;
 use split_queue::{SplitQueue, SplitRequest};
+use state::StatusHistory;
 
 /// How long a JobMaster waits for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +59,8 @@ pub struct JobMasterConfig {
     pub deployment_timeout: Duration,
     /// `task.cancellation.timeout`: for subtasks to stop, before their task hosts are killed.
     pub cancellation_timeout: Duration,
+    /// `web.exception-history-size`: how many groups of failures are kept, at least one.
+    pub exception_history_size: usize,
 }
 
 impl Default for JobMasterConfig {
@@ -57,6 +70,7 @@ impl Default for JobMasterConfig {
             task_host_start_timeout: Duration::from_secs(60),
             deployment_timeout: Duration::from_secs(60),
             cancellation_timeout: Duration::from_secs(180),
+            exception_history_size: 16,
         }
     }
 }
@@ -68,41 +82,44 @@ pub struct JobMaster {
     spec: TaskHostSpec,
     config: JobMasterConfig,
     state: JobState,
-    status_times: Vec<(JobStatus, MonoTime)>,
+    statuses: StatusHistory,
+    regions: Vec<Region>,
+    restarts: Restarts,
     executions: ExecutionGraph,
     pool: SlotPool,
-    /// Where its subtasks were deployed; empty before.
-    placement: Placement,
+    /// The number of the next task host that is started.
+    next_host: HostId,
     splits: BTreeMap<VertexIndex, SplitQueue>,
     alignment: Alignment,
     checkpoints: Checkpoints,
-    /// Root first.
-    failures: Vec<FailureRecord>,
+    failures: FailureHistory,
     /// What the ResourceManager last said: total, free, TaskManagers.
     cluster: Option<(u32, u32, u32)>,
 }
 
 impl JobMaster {
-    /// Most failures that are kept of a job.
-    pub const MAX_FAILURES: usize = 17;
-
     /// A job that waits for [`Event::Started`]. `spec` says what its task hosts run; its `slots` are set for each.
     pub fn new(graph: Arc<JobGraph>, spec: TaskHostSpec, config: JobMasterConfig, now: MonoTime) -> Self {
+        let regions = pipelined_regions(&graph);
         let sources = graph.vertices.iter().enumerate().filter(|(_, vertex)| vertex.is_source);
         Self {
-            splits: sources.map(|(index, _)| (VertexIndex(index as u32), SplitQueue::new(Default::default()))).collect(),
-            executions: ExecutionGraph::new(&graph, now),
+            splits: sources
+                .map(|(index, _)| (VertexIndex(index as u32), SplitQueue::new(Default::default())))
+                .collect(),
+            executions: ExecutionGraph::new(&graph, &regions, now),
+            regions: regions.into_iter().map(Region::new).collect(),
+            restarts: Restarts::new(graph.recovery.restart_strategy(), spec.job_id),
+            pool: SlotPool::new(&graph),
             graph,
             spec,
-            config,
             state: JobState::Created,
-            status_times: vec![(JobState::Created.status(), now)],
-            pool: SlotPool::default(),
-            placement: Placement::default(),
+            statuses: StatusHistory::new(JobState::Created.status(), now),
+            next_host: HostId(0),
             alignment: Alignment::default(),
             checkpoints: Checkpoints::default(),
-            failures: Vec::new(),
+            failures: FailureHistory::new(config.exception_history_size),
             cluster: None,
+            config,
         }
     }
 
@@ -161,12 +178,10 @@ impl JobMaster {
 
     fn lifecycle_wakeup(&self) -> Option<MonoTime> {
         match self.state {
-            JobState::WaitingForSlots { deadline } | JobState::StartingTaskHosts { deadline } => {
-                Some(deadline)
-            }
-            JobState::Running { deploy_deadline } if self.is_deploying() => Some(deploy_deadline),
-            JobState::Canceling { kill_at } | JobState::Failing { kill_at, .. } => Some(kill_at),
-            JobState::Created | JobState::Running { .. } | JobState::Terminal(_) => None,
+            JobState::WaitingForSlots { deadline } => Some(deadline),
+            JobState::Running | JobState::Restarting { .. } => self.regions_wakeup(),
+            JobState::Canceling { kill_at } | JobState::Failing { kill_at } => Some(kill_at),
+            JobState::Created | JobState::Terminal(_) => None,
         }
     }
 
@@ -205,28 +220,50 @@ impl JobMaster {
         }
     }
 
-    /// When the job first had each status, in the order in which it had them.
+    /// When the job last entered each status that it has had, in that order; the current one is the last.
     pub fn status_times(&self) -> &[(JobStatus, MonoTime)] {
-        &self.status_times
+        self.statuses.entered()
     }
 
-    /// The executions of all subtasks: vertices in the graph's order, in each its subtasks in order.
+    /// How long the job has had a status until now, all in all.
+    pub fn time_in(&self, status: JobStatus, now: MonoTime) -> Duration {
+        self.statuses.time_in(status, now)
+    }
+
+    /// How often it, or a part of it, was restarted or is about to be.
+    pub fn restarts(&self) -> u64 {
+        self.restarts.count()
+    }
+
+    /// The current executions of all subtasks: vertices in the graph's order, in each its subtasks in order.
     pub fn executions(&self) -> impl Iterator<Item = &Execution> {
         self.executions.all().iter()
     }
 
-    /// The root failure first, then those that came with it, at most [`MAX_FAILURES`](Self::MAX_FAILURES).
+    /// The last attempts of a subtask before its current one, the earliest first.
+    pub fn past_attempts(&self, subtask: SubtaskId) -> impl Iterator<Item = &Execution> {
+        self.executions.past(subtask)
+    }
+
+    /// The last failures that belong together: the root first, then those that came with it, at most
+    /// [`FailureGroup::MAX`].
     pub fn failures(&self) -> &[FailureRecord] {
-        &self.failures
+        self.failures.newest()
+    }
+
+    /// The last failures by restart that they led to, the newest first.
+    pub fn failure_history(&self) -> impl Iterator<Item = &FailureGroup> {
+        self.failures.groups().iter()
+    }
+
+    /// How many groups of failures there were before those of [`failure_history`](Self::failure_history).
+    pub fn forgotten_failures(&self) -> u64 {
+        self.failures.dropped()
     }
 
     /// The TaskManagers on which the job holds slots, and how many on each.
     pub fn held_slots(&self) -> impl Iterator<Item = (&TaskManagerId, usize)> {
         self.pool.task_managers.iter().map(|(id, held)| (id, held.slots.len()))
-    }
-
-    fn is_deploying(&self) -> bool {
-        self.executions.count(flott_core::ExecutionState::Deploying) > 0
     }
 
     fn task_name(&self, subtask: SubtaskId) -> String {

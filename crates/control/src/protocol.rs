@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use flott_core::{
-    AllocationId, AttemptNumber, CheckpointId, ExecutionState, FailureCause, JobId, LeaderEpoch, RegistrationId, SlotIndex,
-    SubtaskId, TaskManagerId,
+    AllocationId, AttemptNumber, CheckpointId, ExecutionState, FailureCause, JobId, LeaderEpoch,
+    RegistrationId, SlotIndex, SubtaskId, TaskManagerId,
     checkpoint::{Barrier, CheckpointStats, SubtaskSnapshot},
     deployment::{Placement, TaskDescriptor, TaskHostSpec},
     metrics::{OperatorMetrics, TaskMetrics},
@@ -119,18 +119,19 @@ pub enum Order {
     },
     /// Start the job's task host. It is reported as [`Report::HostReady`] or [`Report::HostEnded`].
     StartTaskHost {
-        /// Which start of the job's task host on this TaskManager, from 0.
+        /// Which start of a task host of the job this is: its [`HostId`](flott_core::HostId). Rises with each start on a
+        /// TaskManager too. One that still runs there from an earlier start is ended first.
         attempt: AttemptNumber,
         /// The slots that it may use. The TaskManager must hold all of them for the job.
         allocations: Vec<AllocationId>,
         /// What to start.
         spec: TaskHostSpec,
     },
-    /// Run these subtasks in the job's task host.
+    /// Run these subtasks in the job's task host that `placement` has for this TaskManager.
     DeployTasks {
         /// The job.
         job_id: JobId,
-        /// Where all subtasks of the job are.
+        /// Where all subtasks are that are deployed together.
         placement: Placement,
         /// The subtasks for this TaskManager.
         tasks: Vec<TaskDescriptor>,
@@ -234,19 +235,15 @@ pub enum Refusal {
     /// The job has no running task host here. Why it ended is reported.
     #[error("the job has no running task host here")]
     NoTaskHost,
-    /// An earlier task host of the job has not ended yet.
-    #[error("an earlier task host of the job has not ended yet")]
-    TaskHostBusy,
 }
 
 impl Refusal {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 5] = [
         Self::UnknownSlot,
         Self::SlotOccupied,
         Self::AllocationFreed,
         Self::UnknownAllocation,
         Self::NoTaskHost,
-        Self::TaskHostBusy,
     ];
 
     /// The name on the wire, such as `SLOT_OCCUPIED`.
@@ -257,7 +254,6 @@ impl Refusal {
             Self::AllocationFreed => "ALLOCATION_FREED",
             Self::UnknownAllocation => "UNKNOWN_ALLOCATION",
             Self::NoTaskHost => "NO_TASK_HOST",
-            Self::TaskHostBusy => "TASK_HOST_BUSY",
         }
     }
 

@@ -208,6 +208,7 @@ impl TaskManager {
                 job.host = HostState::Ended { attempt };
                 job.tasks.values_mut().for_each(|task| task.live = false);
                 self.report(job_id, Report::HostEnded { attempt, cause });
+                self.start_successor(job_id, out);
                 self.settle_and_tell(job_id, now, out);
             }
             _ => out.push(Effect::Violation {

@@ -126,8 +126,11 @@ impl JobMaster {
     #[must_use]
     pub fn with_checkpoints(mut self, config: CheckpointConfig) -> Self {
         let CheckpointConfig { history, epoch_ms, initial } = config;
-        self.checkpoints =
-            Checkpoints { epoch_ms, statistics: CheckpointStatistics::new(history), ..Checkpoints::default() };
+        self.checkpoints = Checkpoints {
+            epoch_ms,
+            statistics: CheckpointStatistics::new(history),
+            ..Checkpoints::default()
+        };
         if let Some(initial) = initial {
             self.begin_with(initial);
         }
@@ -176,8 +179,7 @@ impl JobMaster {
         let (latest, failed) = (&self.checkpoints.latest, self.checkpoints.failed_stop);
         let latest = latest.as_ref().map(|(point, _)| CheckpointNotice::Completed(point.checkpoint_id));
         let notices = latest.into_iter().chain(failed.map(CheckpointNotice::Aborted));
-        let mut orders: Vec<_> =
-            notices.map(|notice| Order::NotifyCheckpoint { job_id, notice }).collect();
+        let mut orders: Vec<_> = notices.map(|notice| Order::NotifyCheckpoint { job_id, notice }).collect();
         for pending in self.checkpoints.pending.values().filter(|pending| pending.is_acknowledging()) {
             let begun = pending.begun_at.iter().filter_map(|it| Some((*it, *pending.missing.get(it)?)));
             let tasks = self.those_on(id, begun);
@@ -207,7 +209,9 @@ impl JobMaster {
         tasks: impl Iterator<Item = (SubtaskId, AttemptNumber)>,
     ) -> Vec<(SubtaskId, AttemptNumber)> {
         tasks
-            .filter(|(subtask, attempt)| self.executions.get(*subtask, *attempt).is_some_and(|it| it.is_on(id)))
+            .filter(|(subtask, attempt)| {
+                self.executions.get(*subtask, *attempt).is_some_and(|it| it.is_on(id))
+            })
             .collect()
     }
 

@@ -1,5 +1,7 @@
 //! The attempts of a job's subtasks.
 
+use std::collections::VecDeque;
+
 use flott_core::{
     AllocationId, AttemptNumber, ExecutionState, FailureCause, JobGraph, MonoTime, SubtaskId, TaskManagerId,
     metrics::{OperatorMetrics, TaskMetrics},
@@ -46,6 +48,19 @@ pub struct Execution {
 }
 
 impl Execution {
+    fn new(subtask: SubtaskId, attempt: AttemptNumber, now: MonoTime) -> Self {
+        Self {
+            subtask,
+            attempt,
+            state: ExecutionState::Created,
+            state_times: vec![(ExecutionState::Created, now)],
+            location: None,
+            failure: None,
+            metrics: TaskMetrics::default(),
+            operators: OperatorMetrics::default(),
+        }
+    }
+
     /// Whether its TaskManager was told to run it and nothing says that it has ended.
     pub fn is_live(&self) -> bool {
         is_live(self.state)
@@ -56,110 +71,75 @@ impl Execution {
     }
 }
 
-/// A failure, as it is shown to users.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailureRecord {
-    /// What failed.
-    pub cause: FailureCause,
-    /// When.
-    pub time: MonoTime,
-    /// The subtask that failed, unless it was the job or a TaskManager.
-    pub subtask: Option<SubtaskId>,
-    /// Its name, such as `Map (2/4)`.
-    pub task_name: Option<String>,
-    /// Its attempt.
-    pub attempt: Option<AttemptNumber>,
-    /// The TaskManager that it ran on, or that failed.
-    pub task_manager_id: Option<TaskManagerId>,
-    /// `host:port` of that TaskManager's gRPC server.
-    pub rpc_address: Option<String>,
-}
+/// How many executions are in each state, by position in `ExecutionState::ALL`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts([usize; ExecutionState::ALL.len()]);
 
-impl FailureRecord {
-    /// Whether this and `other` are one failure that was reported twice.
-    pub(super) fn repeats(&self, other: &Self) -> bool {
-        (self.subtask, self.attempt) == (other.subtask, other.attempt) && self.cause == other.cause
+impl Counts {
+    fn of_created(count: usize) -> Self {
+        let mut counts = Self::default();
+        counts.0[ExecutionState::Created as usize] = count;
+        counts
     }
 
-    /// A failure of the job as a whole.
-    pub(super) fn of_job(cause: FailureCause, time: MonoTime) -> Self {
-        Self {
-            cause,
-            time,
-            subtask: None,
-            task_name: None,
-            attempt: None,
-            task_manager_id: None,
-            rpc_address: None,
-        }
+    fn of(&self, state: ExecutionState) -> usize {
+        self.0[state as usize]
     }
 
-    /// A failure of a TaskManager or of the job's task host there.
-    pub(super) fn of_task_manager(
-        cause: FailureCause,
-        time: MonoTime,
-        id: &TaskManagerId,
-        address: &str,
-    ) -> Self {
-        Self {
-            task_manager_id: Some(id.clone()),
-            rpc_address: Some(address.to_owned()),
-            ..Self::of_job(cause, time)
-        }
+    fn all(&self) -> usize {
+        self.0.iter().sum()
     }
 
-    /// A failure of one subtask.
-    pub(super) fn of_execution(
-        cause: FailureCause,
-        time: MonoTime,
-        graph: &JobGraph,
-        execution: &Execution,
-    ) -> Self {
-        let vertex = graph.vertex(execution.subtask.vertex);
-        let number = execution.subtask.subtask.0 + 1;
-        let location = execution.location.as_ref();
-        Self {
-            cause,
-            time,
-            subtask: Some(execution.subtask),
-            task_name: Some(format!("{} ({number}/{})", vertex.name, vertex.parallelism)),
-            attempt: Some(execution.attempt),
-            task_manager_id: location.map(|location| location.task_manager_id.clone()),
-            rpc_address: location.map(|location| location.rpc_address.clone()),
-        }
+    fn terminal(&self) -> usize {
+        let terminal = ExecutionState::ALL.into_iter().filter(|state| state.is_terminal());
+        terminal.map(|state| self.of(state)).sum()
     }
 }
 
-/// The current attempt of each subtask, with the number of those in each state.
+/// The attempts of each subtask, with the number of current ones in each state. All lists but the last have an entry a
+/// subtask, in the graph's order.
 #[derive(Clone, Debug)]
 pub(super) struct ExecutionGraph {
+    /// The current attempts.
     executions: Vec<Execution>,
-    /// Where each vertex begins in `executions`.
+    /// The last ones before those, the earliest first.
+    past: Vec<VecDeque<Execution>>,
+    /// The region that each subtask belongs to.
+    region_of: Vec<usize>,
+    counts: Counts,
+    /// The same of each region.
+    region_counts: Vec<Counts>,
+    /// Where each vertex begins in the lists.
     starts: Vec<usize>,
-    /// By position in `ExecutionState::ALL`.
-    counts: [usize; ExecutionState::ALL.len()],
 }
 
 impl ExecutionGraph {
-    pub(super) fn new(graph: &JobGraph, now: MonoTime) -> Self {
+    /// How many past attempts are kept of a subtask.
+    const MAX_PAST: usize = 16;
+
+    pub(super) fn new(graph: &JobGraph, regions: &[Vec<SubtaskId>], now: MonoTime) -> Self {
         let mut executions = Vec::with_capacity(graph.total_subtasks());
         let mut starts = Vec::with_capacity(graph.vertices.len());
         for (vertex, job_vertex) in graph.vertices.iter().enumerate() {
             starts.push(executions.len());
-            executions.extend((0..job_vertex.parallelism).map(|subtask| Execution {
-                subtask: SubtaskId::new(vertex as u32, subtask),
-                attempt: AttemptNumber(0),
-                state: ExecutionState::Created,
-                state_times: vec![(ExecutionState::Created, now)],
-                location: None,
-                failure: None,
-                metrics: TaskMetrics::default(),
-                operators: OperatorMetrics::default(),
-            }));
+            let subtasks = (0..job_vertex.parallelism).map(|subtask| SubtaskId::new(vertex as u32, subtask));
+            executions.extend(subtasks.map(|subtask| Execution::new(subtask, AttemptNumber(0), now)));
         }
-        let mut counts = [0; ExecutionState::ALL.len()];
-        counts[position(ExecutionState::Created)] = executions.len();
-        Self { executions, starts, counts }
+        let mut this = Self {
+            past: vec![VecDeque::new(); executions.len()],
+            region_of: vec![0; executions.len()],
+            counts: Counts::of_created(executions.len()),
+            region_counts: regions.iter().map(|members| Counts::of_created(members.len())).collect(),
+            executions,
+            starts,
+        };
+        for (region, members) in regions.iter().enumerate() {
+            for subtask in members {
+                let index = this.index(*subtask).expect("regions are made of the graph's subtasks");
+                this.region_of[index] = region;
+            }
+        }
+        this
     }
 
     pub(super) fn all(&self) -> &[Execution] {
@@ -168,21 +148,43 @@ impl ExecutionGraph {
 
     /// The current attempt of a subtask, if the graph has it and this is its number.
     pub(super) fn get(&self, subtask: SubtaskId, attempt: AttemptNumber) -> Option<&Execution> {
-        let execution = &self.executions[self.index(subtask)?];
-        (execution.attempt == attempt).then_some(execution)
+        self.current(subtask).filter(|execution| execution.attempt == attempt)
+    }
+
+    /// The current attempt of a subtask, if the graph has it.
+    pub(super) fn current(&self, subtask: SubtaskId) -> Option<&Execution> {
+        Some(&self.executions[self.index(subtask)?])
+    }
+
+    /// The last attempts of a subtask before the current one, the earliest first.
+    pub(super) fn past(&self, subtask: SubtaskId) -> impl Iterator<Item = &Execution> {
+        self.index(subtask).into_iter().flat_map(|index| &self.past[index])
+    }
+
+    /// The region that a subtask belongs to, if the graph has it.
+    pub(super) fn region_of(&self, subtask: SubtaskId) -> Option<usize> {
+        Some(self.region_of[self.index(subtask)?])
     }
 
     pub(super) fn count(&self, state: ExecutionState) -> usize {
-        self.counts[position(state)]
-    }
-
-    pub(super) fn all_finished(&self) -> bool {
-        self.count(ExecutionState::Finished) == self.executions.len()
+        self.counts.of(state)
     }
 
     pub(super) fn all_terminal(&self) -> bool {
-        let terminal = ExecutionState::ALL.into_iter().filter(|state| state.is_terminal());
-        terminal.map(|state| self.count(state)).sum::<usize>() == self.executions.len()
+        self.counts.terminal() == self.executions.len()
+    }
+
+    /// How many executions of a region are in this state.
+    pub(super) fn count_in(&self, region: usize, state: ExecutionState) -> usize {
+        self.region_counts[region].of(state)
+    }
+
+    pub(super) fn region_finished(&self, region: usize) -> bool {
+        self.count_in(region, ExecutionState::Finished) == self.region_counts[region].all()
+    }
+
+    pub(super) fn region_terminal(&self, region: usize) -> bool {
+        self.region_counts[region].terminal() == self.region_counts[region].all()
     }
 
     /// Moves an execution on. Says no, and changes nothing, if its life does not go that way.
@@ -192,11 +194,24 @@ impl ExecutionGraph {
         if !may_follow(execution.state, state) {
             return false;
         }
-        self.counts[position(execution.state)] -= 1;
-        self.counts[position(state)] += 1;
-        execution.state = state;
+        let before = std::mem::replace(&mut execution.state, state);
         execution.state_times.push((state, now));
+        self.count_move(index, before, state);
         true
+    }
+
+    /// Begins another attempt of a subtask whose current one has ended.
+    pub(super) fn begin_attempt(&mut self, subtask: SubtaskId, attempt: AttemptNumber, now: MonoTime) {
+        let Some(index) = self.index(subtask) else { return };
+        let old = std::mem::replace(&mut self.executions[index], Execution::new(subtask, attempt, now));
+        debug_assert!(old.state.is_terminal() && old.attempt < attempt);
+        let before = old.state;
+        let past = &mut self.past[index];
+        if past.len() == Self::MAX_PAST {
+            past.pop_front();
+        }
+        past.push_back(old);
+        self.count_move(index, before, ExecutionState::Created);
     }
 
     /// Moves all executions on that may go there and that are chosen. Returns how many.
@@ -206,12 +221,9 @@ impl ExecutionGraph {
         now: MonoTime,
         chosen: impl Fn(&Execution) -> bool,
     ) -> usize {
-        let subtasks: Vec<_> = self
-            .executions
-            .iter()
-            .filter(|execution| chosen(execution))
-            .map(|execution| execution.subtask)
-            .collect();
+        let chosen =
+            self.executions.iter().filter(|execution| chosen(execution)).map(|execution| execution.subtask);
+        let subtasks: Vec<_> = chosen.collect();
         subtasks.into_iter().filter(|subtask| self.enter(*subtask, state, now)).count()
     }
 
@@ -243,6 +255,13 @@ impl ExecutionGraph {
         execution.metrics = execution.metrics.latest(new.metrics);
     }
 
+    fn count_move(&mut self, index: usize, from: ExecutionState, to: ExecutionState) {
+        for counts in [&mut self.counts, &mut self.region_counts[self.region_of[index]]] {
+            counts.0[from as usize] -= 1;
+            counts.0[to as usize] += 1;
+        }
+    }
+
     fn index(&self, subtask: SubtaskId) -> Option<usize> {
         let vertex = subtask.vertex.0 as usize;
         let start = *self.starts.get(vertex)?;
@@ -250,10 +269,6 @@ impl ExecutionGraph {
         let index = start.checked_add(subtask.subtask.0 as usize)?;
         (index < end).then_some(index)
     }
-}
-
-fn position(state: ExecutionState) -> usize {
-    state as usize
 }
 
 const fn is_live(state: ExecutionState) -> bool {

@@ -1,10 +1,16 @@
 //! What TaskManagers and the ResourceManager tell of the job's task hosts and subtasks.
 
+use std::collections::BTreeSet;
+
 use flott_core::{
     AttemptNumber, ExecutionState, FailureCause, FailureKind, MonoTime, RegistrationId, TaskManagerId,
 };
 
-use super::{Effect, FailureRecord, JobMaster, JobState, lifecycle::HOST_ATTEMPT, slot_pool::HostPhase};
+use super::{
+    Effect, Execution, FailureRecord, JobMaster,
+    failover::{RegionNumber, Scope},
+    slot_pool::{HostPhase, host_attempt},
+};
 use crate::protocol::{Refusal, Report, SubtaskMetrics, TaskReport, TaskState};
 
 impl JobMaster {
@@ -24,8 +30,10 @@ impl JobMaster {
         held.last_report = Some(sequence);
         match report {
             Report::HostReady { attempt, data_address } => {
-                if attempt == HOST_ATTEMPT && held.host == HostPhase::Starting {
-                    held.host = HostPhase::Ready { data_address };
+                if let HostPhase::Starting(host) = held.host
+                    && host_attempt(host) == attempt
+                {
+                    held.host = HostPhase::Ready { host, data_address };
                     self.proceed(now, out);
                 }
             }
@@ -47,19 +55,13 @@ impl JobMaster {
         if self.pool.current(id, registration_id).is_none() {
             return;
         }
-        let Some(held) = self.pool.task_managers.remove(id) else { return };
-        let failure = FailureRecord::of_task_manager(cause, now, id, &held.rpc_address);
-        match self.state {
-            // Nothing was started there; the ResourceManager looks for other slots.
-            JobState::WaitingForSlots { .. } => {}
-            _ if self.state.is_tearing_down() => {
-                out.push(Effect::RequireSlots { count: self.pool.count() });
-                if self.has_live_tasks_on(id) {
-                    self.lose_tasks_on(id, failure, now, out);
-                }
-            }
-            _ => self.lose_tasks_on(id, failure, now, out),
+        let starting = self.regions_starting_on(id);
+        let Some(held) = self.pool.lose(id) else { return };
+        if self.state.is_tearing_down() {
+            out.push(Effect::RequireSlots { count: self.pool.count() });
         }
+        let failure = FailureRecord::of_task_manager(cause, now, id, &held.rpc_address);
+        self.lose_tasks_on(id, starting, failure, now, out);
     }
 
     pub(super) fn order_refused(
@@ -79,7 +81,14 @@ impl JobMaster {
         let address = held.rpc_address.clone();
         let message = format!("TaskManager {id} ({address}) refused to {order}: {reason}");
         let cause = FailureCause::new(FailureKind::Internal, message);
-        self.fail(FailureRecord::of_task_manager(cause, now, id, &address), now, out);
+        let live = self.executions.all().iter().filter(|it| it.is_live() && it.is_on(id));
+        let mut hit = self.regions_of(live.map(|it| it.subtask));
+        hit.extend(self.regions_starting_on(id));
+        // If nothing of the job is there any more, it was an order that nobody wants obeyed.
+        if !hit.is_empty() {
+            let failure = FailureRecord::of_task_manager(cause, now, id, &address);
+            self.fail_in(&Scope::Regions(hit), failure, now, out);
+        }
     }
 
     fn host_ended(
@@ -90,52 +99,65 @@ impl JobMaster {
         now: MonoTime,
         out: &mut Vec<Effect>,
     ) {
+        let starting = self.regions_starting_on(id);
         let Some(held) = self.pool.task_managers.get_mut(id) else { return };
-        if attempt != HOST_ATTEMPT {
+        if held.host.host().map(host_attempt) != Some(attempt) {
             return;
         }
-        let killed = std::mem::replace(&mut held.host, HostPhase::Ended) == HostPhase::Killed;
+        let phase = std::mem::replace(&mut held.host, HostPhase::Ended);
         let address = held.rpc_address.clone();
         let cause = cause.context(format!("in the task host on TaskManager {id} ({address})"));
         let failure = FailureRecord::of_task_manager(cause, now, id, &address);
-        let starting = matches!(self.state, JobState::StartingTaskHosts { .. });
-        if killed {
+        match phase {
             // By our order: that is no failure, only the end of what ran there.
-            self.executions.enter_all(ExecutionState::Canceled, now, |it| it.is_on(id));
-            self.proceed(now, out);
-        } else if starting || self.has_live_tasks_on(id) {
-            self.lose_tasks_on(id, failure, now, out);
+            HostPhase::Killed(_) => {
+                let others = self.end_tasks_on(id, &failure.cause, now);
+                self.restart_with_others(others, failure, now, out);
+                self.proceed(now, out);
+            }
+            HostPhase::Starting(_) => self.lose_tasks_on(id, starting, failure, now, out),
+            _ => self.lose_tasks_on(id, BTreeSet::new(), failure, now, out),
         }
     }
 
-    /// Nothing of the job runs on this TaskManager any more, since it or the task host there is gone.
+    /// Nothing of the job runs on this TaskManager any more, since it or the task host there is gone. `starting`: regions
+    /// that have waited for that task host.
     fn lose_tasks_on(
         &mut self,
         id: &TaskManagerId,
+        starting: BTreeSet<RegionNumber>,
         failure: FailureRecord,
         now: MonoTime,
         out: &mut Vec<Effect>,
     ) {
-        if self.state.is_tearing_down() {
-            self.executions.enter_all(ExecutionState::Canceled, now, |it| it.is_on(id));
+        let canceling = |it: &Execution| it.state == ExecutionState::Canceling && it.is_on(id);
+        let canceling = self.executions.all().iter().filter(|it| canceling(it));
+        let mut hit = self.regions_of(canceling.map(|it| it.subtask));
+        hit.extend(self.end_tasks_on(id, &failure.cause, now));
+        hit.extend(starting);
+        // Where nothing was going on, nothing has failed; the ResourceManager looks for other slots.
+        if !hit.is_empty() {
+            self.fail_in(&Scope::Regions(hit), failure, now, out);
         }
-        let lost: Vec<_> = self
-            .executions
-            .all()
-            .iter()
-            .filter(|it| it.is_live() && it.is_on(id))
-            .map(|it| it.subtask)
-            .collect();
-        for subtask in lost {
-            self.executions.enter(subtask, ExecutionState::Failed, now);
-            self.executions.set_failure(subtask, failure.cause.clone());
-        }
-        self.fail(failure, now, out);
         self.proceed(now, out);
     }
 
-    fn has_live_tasks_on(&self, id: &TaskManagerId) -> bool {
-        self.executions.all().iter().any(|execution| execution.is_live() && execution.is_on(id))
+    /// Ends what runs on this TaskManager. What was being canceled is canceled by that; the regions of what was not are
+    /// returned.
+    fn end_tasks_on(
+        &mut self,
+        id: &TaskManagerId,
+        cause: &FailureCause,
+        now: MonoTime,
+    ) -> BTreeSet<RegionNumber> {
+        self.executions.enter_all(ExecutionState::Canceled, now, |it| it.is_live() && it.is_on(id));
+        let live = self.executions.all().iter().filter(|it| it.is_live() && it.is_on(id));
+        let failed: Vec<_> = live.map(|it| it.subtask).collect();
+        for subtask in &failed {
+            self.executions.enter(*subtask, ExecutionState::Failed, now);
+            self.executions.set_failure(*subtask, cause.clone());
+        }
+        self.regions_of(failed)
     }
 
     fn task_reported(
@@ -189,7 +211,8 @@ impl JobMaster {
         self.executions.set_failure(subtask, cause.clone());
         if let Some(execution) = self.executions.get(subtask, attempt) {
             let failure = FailureRecord::of_execution(cause, now, &self.graph, execution);
-            self.fail(failure, now, out);
+            let hit = self.regions_of([subtask]);
+            self.fail_in(&Scope::Regions(hit), failure, now, out);
         }
     }
 }

@@ -1,25 +1,47 @@
-//! The slots that a job holds, and its task hosts in them.
+//! The slots that a job holds, which of its subtasks share each, and its task hosts in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use flott_core::{AllocationId, RegistrationId, SlotIndex, TaskManagerId};
+use flott_core::{
+    AllocationId, AttemptNumber, HostId, JobGraph, RegistrationId, SlotIndex, SubtaskId, TaskManagerId,
+};
 
 use super::{GrantedSlot, Location};
 use crate::protocol::Fence;
 
 /// The job's task host on one TaskManager, as its JobMaster knows it.
+///
+/// ```text
+/// Absent → Starting → Ready → Ended → Starting …
+///             └──→ Killed ──────↑
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum HostPhase {
     /// Not ordered yet.
     Absent,
     /// Ordered.
-    Starting,
+    Starting(HostId),
     /// Subtasks can be deployed.
-    Ready { data_address: String },
+    Ready { host: HostId, data_address: String },
     /// We ordered to kill it.
-    Killed,
+    Killed(HostId),
     /// The process is gone.
     Ended,
+}
+
+impl HostPhase {
+    /// Which start of a task host this is, if its process may still be there.
+    pub(super) const fn host(&self) -> Option<HostId> {
+        match self {
+            Self::Starting(host) | Self::Ready { host, .. } | Self::Killed(host) => Some(*host),
+            Self::Absent | Self::Ended => None,
+        }
+    }
+}
+
+/// What TaskManagers call a start of a task host: its number in the job, which rises with each start on a TaskManager too.
+pub(super) const fn host_attempt(host: HostId) -> AttemptNumber {
+    AttemptNumber(host.0)
 }
 
 /// A TaskManager on which the job holds slots.
@@ -33,12 +55,54 @@ pub(super) struct HeldTaskManager {
     pub(super) last_report: Option<u64>,
 }
 
+/// Position of a slot among those that the job needs.
+pub(super) type SlotNumber = usize;
+
+/// A slot that the job needs.
 #[derive(Clone, Debug, Default)]
+struct WantedSlot {
+    /// The one that it has got.
+    location: Option<Location>,
+    /// Where it was before: what a TaskManager has on its disk is best used there.
+    previous: Option<TaskManagerId>,
+}
+
+#[derive(Clone, Debug)]
 pub(super) struct SlotPool {
     pub(super) task_managers: BTreeMap<TaskManagerId, HeldTaskManager>,
+    wanted: Vec<WantedSlot>,
+    /// For each vertex, the slot of its first subtask; those of the others follow.
+    starts: Vec<SlotNumber>,
 }
 
 impl SlotPool {
+    /// Subtask i of each vertex of a slot sharing group shares the group's slot i, so that what a forward edge connects is
+    /// in one process.
+    pub(super) fn new(graph: &JobGraph) -> Self {
+        let mut sizes = BTreeMap::<&str, usize>::new();
+        for vertex in &graph.vertices {
+            let size = sizes.entry(&vertex.slot_sharing_group).or_default();
+            *size = (*size).max(vertex.parallelism as usize);
+        }
+        let mut starts = BTreeMap::<&str, SlotNumber>::new();
+        let mut next = 0;
+        for (group, size) in sizes {
+            starts.insert(group, next);
+            next += size;
+        }
+        Self {
+            task_managers: BTreeMap::new(),
+            wanted: vec![WantedSlot::default(); next],
+            starts: graph.vertices.iter().map(|vertex| starts[vertex.slot_sharing_group.as_str()]).collect(),
+        }
+    }
+
+    /// How many slots the job needs.
+    pub(super) fn required(&self) -> u32 {
+        self.wanted.len() as u32
+    }
+
+    /// How many it holds.
     pub(super) fn count(&self) -> u32 {
         self.task_managers.values().map(|held| held.slots.len() as u32).sum()
     }
@@ -55,6 +119,17 @@ impl SlotPool {
         held.slots.insert(granted.slot, granted.allocation_id);
     }
 
+    /// The TaskManager is gone, with all slots there.
+    pub(super) fn lose(&mut self, id: &TaskManagerId) -> Option<HeldTaskManager> {
+        for wanted in &mut self.wanted {
+            if wanted.location.as_ref().is_some_and(|location| location.task_manager_id == *id) {
+                wanted.location = None;
+                wanted.previous = Some(id.clone());
+            }
+        }
+        self.task_managers.remove(id)
+    }
+
     /// The TaskManager, if this is its current registration.
     pub(super) fn current(
         &mut self,
@@ -64,8 +139,50 @@ impl SlotPool {
         self.task_managers.get_mut(id).filter(|held| held.fence.registration_id == registration_id)
     }
 
-    /// All slots in the order in which they are given to subtasks: neighbors are on one TaskManager.
-    pub(super) fn locations(&self) -> Vec<Location> {
+    /// Whether the task hosts on all these TaskManagers can run subtasks.
+    pub(super) fn all_ready<'a>(&self, mut ids: impl Iterator<Item = &'a TaskManagerId>) -> bool {
+        ids.all(|id| {
+            self.task_managers.get(id).is_some_and(|held| matches!(held.host, HostPhase::Ready { .. }))
+        })
+    }
+
+    /// Which slot a subtask runs in.
+    pub(super) fn number_of(&self, subtask: SubtaskId) -> SlotNumber {
+        self.starts[subtask.vertex.0 as usize] + subtask.subtask.0 as usize
+    }
+
+    /// Where that slot is, if there is one.
+    pub(super) fn location_of(&self, subtask: SubtaskId) -> Option<&Location> {
+        self.wanted[self.number_of(subtask)].location.as_ref()
+    }
+
+    /// Uses the slots that are held and not used yet, each where the one was that it replaces if there is a choice.
+    /// Neighbors come to be on one TaskManager. What is used already stays where it is.
+    pub(super) fn assign(&mut self) {
+        let used: BTreeSet<_> = self
+            .wanted
+            .iter()
+            .filter_map(|wanted| wanted.location.as_ref())
+            .map(|location| location.allocation_id)
+            .collect();
+        let mut unused = self.locations();
+        unused.retain(|location| !used.contains(&location.allocation_id));
+        let open = self.wanted.iter_mut().filter(|wanted| wanted.location.is_none());
+        let mut homeless = Vec::new();
+        for wanted in open {
+            let here = |location: &Location| wanted.previous.as_ref() == Some(&location.task_manager_id);
+            match unused.iter().position(here) {
+                Some(position) => wanted.location = Some(unused.remove(position)),
+                None => homeless.push(wanted),
+            }
+        }
+        for (wanted, location) in homeless.into_iter().zip(unused) {
+            wanted.location = Some(location);
+        }
+    }
+
+    /// All slots in the order in which they are given to subtasks.
+    fn locations(&self) -> Vec<Location> {
         let of = |(id, held): (&TaskManagerId, &HeldTaskManager)| {
             let (id, rpc_address) = (id.clone(), held.rpc_address.clone());
             let location = move |allocation_id: &AllocationId| Location {

@@ -54,11 +54,20 @@ pub(super) enum Reported {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Enumeration {
     /// `resume`: where an earlier enumerator was in a checkpoint.
-    NotBegun { resume: Option<Vec<u8>> },
-    Underway { origin: Origin, last_report: u64 },
+    NotBegun {
+        resume: Option<Vec<u8>>,
+    },
+    Underway {
+        origin: Origin,
+        last_report: u64,
+    },
     /// `origin`: who has told all, unless that is part of every checkpoint to come anyway. `born`: the newest checkpoint
     /// when the last report came.
-    Complete { origin: Option<Origin>, last_report: u64, born: CheckpointId },
+    Complete {
+        origin: Option<Origin>,
+        last_report: u64,
+        born: CheckpointId,
+    },
 }
 
 /// How an enumeration began.
@@ -192,9 +201,12 @@ impl SplitQueue {
         answers
     }
 
-    /// Returns the requests that wait, which will not be answered.
-    pub(super) fn stop_waiting(&mut self) -> Vec<SplitRequest> {
-        std::mem::take(&mut self.waiting).into()
+    /// Returns the requests of these subtasks that wait. They will not be answered.
+    pub(super) fn stop_waiting(&mut self, stops: impl Fn(SubtaskIndex) -> bool) -> Vec<SplitRequest> {
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let (stopped, waiting): (VecDeque<_>, _) = waiting.partition(|request| stops(request.subtask));
+        self.waiting = waiting;
+        stopped.into()
     }
 
     /// These subtasks start again from the last checkpoint: what was handed to them since is there again. No checkpoint

@@ -8,7 +8,7 @@ use flott_core::{
 };
 
 use super::{
-    Effect, JobMaster, JobState,
+    Effect, JobMaster,
     split_queue::{Decision, Reported, SplitRequest},
 };
 
@@ -29,7 +29,7 @@ impl JobMaster {
         };
         let execution = self.executions.get(id, attempt);
         let live = execution.is_some_and(|it| it.is_live() && it.state != ExecutionState::Canceling);
-        if !live || !matches!(self.state, JobState::Running { .. }) {
+        if !live || !self.state.is_active() {
             out.push(reject("this attempt of the subtask does not run"));
             return;
         }
@@ -54,7 +54,7 @@ impl JobMaster {
         now: MonoTime,
         out: &mut Vec<Effect>,
     ) {
-        if !self.is_enumerating(subtask, attempt) || !matches!(self.state, JobState::Running { .. }) {
+        if !self.is_enumerating(subtask, attempt) || !self.state.is_active() {
             return;
         }
         let EnumeratedSplits { report_id, result, complete } = splits;
@@ -109,15 +109,20 @@ impl JobMaster {
         self.serve_splits(out);
     }
 
-    /// No split will be handed out any more, so nobody need wait for one.
-    pub(super) fn reject_waiting_split_requests(&mut self, out: &mut Vec<Effect>) {
-        for (vertex, queue) in &mut self.splits {
-            for SplitRequest { subtask, attempt, request_id } in queue.stop_waiting() {
+    /// These subtasks are being stopped, so they need no longer wait for splits.
+    pub(super) fn reject_waiting_split_requests(
+        &mut self,
+        stops: impl Fn(SubtaskId) -> bool,
+        out: &mut Vec<Effect>,
+    ) {
+        for (&vertex, queue) in &mut self.splits {
+            let stopped = queue.stop_waiting(|subtask| stops(SubtaskId { vertex, subtask }));
+            for SplitRequest { subtask, attempt, request_id } in stopped {
                 out.push(Effect::RejectSplitRequest {
-                    subtask: SubtaskId { vertex: *vertex, subtask },
+                    subtask: SubtaskId { vertex, subtask },
                     attempt,
                     request_id,
-                    reason: "the job is being stopped".to_owned(),
+                    reason: "the subtask is being stopped".to_owned(),
                 });
             }
         }

@@ -1,5 +1,7 @@
 //! Life of a job.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use flott_core::{FailureCause, JobStatus, MonoTime};
 
 /// How a job ended.
@@ -27,13 +29,17 @@ impl Outcome {
 /// Life of a job inside its JobMaster.
 ///
 /// ```text
-/// Created → WaitingForSlots → StartingTaskHosts → Running → Terminal(Finished)
-///    │             │                  │              │
-///    │             └─ too few slots ──┴── failure ───┴→ Failing   → Terminal(Failed)
-///    └──────── canceled in any of these ──────────────→ Canceling → Terminal(Canceled)
+///                                   ┌─ all regions deployed ─┐
+///                                   ↓                        │
+/// Created → WaitingForSlots → Running ── failure ──→ Restarting
+///    │             │             │ └─────────────────────┼─→ Terminal(Finished)
+///    │             └─ too few ───┴── failure, for good ──┴─→ Failing   → Terminal(Failed)
+///    └──────────── canceled in any of these ───────────────→ Canceling → Terminal(Canceled)
 /// ```
-/// `Failing` and `Canceling` wait until no attempt of any subtask runs any more, so that whatever follows (the end,
-/// or another attempt) never meets an older one. Where nothing runs yet they last no time at all.
+/// What runs, is stopped and is started again while the job is `Running` or `Restarting` are its regions, each with a
+/// [`RegionPhase`](super::failover::RegionPhase) of its own. `Failing` and `Canceling` wait until no attempt of any
+/// subtask runs any more, so that whatever follows never meets an older one. Where nothing runs yet they last no time at
+/// all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobState {
     /// Nothing has been done.
@@ -43,15 +49,12 @@ pub enum JobState {
         /// When to give up.
         deadline: MonoTime,
     },
-    /// All slots are there; task hosts are being started in them.
-    StartingTaskHosts {
-        /// When to give up.
-        deadline: MonoTime,
-    },
-    /// Subtasks are deployed and run.
-    Running {
-        /// By when all of them must have answered their deployment.
-        deploy_deadline: MonoTime,
+    /// All slots were there; subtasks are deployed or about to be.
+    Running,
+    /// Something has failed: what is connected with it is stopped and then deployed again. The rest runs.
+    Restarting {
+        /// Not before this time; what fails until then belongs to the same restart. `None`: it has come.
+        resume_at: Option<MonoTime>,
     },
     /// A user wants it canceled; subtasks are being stopped.
     Canceling {
@@ -60,8 +63,6 @@ pub enum JobState {
     },
     /// A failure is being torn down.
     Failing {
-        /// The root cause, as far as known.
-        cause: FailureCause,
         /// When task hosts that have not stopped their subtasks are killed.
         kill_at: MonoTime,
     },
@@ -75,15 +76,56 @@ impl JobState {
         match self {
             Self::Created => JobStatus::Initializing,
             Self::WaitingForSlots { .. } => JobStatus::Created,
-            Self::StartingTaskHosts { .. } | Self::Running { .. } => JobStatus::Running,
+            Self::Running => JobStatus::Running,
+            Self::Restarting { .. } => JobStatus::Restarting,
             Self::Canceling { .. } => JobStatus::Cancelling,
             Self::Failing { .. } => JobStatus::Failing,
             Self::Terminal(outcome) => outcome.status(),
         }
     }
 
-    /// Whether subtasks are being stopped.
+    /// Whether all subtasks are being stopped, for good.
     pub const fn is_tearing_down(&self) -> bool {
         matches!(self, Self::Canceling { .. } | Self::Failing { .. })
+    }
+
+    /// Whether subtasks may run that are wanted to.
+    pub const fn is_active(&self) -> bool {
+        matches!(self, Self::Running | Self::Restarting { .. })
+    }
+}
+
+/// When a job entered its statuses, and how long it had each.
+#[derive(Clone, Debug)]
+pub(super) struct StatusHistory {
+    /// When it last entered each status that it has had, in that order. The last one is the current one.
+    entered: Vec<(JobStatus, MonoTime)>,
+    /// How long it had each before it left it.
+    spent: BTreeMap<JobStatus, Duration>,
+}
+
+impl StatusHistory {
+    pub(super) fn new(status: JobStatus, now: MonoTime) -> Self {
+        Self { entered: vec![(status, now)], spent: BTreeMap::new() }
+    }
+
+    pub(super) fn entered(&self) -> &[(JobStatus, MonoTime)] {
+        &self.entered
+    }
+
+    pub(super) fn enter(&mut self, status: JobStatus, now: MonoTime) {
+        if let Some((left, since)) = self.entered.last() {
+            *self.spent.entry(*left).or_default() += now - *since;
+        }
+        self.entered.retain(|(known, _)| *known != status);
+        self.entered.push((status, now));
+    }
+
+    pub(super) fn time_in(&self, status: JobStatus, now: MonoTime) -> Duration {
+        let before = self.spent.get(&status).copied().unwrap_or_default();
+        match self.entered.last() {
+            Some((current, since)) if *current == status => before + (now - *since),
+            _ => before,
+        }
     }
 }

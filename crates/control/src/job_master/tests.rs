@@ -57,12 +57,14 @@ pub(super) fn job(graph: JobGraph) -> JobMaster {
         graph: graph.clone(),
         secret: [0; 32],
         slots: 0,
+        checkpoint_dir: "file:///checkpoints/test".to_owned(),
     };
     let config = JobMasterConfig {
         slot_request_timeout: Duration::from_secs(10),
         task_host_start_timeout: Duration::from_secs(5),
         deployment_timeout: Duration::from_secs(5),
         cancellation_timeout: Duration::from_secs(3),
+        exception_history_size: 3,
     };
     JobMaster::new(graph, spec, config, MonoTime::ZERO)
 }
@@ -107,14 +109,27 @@ pub(super) fn reported(name: &str, sequence: u64, report: Report) -> Event {
     Event::Reported { task_manager_id: tm(name), registration_id: registration(name), sequence, report }
 }
 
+/// The number of the first task host on a TaskManager, if they are started in the order of their names.
+pub(super) fn first_host(name: &str) -> u32 {
+    u32::from(name.as_bytes()[0] - b'a')
+}
+
 pub(super) fn ready(name: &str, sequence: u64) -> Event {
-    let data_address = format!("{name}:7000");
-    reported(name, sequence, Report::HostReady { attempt: AttemptNumber(0), data_address })
+    host_ready(name, sequence, first_host(name))
+}
+
+pub(super) fn host_ready(name: &str, sequence: u64, host: u32) -> Event {
+    let data_address = format!("{name}:{}", 7_000 + host);
+    reported(name, sequence, Report::HostReady { attempt: AttemptNumber(host), data_address })
 }
 
 pub(super) fn ended(name: &str, sequence: u64, kind: FailureKind, message: &str) -> Event {
+    host_ended(name, sequence, first_host(name), kind, message)
+}
+
+pub(super) fn host_ended(name: &str, sequence: u64, host: u32, kind: FailureKind, message: &str) -> Event {
     let cause = FailureCause::new(kind, message);
-    reported(name, sequence, Report::HostEnded { attempt: AttemptNumber(0), cause })
+    reported(name, sequence, Report::HostEnded { attempt: AttemptNumber(host), cause })
 }
 
 pub(super) fn task(name: &str, sequence: u64, vertex: u32, subtask: u32, state: TaskState) -> Event {

@@ -8,7 +8,9 @@ use flott_core::{
     deployment::{Placement, TaskDescriptor, TaskHostSpec},
 };
 
-use crate::protocol::{CallId, CheckpointNotice, Fence, OrderAnswer, RegistrationRequest, Report, SlotReport};
+use crate::protocol::{
+    CallId, CheckpointNotice, Fence, OrderAnswer, RegistrationRequest, Report, SlotReport,
+};
 
 /// What a TaskManager tells a task host.
 #[derive(Clone, Debug, PartialEq, Eq)]

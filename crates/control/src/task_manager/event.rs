@@ -2,9 +2,7 @@
 
 use flott_core::{AttemptNumber, FailureCause, JobId, RegistrationId, SubtaskId};
 
-use crate::protocol::{
-    CallId, CheckpointReport, Fence, Order, RegistrationAnswer, ReportAnswer, TaskReport,
-};
+use crate::protocol::{CallId, CheckpointReport, Fence, Order, RegistrationAnswer, ReportAnswer, TaskReport};
 
 /// An event of a TaskManager.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use flott_core::{AllocationId, AttemptNumber, SubtaskId};
+use flott_core::{AllocationId, AttemptNumber, SubtaskId, deployment::TaskHostSpec};
 
 use super::outbox::Outbox;
 
 /// Life of a job's task host on this TaskManager.
 ///
 /// ```text
-/// Absent → Starting → Running → Ended       (ended by itself)
-///    │         └─────────┴→ Stopping → Ended   (told to)
+/// Absent → Starting → Running → Ended → Starting …   (ended by itself)
+///    │         └─────────┴→ Stopping → Ended            (told to, or another is to take its place)
 ///    └→ Ended      (released or killed before the order to start it came)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,16 +67,31 @@ pub(super) struct LocalTask {
     pub(super) live: bool,
 }
 
+/// What comes after a task host that still has to end.
+#[derive(Clone, Debug)]
+pub(super) struct Successor {
+    pub(super) attempt: AttemptNumber,
+    /// `None`: it was stopped before it was started.
+    pub(super) start: Option<(Vec<AllocationId>, TaskHostSpec)>,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct LocalJob {
     pub(super) host: HostState,
+    /// Set only while `host` lives.
+    pub(super) successor: Option<Successor>,
     pub(super) tasks: BTreeMap<SubtaskId, LocalTask>,
     pub(super) outbox: Outbox,
 }
 
 impl LocalJob {
     pub(super) fn new() -> Self {
-        Self { host: HostState::Absent, tasks: BTreeMap::new(), outbox: Outbox::default() }
+        Self { host: HostState::Absent, successor: None, tasks: BTreeMap::new(), outbox: Outbox::default() }
+    }
+
+    /// The last start of its task host that was ordered or given up.
+    pub(super) fn newest_start(&self) -> Option<AttemptNumber> {
+        self.successor.as_ref().map(|successor| successor.attempt).max(self.host.attempt())
     }
 
     pub(super) fn runs_in(&self, allocation_id: AllocationId) -> bool {

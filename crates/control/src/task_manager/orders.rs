@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use flott_core::{
-    AllocationId, AttemptNumber, FailureCause, FailureKind, JobId, MonoTime, SubtaskId,
+    AllocationId, AttemptNumber, FailureCause, FailureKind, HostId, JobId, MonoTime, SubtaskId,
     deployment::{Placement, TaskDescriptor, TaskHostSpec},
 };
 
 use super::{
     Effect, HostCommand, HostState, TaskManager,
-    job::{LocalJob, LocalTask},
+    job::{LocalJob, LocalTask, Successor},
 };
 use crate::protocol::{Order, Refusal, Report, TaskReport, TaskState};
+
+/// Why a task host has ended that was stopped first.
+const NEVER_STARTED: &str = "it was released before it started";
 
 impl TaskManager {
     pub(super) fn obey(&mut self, order: Order, out: &mut Vec<Effect>) -> Result<(), Refusal> {
@@ -100,15 +103,47 @@ impl TaskManager {
             return Err(Refusal::UnknownAllocation);
         }
         let job = self.jobs.get_mut(&job_id).ok_or(Refusal::UnknownAllocation)?;
-        if job.host.attempt() >= Some(attempt) {
+        if job.newest_start() >= Some(attempt) {
             return Ok(()); // a copy, or overtaken by the order to release it
         }
-        if job.host.is_alive() {
-            return Err(Refusal::TaskHostBusy);
+        match job.host {
+            HostState::Absent | HostState::Ended { .. } => {
+                job.host = HostState::Starting { attempt };
+                out.push(Effect::SpawnTaskHost { attempt, spec });
+            }
+            // Its JobMaster does not count on the old one any more.
+            HostState::Starting { attempt: old }
+            | HostState::Running { attempt: old }
+            | HostState::Stopping { attempt: old } => {
+                job.host = HostState::Stopping { attempt: old };
+                job.successor = Some(Successor { attempt, start: Some((allocations.to_vec(), spec)) });
+                out.push(Effect::KillTaskHost { job_id, attempt: old, grace: Duration::ZERO });
+            }
         }
-        job.host = HostState::Starting { attempt };
-        out.push(Effect::SpawnTaskHost { attempt, spec });
         Ok(())
+    }
+
+    /// The job's task host has ended: what was to come after it comes now.
+    pub(super) fn start_successor(&mut self, job_id: JobId, out: &mut Vec<Effect>) {
+        let Some(job) = self.jobs.get_mut(&job_id) else { return };
+        let Some(Successor { attempt, start }) = job.successor.take() else { return };
+        let holds = |allocation: &AllocationId| self.slots.holds(job_id, *allocation);
+        match start {
+            Some((allocations, spec)) if allocations.iter().all(holds) => {
+                job.host = HostState::Starting { attempt };
+                out.push(Effect::SpawnTaskHost { attempt, spec });
+            }
+            Some(_) => self.never_started(job_id, attempt, "its slots were taken away before it started"),
+            None => job.host = HostState::Ended { attempt },
+        }
+    }
+
+    fn never_started(&mut self, job_id: JobId, attempt: AttemptNumber, reason: &str) {
+        if let Some(job) = self.jobs.get_mut(&job_id) {
+            job.host = HostState::Ended { attempt };
+            let cause = FailureCause::new(FailureKind::TaskHostExit, reason);
+            self.report(job_id, Report::HostEnded { attempt, cause });
+        }
     }
 
     fn deploy(
@@ -119,7 +154,9 @@ impl TaskManager {
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         let job = self.jobs.get_mut(&job_id).ok_or(Refusal::UnknownAllocation)?;
-        if !matches!(job.host, HostState::Running { .. }) {
+        let HostState::Running { attempt: host } = job.host else { return Err(Refusal::NoTaskHost) };
+        // Meant for one that has ended since: its tasks have ended with it.
+        if placement.host_on(&self.config.task_manager_id) != Some(HostId(host.0)) {
             return Err(Refusal::NoTaskHost);
         }
         let mut fresh = Vec::new();
@@ -192,10 +229,13 @@ impl TaskManager {
             HostState::Stopping { attempt: own } if own == attempt && grace.is_zero() => {
                 out.push(Effect::KillTaskHost { job_id, attempt, grace });
             }
-            host if host.attempt() < Some(attempt) && !host.is_alive() => {
-                // The order to start it has not come yet; when it does, it must not be obeyed any more.
-                job.host = HostState::Ended { attempt };
-                let cause = FailureCause::new(FailureKind::TaskHostExit, "it was released before it started");
+            // The order to start it has not come yet, or has not been obeyed. It must not be any more.
+            host if job.newest_start() < Some(attempt) && !host.is_alive() => {
+                self.never_started(job_id, attempt, NEVER_STARTED);
+            }
+            _ if job.newest_start() <= Some(attempt) && job.host.attempt() < Some(attempt) => {
+                job.successor = Some(Successor { attempt, start: None });
+                let cause = FailureCause::new(FailureKind::TaskHostExit, NEVER_STARTED);
                 self.report(job_id, Report::HostEnded { attempt, cause });
             }
             _ => {}

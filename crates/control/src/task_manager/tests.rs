@@ -9,8 +9,8 @@ mod reports;
 use std::sync::Arc;
 
 use flott_core::{
-    AllocationId, FailureKind, JobGraph, JobType, SlotIndex, SubtaskId,
-    deployment::{Placement, TaskDescriptor, TaskHostSpec},
+    AllocationId, FailureKind, HostId, JobGraph, JobType, SlotIndex, SubtaskId,
+    deployment::{Placement, TaskDescriptor, TaskHostAddress, TaskHostSpec},
     job_config::{JobConfig, RuntimeMode},
 };
 
@@ -98,6 +98,7 @@ pub(super) fn start(job_id: JobId, attempt: u32, allocations: &[u8]) -> Event {
         graph: Arc::new(graph),
         secret: [0; 32],
         slots: allocations.len() as u32,
+        checkpoint_dir: String::new(),
     };
     let allocations = allocations.iter().map(|number| AllocationId::from_bytes([*number; 16])).collect();
     order(Order::StartTaskHost { attempt: AttemptNumber(attempt), allocations, spec })
@@ -112,13 +113,24 @@ pub(super) fn host_exited(job_id: JobId) -> Event {
     Event::HostExited { job_id, attempt: FIRST, cause }
 }
 
+/// One with the task host of this number on the TaskManager.
+pub(super) fn placement(host: u32) -> Placement {
+    let address = TaskHostAddress {
+        host: HostId(host),
+        task_manager_id: TaskManagerId::new("a"),
+        data_address: "a:7000".to_owned(),
+    };
+    Placement { hosts: vec![address], vertices: Vec::new() }
+}
+
 pub(super) fn deploy(job_id: JobId, tasks: &[(u32, u8)]) -> Event {
     let tasks = tasks.iter().map(|(subtask, allocation)| TaskDescriptor {
         subtask: SubtaskId::new(0, *subtask),
         attempt: FIRST,
         allocation_id: AllocationId::from_bytes([*allocation; 16]),
+        restore: None,
     });
-    order(Order::DeployTasks { job_id, placement: Placement::default(), tasks: tasks.collect() })
+    order(Order::DeployTasks { job_id, placement: placement(0), tasks: tasks.collect() })
 }
 
 pub(super) fn cancel(job_id: JobId, subtasks: &[u32]) -> Event {

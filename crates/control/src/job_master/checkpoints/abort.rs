@@ -2,11 +2,11 @@
 
 use flott_core::{
     CheckpointId, FailureCause, FailureKind, MonoTime,
-    checkpoint::{StopMode, SnapshotKind},
+    checkpoint::{SnapshotKind, StopMode},
 };
 
-use super::{Demand, Garbage, pending::Pending, tolerance::Fault};
 use super::super::{Effect, JobMaster, Outcome};
+use super::{Demand, Garbage, pending::Pending, tolerance::Fault};
 use crate::protocol::{CallId, CheckpointNotice};
 
 impl JobMaster {
@@ -74,7 +74,8 @@ impl JobMaster {
     ) {
         let waiting = self.checkpoints.pending.values().filter(|pending| pending.is_acknowledging());
         for id in waiting.map(Pending::id).collect::<Vec<_>>() {
-            let stopped = cause.clone().context(format!("checkpoint {id} was given up, since subtasks were stopped"));
+            let stopped =
+                cause.clone().context(format!("checkpoint {id} was given up, since subtasks were stopped"));
             self.abort_checkpoint(id, stopped, Fault::Nobody, now, out);
         }
         for (call, _) in std::mem::take(&mut self.checkpoints.requests) {
@@ -98,7 +99,8 @@ impl JobMaster {
                 let pending = self.checkpoints.pending.get(&stopping.id);
                 let drained = pending.is_some_and(|it| it.barrier.stop() == Some(StopMode::Drain));
                 if drained && !self.state.is_tearing_down() {
-                    let message = format!("the job was drained for savepoint {}, but did not end", stopping.id);
+                    let message =
+                        format!("the job was drained for savepoint {}, but did not end", stopping.id);
                     let failed = FailureCause::new(FailureKind::CheckpointFailed, message);
                     self.checkpoints.demand = Some(Demand::Fail(failed.context(cause.message.clone())));
                 }
@@ -107,7 +109,12 @@ impl JobMaster {
     }
 
     /// The job ends. Tells everyone who waits, and deletes what is not to stay.
-    pub(in super::super) fn end_checkpoints(&mut self, outcome: &Outcome, now: MonoTime, out: &mut Vec<Effect>) {
+    pub(in super::super) fn end_checkpoints(
+        &mut self,
+        outcome: &Outcome,
+        now: MonoTime,
+        out: &mut Vec<Effect>,
+    ) {
         if *outcome == Outcome::Finished
             && let Some(stopping) = self.checkpoints.stopping.take_if(|stopping| stopping.savepoint.is_some())
             && let Some(savepoint) = stopping.savepoint
@@ -166,13 +173,7 @@ fn in_words(cause: &FailureCause) -> String {
 }
 
 impl JobMaster {
-    pub(super) fn refuse(
-        &self,
-        call: CallId,
-        kind: FailureKind,
-        message: String,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(super) fn refuse(&self, call: CallId, kind: FailureKind, message: String, out: &mut Vec<Effect>) {
         out.push(Effect::SnapshotDone { call, result: Err(FailureCause::new(kind, message)) });
     }
 }

@@ -5,8 +5,8 @@ use flott_core::{
     checkpoint::{CheckpointStats, SubtaskSnapshot},
 };
 
-use super::{Garbage, retained, statistics::SubtaskRecord, tolerance::Fault};
 use super::super::{Effect, JobMaster, split_queue::Progress};
+use super::{Garbage, retained, statistics::SubtaskRecord, tolerance::Fault};
 use crate::protocol::{CheckpointOutcome, CheckpointReport};
 
 impl JobMaster {
@@ -79,7 +79,8 @@ impl JobMaster {
             self.serve_splits(out);
         }
         if let Some(lost) = self.deleted_file(id, subtask) {
-            let message = format!("its state refers to {lost}, which newer checkpoints do not need and was deleted");
+            let message =
+                format!("its state refers to {lost}, which newer checkpoints do not need and was deleted");
             let cause = FailureCause::new(FailureKind::Internal, message);
             let cause = cause.context(format!("in {}", self.task_name(subtask)));
             self.abort_checkpoint(id, cause, Fault::Task, now, out);

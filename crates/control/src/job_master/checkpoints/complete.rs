@@ -7,17 +7,17 @@ use flott_core::{
     checkpoint::{Barrier, CheckpointMetadata, RestorePoint, SnapshotKind},
 };
 
+use super::super::{
+    Effect, JobMaster, Outcome,
+    split_queue::{QueueSnapshot, SplitQueue, Taken},
+};
 use super::{
-    AfterSavepoint, Completed, Demand, Garbage, InitialSnapshot, SnapshotTaken, StoredMetadata, abort, decide,
-    metadata,
+    AfterSavepoint, Completed, Demand, Garbage, InitialSnapshot, SnapshotTaken, StoredMetadata, abort,
+    decide, metadata,
     pending::{Pending, Phase, Reason},
     retained,
     statistics::RestoredRecord,
     tolerance::Fault,
-};
-use super::super::{
-    Effect, JobMaster, Outcome,
-    split_queue::{QueueSnapshot, SplitQueue, Taken},
 };
 use crate::protocol::CheckpointNotice;
 

@@ -8,7 +8,10 @@ use flott_core::{
 use super::super::Outcome;
 
 /// How subtasks wait for the barriers of a snapshot.
-pub(super) fn alignment(settings: &CheckpointSettings, kind: &SnapshotKind) -> flott_core::checkpoint::Alignment {
+pub(super) fn alignment(
+    settings: &CheckpointSettings,
+    kind: &SnapshotKind,
+) -> flott_core::checkpoint::Alignment {
     use flott_core::checkpoint::Alignment;
     let is_savepoint = matches!(kind, SnapshotKind::Savepoint { .. });
     match settings.mode {

@@ -43,7 +43,8 @@ pub(super) fn assemble(
             .collect();
         metadata.operators.extend(operators_of(vertex, &subtasks));
         metadata.vertices.push(vertex_state(vertex, &subtasks));
-        if let (Some(queue), Some(head)) = (queues.get(&VertexIndex(index as u32)), vertex.operators.first()) {
+        if let (Some(queue), Some(head)) = (queues.get(&VertexIndex(index as u32)), vertex.operators.first())
+        {
             metadata.sources.push(SourceQueueState {
                 uid: head.uid.clone(),
                 remaining: queue.remaining.iter().map(|split| split.clone().into()).collect(),

@@ -32,7 +32,9 @@ pub(super) enum Reason {
 pub(super) enum Phase {
     Acknowledging,
     /// Its metadata is being written.
-    Storing { metadata: Arc<CheckpointMetadata> },
+    Storing {
+        metadata: Arc<CheckpointMetadata>,
+    },
 }
 
 #[derive(Clone, Debug)]

@@ -16,8 +16,7 @@ pub fn check_restore(
     graph: &JobGraph,
     allow_non_restored: bool,
 ) -> Result<Vec<String>, Vec<String>> {
-    let mut check =
-        Check { metadata, graph, allow_non_restored, warnings: Vec::new(), errors: Vec::new() };
+    let mut check = Check { metadata, graph, allow_non_restored, warnings: Vec::new(), errors: Vec::new() };
     check.shapes();
     if check.errors.is_empty() {
         metadata.operators.iter().for_each(|operator| check.operator(operator));
@@ -142,7 +141,8 @@ impl Check<'_> {
         if !vertices.any(|vertex| vertex.channels.iter().any(Option::is_some)) {
             return;
         }
-        let contains = format!("{} contains records that were on their way between subtasks", self.snapshot());
+        let contains =
+            format!("{} contains records that were on their way between subtasks", self.snapshot());
         let fix = "stop the old job with a savepoint and begin with that";
         for old in &self.metadata.vertices {
             let same = |vertex: &&JobVertex| vertex.operators.iter().map(|it| &it.uid).eq(&old.uids);

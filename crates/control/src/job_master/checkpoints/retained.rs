@@ -81,12 +81,11 @@ impl Retained {
         }
         let used: BTreeSet<_> = self.checkpoints.iter().flat_map(|it| &it.files).chain(in_use).collect();
         self.doomed.retain(|file, _| !used.contains(file));
-        let files: Vec<_> =
-            self.doomed.extract_if(.., |_, from| *from <= id).map(|(file, _)| file).collect();
-        let (doomed, is_used) = (&self.doomed, |directory: &str| used.iter().any(|it| is_within(it, directory)));
-        let free = |directory: &String| {
-            !is_used(directory) && !doomed.keys().any(|file| is_within(file, directory))
-        };
+        let files: Vec<_> = self.doomed.extract_if(.., |_, from| *from <= id).map(|(file, _)| file).collect();
+        let (doomed, is_used) =
+            (&self.doomed, |directory: &str| used.iter().any(|it| is_within(it, directory)));
+        let free =
+            |directory: &String| !is_used(directory) && !doomed.keys().any(|file| is_within(file, directory));
         directories.extend(self.left.extract_if(.., |directory| free(directory)));
         self.remember(&files);
         (Garbage { files, directories }, gone)

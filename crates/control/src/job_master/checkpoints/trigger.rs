@@ -10,12 +10,14 @@ use flott_core::{
     checkpoint::{Barrier, SnapshotKind},
 };
 
-use super::{
-    AfterSavepoint, ManualCheckpoint, SnapshotRequest, Stopping, decide, metadata::finished_snapshot,
-    pending::{Pending, Phase, Reason},
-    retained, statistics::{CheckpointRecord, SubtaskRecord},
-};
 use super::super::{Effect, JobMaster, split_queue::Progress};
+use super::{
+    AfterSavepoint, ManualCheckpoint, SnapshotRequest, Stopping, decide,
+    metadata::finished_snapshot,
+    pending::{Pending, Phase, Reason},
+    retained,
+    statistics::{CheckpointRecord, SubtaskRecord},
+};
 use crate::protocol::{CallId, Order};
 
 /// After a failed checkpoint that subtasks wait for, how long until the next.
@@ -222,7 +224,9 @@ impl JobMaster {
         let starts: Vec<_> = pending
             .missing
             .iter()
-            .filter(|(subtask, _)| !pending.begun_at.contains(subtask) && !self.has_running_predecessor(**subtask))
+            .filter(|(subtask, _)| {
+                !pending.begun_at.contains(subtask) && !self.has_running_predecessor(**subtask)
+            })
             .map(|(subtask, attempt)| (*subtask, *attempt))
             .collect();
         let barrier = pending.barrier.clone();

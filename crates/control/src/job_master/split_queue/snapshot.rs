@@ -161,7 +161,9 @@ impl SplitQueue {
         let origin = match &self.enumeration {
             Enumeration::NotBegun { resume } => return Cut::Before(resume.clone()),
             Enumeration::Complete { origin: None, .. } => return Cut::Complete,
-            Enumeration::Underway { origin, .. } | Enumeration::Complete { origin: Some(origin), .. } => origin,
+            Enumeration::Underway { origin, .. } | Enumeration::Complete { origin: Some(origin), .. } => {
+                origin
+            }
         };
         match pending.passed.get(&origin.request.subtask) {
             None => Cut::Unknown,

@@ -198,6 +198,6 @@ fn kept_failures_are_bounded_and_keep_the_root() {
     };
     drive(&mut job, (0..39).map(echo));
     drive(&mut job, [(4, task("a", 50, 0, 39, failed(FailureKind::UserError, "root")))]);
-    assert_eq!(job.failures().len(), JobMaster::MAX_FAILURES);
+    assert_eq!(job.failures().len(), FailureGroup::MAX);
     assert_eq!(job.failures()[0].cause.message, "root");
 }

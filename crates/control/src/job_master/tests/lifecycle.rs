@@ -1,6 +1,6 @@
 use flott_core::{
-    ExecutionState,
-    deployment::{TaskDescriptor, TaskHostAddress},
+    ExecutionState, HostId,
+    deployment::{Placement, TaskDescriptor, TaskHostAddress},
     metrics::{MetricValue, OperatorMetric, TaskMetrics},
     time::Timestamp,
 };
@@ -28,15 +28,22 @@ fn a_job_waits_for_slots_then_hosts_then_deploys_and_finishes() {
 
     assert!(drive(&mut job, [(30, ready("b", 0))]).is_empty(), "a is not ready");
     let effects = drive(&mut job, [(40, ready("a", 0))]);
-    let address =
-        |name: &str| TaskHostAddress { task_manager_id: tm(name), data_address: format!("{name}:7000") };
+    let address = |name: &str| TaskHostAddress {
+        host: HostId(first_host(name)),
+        task_manager_id: tm(name),
+        data_address: format!("{name}:{}", 7_000 + first_host(name)),
+    };
     let descriptor = |vertex, subtask, name: &str, slot| TaskDescriptor {
         subtask: SubtaskId::new(vertex, subtask),
         attempt: AttemptNumber(0),
         allocation_id: allocation(name, slot),
+        restore: None,
     };
-    let placement =
-        Placement { hosts: vec![address("a"), address("b")], vertices: vec![vec![0, 1], vec![0]] };
+    let on = |host| Some(HostId(host));
+    let placement = Placement {
+        hosts: vec![address("a"), address("b")],
+        vertices: vec![vec![on(0), on(1)], vec![on(0)]],
+    };
     let expected = |tasks| Order::DeployTasks { job_id: JOB, placement: placement.clone(), tasks };
     assert_eq!(
         deploy_order(&effects, "a"),

@@ -136,7 +136,7 @@ proptest! {
                 prop_assert_eq!(job.next_wakeup(), None);
                 prop_assert_eq!(job.group_watermark("group"), None, "nobody waits for those that have ended");
             }
-            prop_assert!(job.failures().len() <= JobMaster::MAX_FAILURES);
+            prop_assert!(job.failures().len() <= FailureGroup::MAX);
             let shown = job.status_times().iter().filter(|(status, _)| status.is_terminal()).count();
             prop_assert_eq!(shown, usize::from(job.outcome().is_some()));
         }

@@ -31,7 +31,7 @@ fn answers(effects: &[Effect]) -> Vec<(u32, u64, Option<SplitAnswer>)> {
 fn splits_go_to_those_who_ask() {
     let mut job = deployed();
     let effects = drive(&mut job, [(50, ask(0, 0)), (60, ask(1, 0))]);
-    assert_eq!(answers(&effects), [(0, 0, Some(SplitAnswer::Enumerate))]);
+    assert_eq!(answers(&effects), [(0, 0, Some(SplitAnswer::Enumerate { resume: None }))]);
     let effects =
         drive(&mut job, [(70, enumerated(0, Ok(vec![vec![1], vec![2]]))), (80, ask(0, 1)), (90, ask(0, 2))]);
     assert_eq!(

@@ -73,7 +73,10 @@ fn at_the_end_what_is_kept_stays_whole() {
     add(&mut retained, completed(1, &["a"]), 1);
     add(&mut retained, completed(2, &["b"]), 1);
     let mut other = retained.clone();
-    assert_eq!(retained.end(true), Garbage { files: vec!["f:/c/shared/a".to_owned()], directories: Vec::new() });
+    assert_eq!(
+        retained.end(true),
+        Garbage { files: vec!["f:/c/shared/a".to_owned()], directories: Vec::new() }
+    );
     let garbage = other.end(false);
     assert_eq!(garbage.files, ["f:/c/shared/a", "f:/c/shared/b"]);
     assert_eq!(garbage.directories, ["f:/c/chk-2"]);

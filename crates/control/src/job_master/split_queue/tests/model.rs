@@ -148,7 +148,8 @@ impl World {
     /// A barrier comes to a reader, or it finishes before.
     fn barrier(&mut self, reader: usize) {
         let it = &self.readers[reader];
-        let Some((_, checkpoint)) = self.pending.iter_mut().find(|(_, at)| !at.parts.contains_key(&reader)) else {
+        let Some((_, checkpoint)) = self.pending.iter_mut().find(|(_, at)| !at.parts.contains_key(&reader))
+        else {
             return;
         };
         let enumerator = it.enumerating.map(|(found, reports)| (reports, vec![found]));

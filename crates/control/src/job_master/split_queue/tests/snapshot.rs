@@ -16,7 +16,10 @@ fn ready(remaining: &[u8], enumeration: EnumerationState) -> Taken {
     Taken::Ready(QueueSnapshot { remaining: bytes(remaining), enumeration })
 }
 
-fn pass(queue: &mut SplitQueue, progress: impl IntoIterator<Item = Progress>) -> Vec<(SplitRequest, SplitAnswer)> {
+fn pass(
+    queue: &mut SplitQueue,
+    progress: impl IntoIterator<Item = Progress>,
+) -> Vec<(SplitRequest, SplitAnswer)> {
     for (subtask, progress) in progress.into_iter().enumerate() {
         queue.passed(N, SubtaskIndex(subtask as u32), progress);
     }
