@@ -43,7 +43,7 @@ pub use reducing_state::ReducingState;
 pub use snapshot::{
     KeyedSnapshot, RestoredSegment, SegmentAddress, SegmentLocation, SegmentSink, TableDescription,
 };
-pub use timer_queue::{Timer, TimerQueue, TimerRef};
+pub use timer_queue::{Timer, TimerQueue};
 pub use ttl::{StateTtl, TtlCleanup, TtlUpdate, TtlVisibility};
 pub use types::{Key, MapKey, Namespace, StateValue};
 pub use value_state::ValueState;

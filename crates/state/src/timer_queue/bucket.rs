@@ -1,217 +1,139 @@
-//! The timers of one time: a set in the order in which it was filled.
+//! The handles of the timers of one time, in the order of registration.
 
-use std::mem;
+use std::{collections::VecDeque, mem};
 
-use flott_core::hash::{mix, stable_hash};
-use hashbrown::HashTable;
-
-use crate::{
-    Key, Namespace,
-    table::{is_empty_type, place_hash},
-};
-
-/// Whom a timer is for.
-pub(super) struct Owner<K, N> {
+/// Leads to a timer, if that still stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handle {
+    /// By which the timer is found in its group.
     pub(super) hash: u64,
-    pub(super) key: K,
-    pub(super) namespace: N,
+    /// Its number above its group, so that handles are ordered as numbers are.
+    order: u64,
 }
 
-/// Few timers are searched one by one: then an index would cost more than it helps.
-const INDEX_FROM: usize = 9;
+/// There are at most 2^15 groups.
+const GROUP_BITS: u32 = 16;
+
+/// With so many timers a second that this is reached within the life of a job, it has other problems.
+pub(super) const MAX_NUMBER: u64 = u64::MAX >> GROUP_BITS;
+
+impl Handle {
+    #[inline]
+    pub(super) fn new(group: usize, hash: u64, number: u64) -> Self {
+        Self { hash, order: number << GROUP_BITS | group as u64 }
+    }
+
+    #[inline]
+    pub(super) fn group(self) -> usize {
+        (self.order & ((1 << GROUP_BITS) - 1)) as usize
+    }
+
+    #[inline]
+    pub(super) fn number(self) -> u64 {
+        self.order >> GROUP_BITS
+    }
+}
 
 /// The timers of one time.
-pub(super) enum Bucket<K, N> {
+pub(super) enum Bucket {
     /// A single one, as nearly always when times are those of records. Needs no memory of its own.
-    One(Owner<K, N>),
-    Many(Box<Many<K, N>>),
+    One(Handle),
+    Many(Box<Many>),
     /// None; dropped by the queue at once.
     Empty,
 }
 
-pub(super) struct Many<K, N> {
-    /// In the order of registration; `None` for those that were removed.
-    owners: Vec<Option<Owner<K, N>>>,
-    /// Before this all are `None`.
-    first: usize,
-    /// How many are not.
-    len: usize,
-    /// Where in `owners` a timer stands, found by its hash, if there are enough. Points to those that were removed too.
-    index: Option<HashTable<u32>>,
+pub(super) struct Many {
+    /// In the order of registration, also of timers that were deleted.
+    handles: VecDeque<Handle>,
+    /// How many were not.
+    standing: usize,
+    /// Whether the order is still to be made, as after a restore.
+    is_unordered: bool,
 }
 
-impl<K: Key, N: Namespace> Owner<K, N> {
-    fn new(hash: u64, key: &K, namespace: &N) -> Self {
-        Self { hash, key: key.clone(), namespace: namespace.clone() }
-    }
+/// More handles of deleted timers than this and than there are others are not kept.
+const MAX_DELETED: usize = 64;
 
-    #[inline]
-    fn is(&self, hash: u64, key: &K, namespace: &N) -> bool {
-        self.hash == hash && self.key == *key && (is_empty_type::<N>() || self.namespace == *namespace)
-    }
-}
-
-/// The hash by which the index finds a timer.
-#[inline]
-fn index_hash<N: Namespace>(hash: u64, namespace: &N) -> u64 {
-    if is_empty_type::<N>() { hash } else { place_hash(hash, stable_hash(namespace)) }
-}
-
-impl<K: Key, N: Namespace> Bucket<K, N> {
-    pub(super) fn new(hash: u64, key: &K, namespace: &N) -> Self {
-        Self::One(Owner::new(hash, key, namespace))
-    }
-
-    /// Returns whether it was not there.
-    pub(super) fn insert(&mut self, hash: u64, key: &K, namespace: &N) -> bool {
-        match self {
-            Self::One(owner) if owner.is(hash, key, namespace) => return false,
-            Self::Many(many) => return many.insert(hash, key, namespace),
-            Self::One(_) | Self::Empty => {}
-        }
-        *self = match mem::replace(self, Self::Empty) {
-            Self::One(owner) => {
-                let owners = vec![Some(owner), Some(Owner::new(hash, key, namespace))];
-                Self::Many(Box::new(Many { owners, first: 0, len: 2, index: None }))
-            }
-            _ => Self::new(hash, key, namespace),
-        };
-        true
-    }
-
-    /// Returns whether it was there.
-    pub(super) fn remove(&mut self, hash: u64, key: &K, namespace: &N) -> bool {
-        match self {
-            Self::One(owner) if owner.is(hash, key, namespace) => {
-                *self = Self::Empty;
-                true
-            }
-            Self::Many(many) => many.remove(hash, key, namespace),
-            Self::One(_) | Self::Empty => false,
-        }
-    }
-
-    pub(super) fn pop_first(&mut self) -> Option<Owner<K, N>> {
-        match self {
-            Self::Many(many) => many.pop_first(),
-            Self::One(_) | Self::Empty => match mem::replace(self, Self::Empty) {
-                Self::One(owner) => Some(owner),
-                _ => None,
-            },
-        }
-    }
-
+impl Bucket {
     pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+
+    /// Adds the handle of a timer that was registered, or restored.
+    pub(super) fn push(&mut self, handle: Handle) {
         match self {
-            Self::One(_) => false,
-            Self::Many(many) => many.len == 0,
-            Self::Empty => true,
-        }
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Owner<K, N>> {
-        let (one, many) = match self {
-            Self::One(owner) => (Some(owner), &[][..]),
-            Self::Many(many) => (None, &many.owners[many.first..]),
-            Self::Empty => (None, &[][..]),
-        };
-        one.into_iter().chain(many.iter().flatten())
-    }
-}
-
-impl<K: Key, N: Namespace> Many<K, N> {
-    fn contains(&self, hash: u64, key: &K, namespace: &N) -> bool {
-        let is_it =
-            |owner: &Option<Owner<K, N>>| owner.as_ref().is_some_and(|owner| owner.is(hash, key, namespace));
-        match &self.index {
-            Some(index) => {
-                index.find(index_hash(hash, namespace), |&at| is_it(&self.owners[at as usize])).is_some()
+            Self::Many(many) => many.push(handle),
+            Self::One(first) => {
+                let mut many =
+                    Many { handles: VecDeque::with_capacity(4), standing: 0, is_unordered: false };
+                many.push(*first);
+                many.push(handle);
+                *self = Self::Many(Box::new(many));
             }
-            None => self.owners[self.first..].iter().any(is_it),
+            Self::Empty => *self = Self::One(handle),
         }
     }
 
-    fn insert(&mut self, hash: u64, key: &K, namespace: &N) -> bool {
-        if self.contains(hash, key, namespace) {
-            return false;
+    /// One of the timers has been deleted.
+    pub(super) fn forget_one(&mut self, is_standing: impl Fn(&Handle) -> bool) {
+        match self {
+            Self::Many(many) if many.standing > 1 => many.forget_one(is_standing),
+            _ => *self = Self::Empty,
         }
-        // Holes are closed when most are holes, so that registering and deleting in turn does not fill the memory. The
-        // limit of positions is beyond what fits into memory.
-        if self.owners.len() == self.owners.capacity() && self.len <= self.owners.len() / 2 {
-            self.close_holes();
-        }
-        let at = self.owners.len();
-        self.owners.push(Some(Owner::new(hash, key, namespace)));
-        self.len += 1;
-        match &mut self.index {
-            Some(index) => {
-                index.insert_unique(index_hash(hash, namespace), at as u32, rehash(&self.owners));
+    }
+
+    /// The first handle, perhaps of a deleted timer.
+    pub(super) fn first(&mut self) -> Option<Handle> {
+        match self {
+            Self::One(handle) => Some(*handle),
+            Self::Many(many) => {
+                if mem::take(&mut many.is_unordered) {
+                    many.handles.make_contiguous().sort_unstable_by_key(|handle| handle.order);
+                }
+                many.handles.front().copied()
             }
-            None if self.owners.len() >= INDEX_FROM => self.build_index(),
-            None => {}
+            Self::Empty => None,
         }
-        true
     }
 
-    fn remove(&mut self, hash: u64, key: &K, namespace: &N) -> bool {
-        let is_it =
-            |owner: &Option<Owner<K, N>>| owner.as_ref().is_some_and(|owner| owner.is(hash, key, namespace));
-        let at = match &mut self.index {
-            Some(index) => index
-                .find_entry(index_hash(hash, namespace), |&at| is_it(&self.owners[at as usize]))
-                .ok()
-                .map(|entry| entry.remove().0 as usize),
-            None => self.owners.iter().position(is_it),
-        };
-        let Some(at) = at else { return false };
-        self.owners[at] = None;
-        self.len -= 1;
-        true
-    }
-
-    fn pop_first(&mut self) -> Option<Owner<K, N>> {
-        while self.first < self.owners.len() {
-            let owner = self.owners[self.first].take();
-            self.first += 1;
-            if owner.is_some() {
-                self.len -= 1;
-                return owner;
+    /// Drops the first handle; its timer stood until now or was deleted before.
+    pub(super) fn drop_first(&mut self, stood: bool) {
+        match self {
+            Self::Many(many) => {
+                many.handles.pop_front();
+                many.standing -= usize::from(stood);
+                if many.standing == 0 {
+                    *self = Self::Empty;
+                }
             }
+            _ => *self = Self::Empty,
         }
-        None
     }
 
+    /// The handles, in no particular order after a restore.
     #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
-        self.owners.capacity().max(self.index.as_ref().map_or(0, HashTable::capacity))
-    }
-
-    fn close_holes(&mut self) {
-        self.owners.retain(Option::is_some);
-        self.first = 0;
-        self.index = None;
-        if self.owners.len() >= INDEX_FROM {
-            self.build_index();
+    pub(super) fn handles(&self) -> Vec<Handle> {
+        match self {
+            Self::One(handle) => vec![*handle],
+            Self::Many(many) => many.handles.iter().copied().collect(),
+            Self::Empty => Vec::new(),
         }
-    }
-
-    fn build_index(&mut self) {
-        let mut index = HashTable::with_capacity(self.owners.capacity());
-        for (at, owner) in self.owners.iter().enumerate() {
-            if let Some(owner) = owner {
-                let hash = index_hash(owner.hash, &owner.namespace);
-                index.insert_unique(hash, at as u32, rehash(&self.owners));
-            }
-        }
-        self.index = Some(index);
     }
 }
 
-/// For growing the index. Positions whose timers were handed out need to be found no more, so any hash will do that
-/// does not heap them up.
-fn rehash<K, N: Namespace>(owners: &[Option<Owner<K, N>>]) -> impl Fn(&u32) -> u64 {
-    |&at| match &owners[at as usize] {
-        Some(owner) => index_hash(owner.hash, &owner.namespace),
-        None => mix(u64::from(at)),
+impl Many {
+    #[inline]
+    fn push(&mut self, handle: Handle) {
+        self.is_unordered |= self.handles.back().is_some_and(|last| last.order > handle.order);
+        self.handles.push_back(handle);
+        self.standing += 1;
+    }
+
+    fn forget_one(&mut self, is_standing: impl Fn(&Handle) -> bool) {
+        self.standing -= 1;
+        if self.handles.len() - self.standing > self.standing.max(MAX_DELETED) {
+            self.handles.retain(is_standing);
+        }
     }
 }

@@ -1,9 +1,15 @@
 use std::collections::BTreeMap;
 
-use flott_core::{hash::stable_hash, key_group::key_group, time::Timestamp};
+use flott_core::{
+    CheckpointId,
+    hash::stable_hash,
+    key_group::{key_group, subtask_of_group},
+    time::Timestamp,
+};
 use proptest::prelude::*;
 
 use super::*;
+use crate::{KeyedSnapshot, testing::Files};
 
 type Window = (u8, u8);
 
@@ -57,7 +63,7 @@ impl Model {
 }
 
 fn behaves_like_the_model(steps: Vec<Step>) {
-    let mut timers = TimerQueue::<u16, Window>::new();
+    let mut timers = new_queue::<u16, Window>();
     let mut model = Model::default();
     for step in steps {
         match step {
@@ -87,17 +93,41 @@ fn behaves_like_the_model(steps: Vec<Step>) {
             model.timers.keys().next().map(|(time, _)| *time)
         );
     }
-    let all: Vec<_> = timers.iter().map(|timer| (*timer.key, *timer.namespace)).collect();
-    assert_eq!(all, model.timers.values().copied().collect::<Vec<_>>());
+    let mut files = Files::default();
+    let snapshot = files.checkpoint(&mut timers, 1);
+    let all: Vec<_> = std::iter::from_fn(|| timers.pop_due(Timestamp::MAX)).collect();
+    let shown = |timers: &[Timer<u16, Window>]| {
+        timers.iter().map(|timer| (timer.key, timer.namespace)).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&all), model.timers.values().copied().collect::<Vec<_>>());
 
-    let mut by_group = Vec::new();
-    timers.visit_groups(16, |group, timer| by_group.push((group, timer.time, *timer.key, *timer.namespace)));
-    let mut expected: Vec<_> = timers
-        .iter()
-        .map(|timer| (key_group(timer.hash, 16), timer.time, *timer.key, *timer.namespace))
-        .collect();
-    expected.sort_by_key(|timer| timer.0);
-    assert_eq!(by_group, expected);
+    // The same order after a restore.
+    let mut restored = new_queue::<u16, Window>();
+    files.restore(&snapshot, &mut restored, true).unwrap();
+    assert_eq!(restored.len(), all.len());
+    assert_eq!(std::iter::from_fn(|| restored.pop_due(Timestamp::MAX)).collect::<Vec<_>>(), all);
+
+    // In more subtasks and back again in one, at least the timers of each key.
+    let of_keys = |timers: Vec<Timer<u16, Window>>| {
+        let mut keys = BTreeMap::<u16, Vec<_>>::new();
+        timers.into_iter().for_each(|timer| keys.entry(timer.key).or_default().push(timer));
+        keys
+    };
+    let mut back = new_queue::<u16, Window>();
+    for subtask in 0..3 {
+        let mut part = TimerQueue::<u16, Window>::of_subtask(SubtaskIndex(subtask), 3, 16);
+        files.restore(&snapshot, &mut part, false).unwrap();
+        let snapshot = files.snapshot(&mut part, 1, false);
+        while let Some(timer) = part.pop_due(Timestamp::MAX) {
+            assert_eq!(subtask_of_group(key_group(timer.hash, 16), 3, 16), SubtaskIndex(subtask));
+        }
+        files.restore(&snapshot, &mut back, false).unwrap();
+    }
+    assert_eq!(of_keys(std::iter::from_fn(|| back.pop_due(Timestamp::MAX)).collect()), of_keys(all));
+}
+
+fn new_queue<K: Key, N: Namespace>() -> TimerQueue<K, N> {
+    TimerQueue::of_subtask(SubtaskIndex(0), 1, 16)
 }
 
 proptest! {
@@ -114,7 +144,7 @@ proptest! {
 
 #[test]
 fn a_timer_registered_again_while_its_time_is_handed_out_comes_again_at_the_end() {
-    let mut timers = TimerQueue::<u64>::new();
+    let mut timers = new_queue::<u64, ()>();
     let due = Timestamp::from_millis(5);
     for key in 0..100 {
         timers.register(due, stable_hash(&key), &key, &());
@@ -131,7 +161,7 @@ fn a_timer_registered_again_while_its_time_is_handed_out_comes_again_at_the_end(
 
 #[test]
 fn registering_and_deleting_in_turn_does_not_fill_the_memory() {
-    let mut timers = TimerQueue::<u64>::new();
+    let mut timers = new_queue::<u64, ()>();
     let time = Timestamp::EPOCH;
     for key in 0..20 {
         timers.register(time, stable_hash(&key), &key, &());
@@ -140,14 +170,40 @@ fn registering_and_deleting_in_turn_does_not_fill_the_memory() {
         timers.register(time, stable_hash(&key), &key, &());
         timers.delete(time, stable_hash(&key), &key, &());
     }
-    let Some(Bucket::Many(bucket)) = timers.times.get(&time) else { panic!("there are many timers") };
-    assert!(bucket.capacity() < 200, "20 timers take {} places", bucket.capacity());
-    assert!(timers.iter().map(|timer| *timer.key).eq(0..20));
+    let handles = timers.times[&time].handles();
+    assert!(handles.len() < 100, "20 timers have {} handles", handles.len());
+    let keys = std::iter::from_fn(|| timers.pop_due(time)).map(|timer| timer.key);
+    assert!(keys.eq(0..20));
+}
+
+#[test]
+fn a_snapshot_has_the_timers_that_stood_when_it_began() {
+    let mut timers = new_queue::<u64, ()>();
+    let register = |timers: &mut TimerQueue<u64>, time, key: u64| {
+        timers.register(Timestamp::from_millis(time), stable_hash(&key), &key, &());
+    };
+    (0..10_000u64).for_each(|key| register(&mut timers, key as i64 % 10, key));
+    let mut files = Files::default();
+    let first = files.checkpoint(&mut timers, 1);
+    timers.begin(CheckpointId(2), true);
+    for key in 0..2_000 {
+        timers.pop_due(Timestamp::from_millis(1));
+        register(&mut timers, 20, key);
+        timers.delete(Timestamp::from_millis(9), stable_hash(&(key * 10 + 9)), &(key * 10 + 9), &());
+    }
+    let mut second = Default::default();
+    assert!(files.write_some(&mut timers, &mut second, usize::MAX));
+    assert_eq!((second.written, second.referred), (0, first.written));
+    let mut restored = new_queue::<u64, ()>();
+    files.restore(&second, &mut restored, true).unwrap();
+    let expected = (0..10).flat_map(|time| (0..1_000).map(move |i| (time, i * 10 + time as u64)));
+    let popped = std::iter::from_fn(|| restored.pop_due(Timestamp::MAX));
+    assert!(popped.map(|timer| (timer.time.as_millis(), timer.key)).eq(expected));
 }
 
 #[test]
 fn timers_at_the_ends_of_time_are_handed_out() {
-    let mut timers = TimerQueue::<u8>::new();
+    let mut timers = new_queue::<u8, ()>();
     for time in [Timestamp::MAX, Timestamp::MIN, Timestamp::EPOCH] {
         timers.register(time, stable_hash(&1), &1, &());
     }
