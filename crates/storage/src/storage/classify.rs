@@ -12,9 +12,16 @@ use crate::{FailureKind, error::Failure};
 /// Longest cause that is passed on; servers answer with whole pages.
 const LONGEST_CAUSE: usize = 500;
 
+/// Codes of S3 for requests that got in each other's way.
+const CONFLICTS: [&str; 2] = ["ConditionalRequestConflict", "OperationAborted"];
+
 pub(super) fn failure(error: object_store::Error) -> Failure {
     use object_store::Error as E;
     let kind = match &error {
+        // Another request for the same file is being carried out; how that ends is not said.
+        E::AlreadyExists { source, .. } if CONFLICTS.iter().any(|code| source.to_string().contains(code)) => {
+            FailureKind::Unavailable
+        }
         E::NotFound { .. } => FailureKind::Missing,
         E::AlreadyExists { .. } | E::Precondition { .. } => FailureKind::Exists,
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => FailureKind::Denied,
@@ -45,6 +52,8 @@ fn kind_of_chain(error: &(dyn StdError + 'static)) -> FailureKind {
         let text = error.to_string();
         if let Some(status) = status(&text) {
             kind = match status {
+                401 | 403 => FailureKind::Denied,
+                404 => FailureKind::Missing,
                 507 => FailureKind::Full,
                 408 | 429 | 500..=599 => FailureKind::Unavailable,
                 _ => FailureKind::Permanent,

@@ -97,10 +97,9 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
             return Some(found);
         }
         // An I/O error names the source of what it wraps, not what it wraps.
-        if let Some(wrapped) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            if let Some(found) = find::<T>(wrapped) {
-                return Some(found);
-            }
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(found) = wrapped.and_then(|wrapped| find::<T>(wrapped)) {
+            return Some(found);
         }
         next = error.source();
     }
