@@ -2,6 +2,7 @@
 
 mod alignment;
 mod cancel;
+mod failover;
 mod failure;
 mod lifecycle;
 mod random;
