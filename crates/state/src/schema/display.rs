@@ -21,17 +21,39 @@ pub(super) struct At<'a> {
     pub(super) id: Id,
 }
 
+/// What is nested deeper is not shown.
+const MAX_DEPTH: usize = 64;
 /// How much of a type an error message shows, in characters.
 const BRIEF: usize = 100;
 
 impl At<'_> {
     /// The type in a form that fits into a message.
     pub(super) fn brief(&self) -> String {
-        let text = self.to_string();
-        if text.chars().count() <= BRIEF {
-            return text;
+        let mut text = Limited { text: String::new(), rest: BRIEF };
+        // A failure says that there is more, which the text shows.
+        let _ = fmt::Write::write_fmt(&mut text, format_args!("{self}"));
+        text.text
+    }
+}
+
+/// Takes a number of characters, so that types that would fill pages are not written out.
+struct Limited {
+    text: String,
+    rest: usize,
+}
+
+impl fmt::Write for Limited {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            if self.rest == 0 {
+                self.text.pop();
+                self.text.push('…');
+                return Err(fmt::Error);
+            }
+            self.rest -= 1;
+            self.text.push(c);
         }
-        text.chars().take(BRIEF - 1).chain(['…']).collect()
+        Ok(())
     }
 }
 
@@ -42,7 +64,7 @@ impl fmt::Display for At<'_> {
 }
 
 fn write(f: &mut fmt::Formatter<'_>, nodes: &[Node], id: Id, path: &mut Vec<Id>) -> fmt::Result {
-    if path.contains(&id) {
+    if path.contains(&id) || path.len() > MAX_DEPTH {
         return f.write_str("…");
     }
     path.push(id);
@@ -81,8 +103,8 @@ fn write(f: &mut fmt::Formatter<'_>, nodes: &[Node], id: Id, path: &mut Vec<Id>)
                 write!(f, "{}{name}", if i == 0 { " " } else { ", " })?;
                 match &nodes[*content as usize] {
                     Node::Unit => {}
-                    Node::Tuple(elements) if !path.contains(content) => {
-                        write_tuple(f, nodes, elements, path)?
+                    Node::Tuple(elements) if !path.contains(content) && !is_array(elements) => {
+                        write_tuple(f, nodes, elements, path)?;
                     }
                     Node::Struct(fields) if !path.contains(content) => {
                         f.write_str(" ")?;
@@ -103,18 +125,20 @@ fn write(f: &mut fmt::Formatter<'_>, nodes: &[Node], id: Id, path: &mut Vec<Id>)
     Ok(())
 }
 
+/// Tuples of many elements of one type are shown as arrays.
+fn is_array(elements: &[Id]) -> bool {
+    elements.len() > 4 && elements.iter().all(|element| *element == elements[0])
+}
+
 fn write_tuple(
     f: &mut fmt::Formatter<'_>,
     nodes: &[Node],
     elements: &[Id],
     path: &mut Vec<Id>,
 ) -> fmt::Result {
-    if let [first, rest @ ..] = elements
-        && elements.len() > 4
-        && rest.iter().all(|element| element == first)
-    {
+    if is_array(elements) {
         f.write_str("[")?;
-        write(f, nodes, *first, path)?;
+        write(f, nodes, elements[0], path)?;
         return write!(f, "; {}]", elements.len());
     }
     f.write_str("(")?;

@@ -1,1 +1,6 @@
-
+mod damage;
+mod golden;
+mod migrations;
+mod random;
+mod table;
+mod tracing;

@@ -139,6 +139,10 @@ impl Context {
         self.steps = 0;
     }
 
+    pub(super) fn get(&self, id: usize) -> &Shape {
+        &self.shapes[id]
+    }
+
     pub(super) fn shape(&mut self, id: usize) -> &mut Shape {
         &mut self.shapes[id]
     }
@@ -282,13 +286,15 @@ impl Context {
 
     /// Whether there is something to find out within an option, a sequence or a map.
     pub(super) fn is_worth_looking(&self, id: usize) -> bool {
-        if self.is_smallest || self.is_within_itself(id) {
+        if self.is_within_itself(id) {
             return false;
         }
-        if self.shapes[id].has_gap() {
-            return !self.has_failed(id) || self.chance(id, 2) == 0;
+        // A type that refuses the smallest values may want something in there.
+        if self.candidate % 2 == 1 {
+            return true;
         }
-        self.is_open(id) && (!self.has_failed(id) || self.chance(id, 2) == 0)
+        let may_show_more = !self.is_smallest && (self.shapes[id].has_gap() || self.is_open(id));
+        may_show_more && (!self.has_failed(id) || self.chance(id, 2) == 0)
     }
 
     /// The variant that is to be made up now.
@@ -322,12 +328,12 @@ impl Context {
         self.failures.contains_key(&id)
     }
 
-    fn is_open(&self, id: usize) -> bool {
+    pub(super) fn is_open(&self, id: usize) -> bool {
         self.open.get(id).copied().unwrap_or(false)
     }
 
     /// A number below `below`, another in each pass: what fails must not keep us from what comes behind it for ever.
-    fn chance(&self, id: usize, below: usize) -> usize {
+    pub(super) fn chance(&self, id: usize, below: usize) -> usize {
         let seed = (u64::from(self.pass) << 32) | id as u64;
         (flott_core::hash::mix(seed) % below as u64) as usize
     }

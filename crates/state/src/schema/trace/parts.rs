@@ -119,7 +119,7 @@ impl Fields<'_> {
         id: usize,
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let Shape::Struct(shape) = context.shape(id) else { return Err(Stop::Known) };
+        let Shape::Struct(shape) = context.get(id) else { return Err(Stop::Known) };
         let mut rest: Vec<usize> = (0..shape.fields.len()).rev().collect();
         if shape.failing.is_empty() && !shape.has_aliases {
             let mut fields = Fields { context, id, rest, named: 0 };
@@ -130,7 +130,17 @@ impl Fields<'_> {
             }
             return value;
         }
-        rest.sort_by_key(|position| !shape.failing.contains(shape.fields[*position].key));
+        // Of those that fail, one comes first in which there is something to find out.
+        rest.sort_by_key(|position| {
+            let field = &shape.fields[*position];
+            match shape.failing.contains(field.key) {
+                false => (2, 0),
+                true if field.slot.is_none_or(|slot| context.is_open(slot)) => {
+                    (1, context.chance(*position, 1 << 16))
+                }
+                true => (0, 0),
+            }
+        });
         let mut fields = Fields { context, id, rest, named: 0 };
         let value = visitor.visit_map(&mut fields);
         let named = fields.named;
