@@ -110,8 +110,6 @@ pub struct AlignmentStats {
     pub duration: Duration,
     /// Bytes that were processed meanwhile.
     pub processed: u64,
-    /// Bytes of records that the barrier has overtaken.
-    pub persisted: u64,
     /// Whether it has overtaken any.
     pub unaligned: bool,
 }

@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use flott_core::{ChannelId, JobGraph, SubtaskId, VertexIndex, deployment::Placement, job_config::JobConfig};
-use flott_exchange::{ChannelPeer, ChannelSender, DataPlane, InputGate};
+use flott_core::{
+    ChannelId, FailureKind, JobGraph, SubtaskId, VertexIndex, deployment::Placement, job_config::JobConfig,
+};
+use flott_exchange::{CapturedChannel, ChannelCapture, ChannelPeer, ChannelSender, DataPlane, InputGate};
 
 use crate::{
-    Record, RestoredTask, Result, RuntimeContext, TaskContext, TaskSignals,
+    Record, RestoredTask, Result, RuntimeContext, TaskContext, TaskEnd, TaskSignals,
     input::{SplitProvider, TaskInput},
     scope,
     writer::Channels,
@@ -115,8 +117,24 @@ impl TaskBuilder {
     }
 
     /// Lets the operators begin with what they had in a checkpoint. To be called before they are made.
-    pub(crate) fn restore(&mut self, restored: RestoredTask) {
+    ///
+    /// # Errors
+    /// If records were on their way in channels that are not there any more.
+    pub(crate) fn restore(&mut self, restored: RestoredTask) -> Result<()> {
+        let knows = |peers: &[Vec<ChannelPeer>], captured: &CapturedChannel| {
+            peers.iter().flatten().any(|peer| captured.is_of(peer.channel))
+        };
+        let ChannelCapture { inputs, outputs } = restored.channels();
+        let known = inputs.iter().all(|captured| knows(&self.inputs, captured))
+            && outputs.iter().all(|captured| knows(&self.outputs, captured));
+        if !known {
+            let message = "cannot restore from a checkpoint whose barriers have overtaken records: the program has other \
+                           connections than the one that took it; begin with a savepoint, or with a checkpoint that \
+                           was aligned";
+            return Err(TaskEnd::failed(FailureKind::StateIncompatible, message));
+        }
         self.context.restored = Arc::new(restored);
+        Ok(())
     }
 
     /// What the subtask knows of itself.
@@ -147,7 +165,10 @@ impl TaskBuilder {
             .iter()
             .map(|peer| self.plane.sender(*peer, &self.context.signals.wake))
             .collect::<Result<Vec<ChannelSender<T>>, _>>()?;
-        Ok(Channels::new(senders, self.context.signals.clone(), self.context.counters.clone()))
+        let mut channels =
+            Channels::new(senders, self.context.signals.clone(), self.context.counters.clone());
+        channels.restore(&self.context.restored.channels().outputs)?;
+        Ok(channels)
     }
 
     /// The gate over some of the vertex' input edges, by their position among them.
@@ -156,7 +177,9 @@ impl TaskBuilder {
     /// If a producer has another type of records.
     pub fn gate<T: Record>(&self, inputs: std::ops::Range<usize>) -> Result<InputGate<T>> {
         let channels = self.inputs[inputs].concat();
-        Ok(self.plane.gate(&channels, &self.context.signals.wake)?)
+        let mut gate = self.plane.gate(&channels, &self.context.signals.wake)?;
+        gate.restore(&self.context.restored.channels().inputs);
+        Ok(gate)
     }
 
     /// Number of the vertex' input edges.

@@ -100,11 +100,11 @@ async fn make(
 ) -> Result<(Box<dyn TaskInput>, Restored)> {
     let task = restored.await?;
     let restored = Restored { watermark: task.watermark(), finished: task.is_finished() };
-    builder.restore(task);
+    builder.restore(task)?;
     let operators = builder.operators().to_vec();
     let input = scope::catch(&operators, || (vertex.build)(builder))?;
     // What was read for the restore is not needed any more.
-    builder.restore(Default::default());
+    builder.restore(Default::default())?;
     Ok((input, restored))
 }
 
@@ -164,7 +164,10 @@ impl Loop {
                 if self.signals.is_held_back() {
                     match self.guarded(|input| input.urgent_barrier())? {
                         Some(step) => self.take_barrier(step)?,
-                        None => self.wait(Phase::Backpressured, None).await?,
+                        None => {
+                            let due = self.input.alignment_due();
+                            self.wait(Phase::Backpressured, due).await?;
+                        }
                     }
                     continue;
                 }

@@ -84,6 +84,11 @@ impl<'a> CheckpointEvent<'a> {
         }
     }
 
+    /// The checkpoint whose snapshot is being collected, if one is.
+    pub fn snapshot_id(&self) -> Option<CheckpointId> {
+        self.snapshot.as_ref().map(|snapshot| snapshot.barrier.id)
+    }
+
     /// Says that some records which the barrier has overtaken have not come yet: the snapshot is not complete, and this is
     /// asked again.
     pub fn await_channels(&mut self) {

@@ -8,6 +8,7 @@ use flott_core::{
 };
 use flott_storage::{
     StorageUri,
+    envelope::{FileKind, seal},
     manifest::{KeyedPart, ListState, OperatorManifest, Redistribution, SegmentEntry},
 };
 
@@ -41,11 +42,12 @@ pub(super) async fn finish(
     for operator in operators {
         states.extend(writer.operator(operator, files).await?);
     }
+    let persisted = channels.size();
     let channels = if channels.is_empty() {
         None
     } else {
         let bytes = postcard::to_stdvec(&channels).map_err(|error| write_failure(&error))?;
-        Some(writer.blob(bytes).await?)
+        Some(writer.blob(seal(FileKind::Channels, &bytes).into()).await?)
     };
     let stats = CheckpointStats {
         written: writer.bytes,
@@ -54,8 +56,8 @@ pub(super) async fn finish(
         alignment_ms: millis(snapshot.alignment.duration),
         start_delay_ms: snapshot.start_delay_ms,
         processed: snapshot.alignment.processed,
-        persisted: snapshot.alignment.persisted,
-        unaligned: snapshot.alignment.unaligned,
+        persisted,
+        unaligned: snapshot.alignment.unaligned || persisted > 0,
     };
     let snapshot = SubtaskSnapshot { operators: states, channels, source, finished, watermark };
     Ok(Finished { snapshot, stats, written: writer.written })

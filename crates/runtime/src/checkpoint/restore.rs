@@ -10,16 +10,18 @@ use std::{
 use bytes::Bytes;
 use flott_core::{
     FailureCause, FailureKind, SubtaskId, SubtaskIndex,
-    checkpoint::{Blob, CheckpointMetadata, OperatorState, OperatorSubtaskState, RestorePoint},
+    checkpoint::{Blob, CheckpointMetadata, OperatorState, OperatorSubtaskState, RestorePoint, VertexState},
     key_group::groups_of_subtask,
     time::Timestamp,
 };
+use flott_exchange::ChannelCapture;
 use flott_state::{
     KeyedSnapshot, RestoredSegment, SegmentLocation, TableDescription,
     schema::{Evolution, Schema},
 };
 use flott_storage::{
     SegmentRequest, StateFileReader, StateFileReaderOptions, StorageUri, StoredSnapshot, UriError,
+    envelope::{self, FileKind},
     load_metadata,
     manifest::{OperatorManifest, Redistribution, SegmentEntry},
 };
@@ -27,7 +29,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::OnceCell;
 
 use super::{CheckpointStorage, TaskCheckpoints, files::FileTable};
-use crate::{Result, RuntimeContext, TaskContext, TaskEnd, program::TaskBuilder};
+use crate::{
+    operators::restore_failure, Result, RuntimeContext, TaskContext, TaskEnd, program::TaskBuilder};
 
 /// What a subtask begins with.
 #[derive(Default)]
@@ -35,6 +38,7 @@ pub struct RestoredTask {
     watermark: Option<Timestamp>,
     finished: bool,
     operators: BTreeMap<String, OperatorShare>,
+    channels: ChannelCapture,
 }
 
 /// What it has of one operator.
@@ -75,6 +79,11 @@ impl RestoredTask {
     /// The watermark of the subtask's input; [`Timestamp::MIN`] if there was none.
     pub fn watermark(&self) -> Timestamp {
         self.watermark.unwrap_or(Timestamp::MIN)
+    }
+
+    /// Records that the checkpoint's barrier had overtaken on their way to and from the subtask.
+    pub fn channels(&self) -> &ChannelCapture {
+        &self.channels
     }
 
     /// Whether all the subtask's input had been processed.
@@ -193,12 +202,6 @@ impl KeyedShare {
     }
 }
 
-/// The failure of a task whose state can't be what it was.
-fn restore_failure(context: &RuntimeContext, error: &dyn fmt::Display) -> TaskEnd {
-    let cause = FailureCause::new(FailureKind::StateIncompatible, format!("cannot restore: {error}"));
-    cause.in_operator(&*context.name).into()
-}
-
 impl ListShare {
     fn decode_into<T: Serialize + DeserializeOwned>(&self, all: &mut Vec<T>) -> Result<(), String> {
         let plan = Evolution::plan(&self.schema, &Schema::of::<T>(), &[])?;
@@ -295,6 +298,7 @@ impl Restores {
         };
         let mut task = RestoredTask::default();
         source.vertex(metadata, &uids, &mut task);
+        task.channels = source.channels(metadata, &uids).await?;
         for uid in uids {
             if let Some(operator) = metadata.operator(&uid) {
                 task.operators.insert(uid, source.operator(operator).await?);
@@ -331,6 +335,41 @@ impl Source<'_> {
                 Some(own) => vertex.finished.get(own).copied().unwrap_or(false),
                 None => !vertex.finished.is_empty() && vertex.finished.iter().all(|finished| *finished),
             };
+    }
+
+    /// What was on its way to and from the subtask.
+    async fn channels(&self, metadata: &CheckpointMetadata, uids: &[String]) -> Result<ChannelCapture> {
+        let has_any = |vertex: &&VertexState| vertex.channels.iter().any(Option::is_some);
+        let mut with_records = metadata.vertices.iter().filter(has_any);
+        let Some(vertex) = with_records.find(|vertex| vertex.uids.iter().any(|uid| uids.contains(uid)))
+        else {
+            return Ok(ChannelCapture::default());
+        };
+        if vertex.uids != uids || vertex.channels.len() != self.parallelism as usize {
+            let message = format!(
+                "cannot restore from {}: its barriers have overtaken records, which only the same program at the same \
+                 parallelism can take in; begin with a savepoint, or with a checkpoint that was aligned",
+                self.directory
+            );
+            return Err(TaskEnd::failed(FailureKind::StateIncompatible, message));
+        }
+        let Some(blob) = &vertex.channels[self.subtask as usize] else {
+            return Ok(ChannelCapture::default());
+        };
+        let (bytes, place) = match blob {
+            Blob::Inline(bytes) => {
+                (bytes.clone().into(), format!("the records of {} in its metadata", uids[0]))
+            }
+            Blob::File(file) => {
+                let failed = |error: &dyn fmt::Display| unreadable(&self.directory, error);
+                let uri = self.directory.resolve(&file.path).map_err(|error| failed(&error))?;
+                let bytes = self.storage.storage.get(&uri).await.map_err(|error| failed(&error))?;
+                (bytes, uri.to_string())
+            }
+        };
+        let opened = envelope::open(FileKind::Channels, &place, &bytes);
+        let (_, payload) = opened.map_err(|error| unreadable(&self.directory, &error))?;
+        postcard::from_bytes(&payload).map_err(|error| unreadable(&place, &error))
     }
 
     async fn operator(&self, operator: &OperatorState) -> Result<OperatorShare> {

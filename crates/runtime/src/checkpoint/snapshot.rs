@@ -128,8 +128,17 @@ impl TaskSnapshot {
     }
 
     /// Whether all state by key is written.
+    fn is_written(&self) -> bool {
+        self.operators.iter().flat_map(|operator| &operator.keyed).all(|part| part.complete)
+    }
+
+    /// Whether all of it is there.
     pub(super) fn is_complete(&self) -> bool {
-        let is_written = self.operators.iter().flat_map(|operator| &operator.keyed).all(|part| part.complete);
-        is_written && !self.channels_awaited
+        self.is_written() && !self.channels_awaited
+    }
+
+    /// Whether nothing is missing but what barriers overtake.
+    pub(super) fn awaits_channels(&self) -> bool {
+        self.is_written() && self.channels_awaited
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use flott_core::{
-    CheckpointId, FailureCause,
+    CheckpointId, FailureCause, FailureKind,
     checkpoint::{Barrier, SnapshotKind, StopMode},
     time::Timestamp,
 };
@@ -142,6 +142,8 @@ impl TaskCheckpoints {
         let Some(snapshot) = &mut self.writing else { return Ok(false) };
         snapshot.files.begin_piece();
         if !snapshot.is_complete() {
+            // Whoever still waits for some says so again.
+            snapshot.channels_awaited = false;
             let written = input.checkpoint(&mut CheckpointEvent::go_on(snapshot));
             if let Err(end) = written {
                 return Err(end);
@@ -155,7 +157,7 @@ impl TaskCheckpoints {
             self.hand_over();
             return Ok(false);
         }
-        Ok(!snapshot.files.is_stuffed())
+        Ok(!snapshot.files.is_stuffed() && !snapshot.awaits_channels())
     }
 
     /// Writes all that is left, however long it takes.
@@ -163,6 +165,10 @@ impl TaskCheckpoints {
         while let Some(snapshot) = &mut self.writing {
             snapshot.unthrottled = true;
             self.write(input)?;
+            if self.writing.as_ref().is_some_and(TaskSnapshot::awaits_channels) {
+                let message = "the next barrier came before all records that this one has overtaken";
+                self.give_up(FailureCause::new(FailureKind::CheckpointFailed, message), input)?;
+            }
             if self.writing.as_ref().is_some_and(|snapshot| snapshot.files.is_stuffed()) {
                 // Two checkpoints at a time, and a storage that is too slow for them.
                 tokio::task::block_in_place(|| std::thread::sleep(Duration::from_millis(1)));

@@ -5,11 +5,13 @@ use flott_core::{
     checkpoint::{Alignment, Barrier},
 };
 
+use flott_exchange::{CapturedChannel, ChannelCapture};
+
 use super::{
     AlignmentStats,
     barrier_alignment::{BarrierAligner, Decision, Take},
 };
-use crate::counters::now;
+use crate::{CheckpointEvent, Result, counters::now};
 
 /// The barriers of a subtask's input: what they wait for, and how long.
 #[derive(Debug)]
@@ -19,6 +21,10 @@ pub(super) struct Barriers {
     triggered: Option<Arc<Barrier>>,
     /// Bytes that were processed so far.
     processed: u64,
+    /// The snapshot for which the gates keep what its barriers overtake.
+    capturing: Option<CheckpointId>,
+    /// The last one for which they did not keep all.
+    missed: Option<CheckpointId>,
     /// When the first barrier came for which others are awaited, and how many bytes were processed by then.
     began: Option<(Instant, u64)>,
 }
@@ -30,7 +36,7 @@ impl Barriers {
     /// Over this many channels.
     pub(super) fn new(channels: usize) -> Self {
         let aligner = BarrierAligner::new(channels);
-        Self { aligner, triggered: None, processed: 0, began: None }
+        Self { aligner, triggered: None, processed: 0, capturing: None, missed: None, began: None }
     }
 
     /// Counts bytes that are processed.
@@ -96,6 +102,38 @@ impl Barriers {
         self.aligner.is_passed(channel)
     }
 
+    /// The gates keep what is overtaken for a snapshot, or, with `None`, for none any more.
+    pub(super) fn capture(&mut self, id: Option<CheckpointId>) {
+        if let Some(missed) = std::mem::replace(&mut self.capturing, id) {
+            self.missed = Some(missed);
+        }
+    }
+
+    /// Hands `event` what the gates have kept for its snapshot: `take` returns that, and whether it is all.
+    ///
+    /// # Errors
+    /// What `take` returns.
+    pub(super) fn hand_over(
+        &mut self,
+        event: &mut CheckpointEvent<'_>,
+        take: impl FnOnce() -> Result<(Vec<CapturedChannel>, bool)>,
+    ) -> Result<()> {
+        let id = event.snapshot_id();
+        if id.is_some() && id == self.capturing {
+            let (inputs, complete) = take()?;
+            event.channels(ChannelCapture { inputs, outputs: Vec::new() });
+            if complete {
+                self.capturing = None;
+            } else {
+                event.await_channels();
+            }
+        } else if id.is_some() && id == self.missed {
+            // It never comes.
+            event.await_channels();
+        }
+        Ok(())
+    }
+
     /// Measures what a decision ends, and begins. To be called with each.
     pub(super) fn measure(&mut self, decision: Decision) -> Option<Due> {
         let before = self.began;
@@ -110,6 +148,6 @@ impl Barriers {
         };
         let duration = now().saturating_duration_since(began);
         let unaligned = barrier.alignment == Alignment::Unaligned;
-        Some((barrier, AlignmentStats { duration, processed, persisted: 0, unaligned }))
+        Some((barrier, AlignmentStats { duration, processed, unaligned }))
     }
 }

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Instant};
 
 use flott_core::{checkpoint::Barrier, time::Timestamp};
-use flott_exchange::{ChannelCapture, GateItem, InputGate};
+use flott_exchange::{GateItem, InputGate};
 
 use super::{
     Step, TaskInput, WatermarkMerger,
@@ -31,6 +31,7 @@ impl<T: Record> GateInput<T> {
     fn follow(&mut self, channel: u32, decision: Decision) -> Result<Option<Due>> {
         if decision.stop_capture {
             self.gate.stop_capture();
+            self.barriers.capture(None);
         }
         if decision.unblock {
             self.gate.unblock_all();
@@ -42,6 +43,7 @@ impl<T: Record> GateInput<T> {
         if let Some((barrier, stats)) = &due
             && stats.unaligned
         {
+            self.barriers.capture(Some(barrier.id));
             let barriers = &self.barriers;
             self.gate.begin_capture(barrier.id, |channel| !barriers.is_passed(channel as usize))?;
         }
@@ -119,12 +121,10 @@ impl<T: Record> TaskInput for GateInput<T> {
         match event.kind() {
             EventKind::Barrier(_) | EventKind::Continue => {
                 event.input_watermark(self.merger.watermark());
-                if let Some(inputs) = self.gate.take_capture()? {
-                    event.channels(ChannelCapture { inputs, outputs: Vec::new() });
-                }
-                if self.gate.is_capturing() {
-                    event.await_channels();
-                }
+                let Self { barriers, gate, .. } = self;
+                barriers.hand_over(event, || {
+                    Ok((gate.take_capture()?.unwrap_or_default(), !gate.is_capturing()))
+                })?;
             }
             EventKind::Aborted(id) => {
                 let decision = self.barriers.on_abort(id);

@@ -1,7 +1,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use flott_core::{checkpoint::Barrier, time::Timestamp};
-use flott_exchange::{ChannelCapture, GateItem, InputGate};
+use flott_exchange::{GateItem, InputGate};
 
 use super::{
     Step, TaskInput, WatermarkMerger,
@@ -204,6 +204,7 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
         if decision.stop_capture {
             self.left.stop_capture();
             self.right.stop_capture();
+            self.barriers.capture(None);
         }
         if decision.unblock {
             self.left.unblock_all();
@@ -219,6 +220,7 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
         if let Some((barrier, stats)) = &due
             && stats.unaligned
         {
+            self.barriers.capture(Some(barrier.id));
             let (barriers, lefts) = (&self.barriers, self.left.channels());
             self.left.begin_capture(barrier.id, |channel| !barriers.is_passed(channel as usize))?;
             self.right.begin_capture(barrier.id, |channel| !barriers.is_passed(lefts + channel as usize))?;
@@ -343,12 +345,12 @@ impl<A: Record, B: Record> TaskInput for TwoGatesInput<A, B> {
         match event.kind() {
             EventKind::Barrier(_) | EventKind::Continue => {
                 event.input_watermark(self.combined.watermark());
-                for inputs in [self.left.take_capture()?, self.right.take_capture()?].into_iter().flatten() {
-                    event.channels(ChannelCapture { inputs, outputs: Vec::new() });
-                }
-                if self.left.is_capturing() || self.right.is_capturing() {
-                    event.await_channels();
-                }
+                let Self { barriers, left, right, .. } = self;
+                barriers.hand_over(event, || {
+                    let captured = [left.take_capture()?, right.take_capture()?];
+                    let complete = !left.is_capturing() && !right.is_capturing();
+                    Ok((captured.into_iter().flatten().flatten().collect(), complete))
+                })?;
             }
             EventKind::Aborted(id) => {
                 let decision = self.barriers.on_abort(id);
