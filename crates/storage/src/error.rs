@@ -121,6 +121,8 @@ pub enum FailureKind {
     Unavailable,
     /// There was no answer in time. What was to be written may be written, now or later.
     Unknown,
+    /// The server cannot do it at all.
+    Unsupported,
     /// Anything else: trying again won't help.
     Permanent,
 }

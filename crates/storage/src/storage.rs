@@ -1,9 +1,8 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    future::Future,
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -11,8 +10,9 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, aws::AmazonS3, local::LocalFileSystem, path::Path};
 
-use crate::{Error, FailureKind, Operation, Result, StorageOptions, StorageUri, error::Failure, uri::Root};
+use crate::{Error, FailureKind, Operation, Result, StorageOptions, StorageUri, error::Failure};
 
+mod calls;
 mod classify;
 mod http;
 mod local;
@@ -21,14 +21,13 @@ mod writer;
 
 pub use writer::FileWriter;
 
-/// The bytes for which an attempt gets one second more.
-const SLOWEST_BYTES_PER_SECOND: u64 = 1 << 20;
-
 /// Reads and writes files on the local file system (and whatever is mounted there) and in S3 buckets.
 ///
 /// Cheap to clone. Every call is bounded in time, and tried again a few times if it failed for a reason that may pass. What
-/// is being written is not visible before it is complete, and on disk before the call returns. All methods need a tokio
-/// runtime with time enabled; files are read and written on its threads for blocking work.
+/// is being written is not visible before it is complete, and on disk before the call returns.
+///
+/// All methods need a tokio runtime with time enabled; files are read and written on its threads for blocking work. Clones
+/// share connections to S3 servers, which end with the runtime that opened them: use one `Storage` for each runtime.
 #[derive(Clone)]
 pub struct Storage {
     inner: Arc<Inner>,
@@ -48,6 +47,8 @@ pub struct FileInfo {
     pub uri: StorageUri,
     /// Its size in bytes.
     pub size: u64,
+    /// When it was written, in milliseconds since the epoch, by the storage's clock.
+    pub modified: i64,
 }
 
 impl Storage {
@@ -71,7 +72,12 @@ impl Storage {
     /// # Errors
     /// [`FailureKind::Exists`] if there is a file with other content, which is left alone; otherwise as [`put`](Self::put).
     pub async fn put_new(&self, uri: &StorageUri, bytes: Bytes) -> Result<()> {
-        self.put_with(Operation::Create, uri, bytes).await
+        match self.put_with(Operation::Create, uri, bytes.clone()).await {
+            Err(error) if error.failure() == Some(FailureKind::Unsupported) => {
+                self.put_if_missing(uri, bytes).await
+            }
+            result => result,
+        }
     }
 
     async fn put_with(&self, operation: Operation, uri: &StorageUri, bytes: Bytes) -> Result<()> {
@@ -86,14 +92,23 @@ impl Storage {
         if unclear && self.holds(uri, &bytes).await { Ok(()) } else { Err(error) }
     }
 
+    /// For servers that cannot create conditionally. That nobody does the same at the same time follows from names that are
+    /// never used again; the condition is only a second line of defense.
+    async fn put_if_missing(&self, uri: &StorageUri, bytes: Bytes) -> Result<()> {
+        if !self.exists(uri).await? {
+            return self.put(uri, bytes).await;
+        }
+        match self.holds(uri, &bytes).await {
+            true => Ok(()),
+            false => {
+                Err(Failure::new(FailureKind::Exists, "there is one already").at(Operation::Create, uri, 1))
+            }
+        }
+    }
+
     /// Whether the file has this content. Tried once: its failure is no news to those who ask.
     async fn holds(&self, uri: &StorageUri, bytes: &Bytes) -> bool {
-        let read =
-            |store: Arc<dyn ObjectStore>, path: Path| async move { store.get(&path).await?.bytes().await };
-        match self.attempt(Operation::Read, uri, bytes.len() as u64, &read).await {
-            Ok(found) => found == *bytes,
-            Err(_) => false,
-        }
+        self.get_once(uri).await.is_ok_and(|found| found == *bytes)
     }
 
     /// Begins to write a large file bit by bit, over whatever there was.
@@ -106,8 +121,14 @@ impl Storage {
     /// # Errors
     /// [`Error::Failed`].
     pub async fn get(&self, uri: &StorageUri) -> Result<Bytes> {
-        self.run(Operation::Read, uri, 0, |store, path| async move { store.get(&path).await?.bytes().await })
-            .await
+        self.retrying(Operation::Read, uri, || self.get_once(uri)).await
+    }
+
+    async fn get_once(&self, uri: &StorageUri) -> Result<Bytes, Failure> {
+        let get = |store: Arc<dyn ObjectStore>, path: Path| async move { store.get(&path).await };
+        let found = self.attempt(Operation::Read, uri, 0, &get).await?;
+        let size = found.meta.size;
+        self.limited(size, async { found.bytes().await.map_err(classify::failure) }).await
     }
 
     /// Reads a part of a file.
@@ -208,13 +229,13 @@ impl Storage {
             let remove = || self.blocking(Operation::Delete, uri, 0, local::remove_dir(path.clone()));
             return self.retrying(Operation::Delete, uri, remove).await;
         }
-        let delete = |store: Arc<dyn ObjectStore>, path: Path| async move {
+        let delete = |store: Arc<dyn ObjectStore>, path: Path| {
             let found = store.list(Some(&path)).map_ok(|meta| meta.location).boxed();
-            store.delete_stream(found).try_for_each(|_| async { Ok(()) }).await
+            store.delete_stream(found)
         };
-        match self.run(Operation::Delete, uri, 0, delete).await {
+        match self.each(Operation::Delete, uri, delete, |_| ()).await {
             Err(error) if error.is_missing() => Ok(()),
-            result => result,
+            result => result.map(drop),
         }
     }
 
@@ -223,139 +244,30 @@ impl Storage {
     /// # Errors
     /// [`Error::Failed`].
     pub async fn list(&self, uri: &StorageUri) -> Result<Vec<FileInfo>> {
-        let list = |store: Arc<dyn ObjectStore>, path: Path| async move {
-            store.list(Some(&path)).try_collect::<Vec<_>>().await
-        };
-        let found = self.run(Operation::List, uri, 0, list).await?;
         let info = |meta: object_store::ObjectMeta| FileInfo {
             uri: uri.with_key(meta.location.as_ref()),
             size: meta.size,
+            modified: meta.last_modified.timestamp_millis(),
         };
-        let mut files: Vec<_> = found.into_iter().map(info).collect();
+        let mut files = self.each(Operation::List, uri, |store, path| store.list(Some(&path)), info).await?;
         files.sort();
         Ok(files)
     }
 
+    /// Deletes from a directory what processes that were killed had been writing there, not since `older_than`: files that nobody
+    /// sees, but that take space. Only on file systems; buckets have rules for incomplete uploads. Gives back how many there were.
+    ///
+    /// # Errors
+    /// [`Error::Failed`].
+    pub async fn delete_unfinished(&self, uri: &StorageUri, older_than: Duration) -> Result<u64> {
+        let Some(path) = uri.local_path() else { return Ok(0) };
+        let delete =
+            || self.blocking(Operation::Delete, uri, 0, local::remove_staged(path.to_owned(), older_than));
+        self.retrying(Operation::Delete, uri, delete).await
+    }
+
     pub(crate) fn options(&self) -> &StorageOptions {
         &self.inner.options
-    }
-
-    /// Runs an operation of the store until it succeeds, fails for good, or has been tried often enough. `bytes`: how many are
-    /// transferred, as far as is known.
-    async fn run<T, F>(
-        &self,
-        operation: Operation,
-        uri: &StorageUri,
-        bytes: u64,
-        call: impl Fn(Arc<dyn ObjectStore>, Path) -> F,
-    ) -> Result<T>
-    where
-        F: Future<Output = object_store::Result<T>>,
-    {
-        self.retrying(operation, uri, || self.attempt(operation, uri, bytes, &call)).await
-    }
-
-    async fn attempt<T, F>(
-        &self,
-        operation: Operation,
-        uri: &StorageUri,
-        bytes: u64,
-        call: &impl Fn(Arc<dyn ObjectStore>, Path) -> F,
-    ) -> Result<T, Failure>
-    where
-        F: Future<Output = object_store::Result<T>>,
-    {
-        let (store, path) = self.store(uri)?;
-        let call = async { call(store, path).await.map_err(classify::failure) };
-        self.bounded(operation, uri, bytes, call).await
-    }
-
-    /// Runs what blocks on a thread of its own.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        operation: Operation,
-        uri: &StorageUri,
-        bytes: u64,
-        work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let work = async {
-            match tokio::task::spawn_blocking(work).await {
-                Ok(result) => result.map_err(|error| classify::io_failure(&error)),
-                Err(_) => Err(Failure::new(FailureKind::Unknown, "the runtime has ended")),
-            }
-        };
-        self.bounded(operation, uri, bytes, work).await
-    }
-
-    async fn bounded<T>(
-        &self,
-        operation: Operation,
-        uri: &StorageUri,
-        bytes: u64,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let limit =
-            self.inner.options.request_timeout + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND);
-        #[cfg(any(test, feature = "testing"))]
-        let work = async {
-            match &self.inner.options.faults {
-                Some(faults) => faults.around(operation, uri, work).await,
-                None => work.await,
-            }
-        };
-        #[cfg(not(any(test, feature = "testing")))]
-        let _ = (operation, uri);
-        match tokio::time::timeout(limit, work).await {
-            Ok(result) => result,
-            Err(_) => Err(Failure::timed_out(limit)),
-        }
-    }
-
-    /// Tries until it succeeds, fails for good, or has been tried often enough.
-    async fn retrying<T, F>(
-        &self,
-        operation: Operation,
-        uri: &StorageUri,
-        attempt: impl Fn() -> F,
-    ) -> Result<T>
-    where
-        F: Future<Output = Result<T, Failure>>,
-    {
-        let options = &self.inner.options;
-        let mut pause = options.backoff;
-        let mut attempts = 1;
-        loop {
-            match attempt().await {
-                Ok(value) => return Ok(value),
-                Err(failure) if attempts < options.attempts && failure.kind.is_transient() => {
-                    // Many tasks fail together: spread over time they come back better.
-                    tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.5))).await;
-                    pause *= 4;
-                    attempts += 1;
-                }
-                Err(failure) => return Err(failure.at(operation, uri, attempts)),
-            }
-        }
-    }
-
-    fn store(&self, uri: &StorageUri) -> Result<(Arc<dyn ObjectStore>, Path), Failure> {
-        let path = object_path(uri)?;
-        let store: Arc<dyn ObjectStore> = match uri.root() {
-            Root::Local => self.inner.local.clone(),
-            Root::Bucket(bucket) => self.bucket(bucket)?,
-        };
-        Ok((store, path))
-    }
-
-    fn bucket(&self, name: &str) -> Result<Arc<AmazonS3>, Failure> {
-        let mut buckets = self.inner.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = buckets.get(name) {
-            return Ok(client.clone());
-        }
-        let client = s3::client(name, &self.inner.options.s3).map_err(classify::failure)?;
-        let client = Arc::new(client);
-        buckets.insert(name.to_owned(), client.clone());
-        Ok(client)
     }
 }
 

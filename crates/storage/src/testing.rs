@@ -59,7 +59,7 @@ impl Fault {
         Self::new(Effect::FailAfter(kind))
     }
 
-    /// The operation takes longer.
+    /// The operation takes longer; nothing is done if that is longer than an attempt may take.
     pub fn delay(by: Duration) -> Self {
         Self::new(Effect::Delay(by))
     }
@@ -146,6 +146,7 @@ impl Faults {
         &self,
         operation: Operation,
         uri: &StorageUri,
+        limit: Duration,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let failure = |kind| Failure::new(kind, "a fault was injected");
@@ -156,11 +157,14 @@ impl Faults {
                 work.await?;
                 Err(failure(kind))
             }
-            Some(Effect::Delay(by)) => {
+            Some(Effect::Delay(by)) if by < limit => {
                 tokio::time::sleep(by).await;
                 work.await
             }
-            Some(Effect::Hang) => std::future::pending().await,
+            Some(Effect::Delay(_) | Effect::Hang) => {
+                tokio::time::sleep(limit).await;
+                Err(Failure::timed_out(limit))
+            }
         }
     }
 }

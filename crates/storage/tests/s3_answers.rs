@@ -169,3 +169,16 @@ async fn a_body_that_breaks_off_is_read_again() {
     let error = server.storage.get_range(&file(), 0..100).await.unwrap_err();
     assert!(!error.is_missing(), "{error}");
 }
+
+#[tokio::test]
+async fn servers_that_cannot_create_are_asked_first() {
+    let server =
+        Server::start(&[(501, "<Error><Code>NotImplemented</Code></Error>"), (404, ""), (200, "")]).await;
+    server.storage.put_new(&file(), "x".into()).await.unwrap();
+    let requests = server.requests.lock().await;
+    assert_eq!(requests.iter().map(|head| &head[..4]).collect::<Vec<_>>(), ["put ", "head", "put "]);
+    drop(requests);
+    let server = Server::start(&[(501, ""), (200, ""), (200, "of another")]).await;
+    let error = server.storage.put_new(&file(), "x".into()).await.unwrap_err();
+    assert_eq!(error.failure(), Some(FailureKind::Exists));
+}

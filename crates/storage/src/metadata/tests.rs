@@ -88,6 +88,16 @@ async fn it_is_found_by_its_directory_and_by_its_own_path() {
     assert_eq!(load_metadata(&storage, &root.join("mine")).await.unwrap().directory, root);
 }
 
+#[test]
+fn futures_can_be_spawned() {
+    fn is_send<T: Send>(_: T) {}
+    let (storage, root, ..) = storage();
+    is_send(store_metadata(&storage, &root, &example()));
+    is_send(load_metadata(&storage, &root));
+    is_send(crate::delete_files(&storage, &root, &[]));
+    is_send(crate::verify_state_file(&storage, &root));
+}
+
 #[tokio::test]
 async fn it_is_written_once() {
     let (storage, root, ..) = storage();

@@ -54,6 +54,7 @@ fn kind_of_chain(error: &(dyn StdError + 'static)) -> FailureKind {
             kind = match status {
                 401 | 403 => FailureKind::Denied,
                 404 => FailureKind::Missing,
+                501 => FailureKind::Unsupported,
                 507 => FailureKind::Full,
                 408 | 429 | 500..=599 => FailureKind::Unavailable,
                 _ => FailureKind::Permanent,

@@ -1,10 +1,11 @@
 //! What the store for local files lacks: to write a large file bit by bit so that nothing is left of it if that fails, and to
-//! delete a directory.
+//! delete what is no file: directories, and what killed processes have left.
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -80,5 +81,36 @@ pub(super) fn remove_dir(path: PathBuf) -> impl FnOnce() -> io::Result<()> + Sen
     move || match fs::remove_dir_all(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound && !path.exists() => Ok(()),
         result => result,
+    }
+}
+
+/// Removes from a directory what was being written there so long ago, by [`StagedFile`] or by the store. Says how many files
+/// there were.
+pub(super) fn remove_staged(
+    path: PathBuf,
+    older_than: Duration,
+) -> impl FnOnce() -> io::Result<u64> + Send + 'static {
+    move || {
+        let entries = match fs::read_dir(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+            entries => entries?,
+        };
+        let mut removed = 0;
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let digits =
+                name.to_str().and_then(|name| name.rsplit_once('#')).map_or("", |(_, digits)| digits);
+            if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                continue;
+            }
+            // One that is gone meanwhile was finished or given up.
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+            if age.is_some_and(|age| age >= older_than) && fs::remove_file(entry.path()).is_ok() {
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 }

@@ -230,3 +230,34 @@ fn errors_of_the_system_have_kinds() {
     assert_eq!(kind(116), FailureKind::Unavailable); // ESTALE
     assert_eq!(kind(20), FailureKind::Permanent); // ENOTDIR
 }
+
+#[tokio::test]
+async fn what_killed_processes_left_is_deleted_when_it_is_old() {
+    let (storage, root, _directory) = storage();
+    storage.put(&root.join("file"), "x".into()).await.unwrap();
+    for name in ["file#1", "file#123456", "file#x", "file#"] {
+        std::fs::write(root.join(name).local_path().unwrap(), "left").unwrap();
+    }
+    assert_eq!(storage.delete_unfinished(&root, Duration::from_secs(60)).await.unwrap(), 0);
+    assert_eq!(storage.delete_unfinished(&root, Duration::ZERO).await.unwrap(), 2);
+    assert_eq!(on_disk(&root), ["file", "file#", "file#x"]);
+    assert_eq!(storage.delete_unfinished(&root.join("never was"), Duration::ZERO).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_answers_are_awaited_until_it_is_too_late() {
+    let (storage, root, _directory, faults) = faulty();
+    let file = root.join("file");
+    faults.add(Fault::delay(Duration::from_secs(4)));
+    storage.put(&file, "x".into()).await.unwrap();
+    assert_eq!(storage.list(&root).await.unwrap().len(), 1);
+    faults.clear();
+    faults.add(Fault::delay(Duration::from_secs(6)));
+    for error in [
+        storage.list(&root).await.unwrap_err(),
+        storage.delete_dir(&root).await.unwrap_err(),
+        storage.get(&file).await.unwrap_err(),
+    ] {
+        assert_eq!(error.failure(), Some(FailureKind::Unknown), "{error}");
+    }
+}
