@@ -48,7 +48,7 @@ const REGION: [&str; 3] = ["s3.region", "s3.endpoint.region", "fs.s3a.endpoint.r
 const PATH_STYLE: [&str; 3] = ["s3.path.style.access", "s3.path-style-access", "fs.s3a.path.style.access"];
 
 impl Default for StorageOptions {
-    /// S3 as the environment says (`AWS_ACCESS_KEY_ID` and so on), or with the role of the machine.
+    /// S3 as the environment says (`AWS_ACCESS_KEY_ID` and so on), or with the role of the machine. Proxies are not used.
     fn default() -> Self {
         Self {
             s3: S3Options::default(),
