@@ -1,6 +1,6 @@
 //! Events in any order, also those that can't come.
 
-use flott_core::{ExecutionState, deployment::EnumeratedSplits, time::Timestamp};
+use flott_core::{ExecutionState, deployment::EnumeratedSplits, restart::RestartStrategy, time::Timestamp};
 use proptest::{prelude::*, test_runner::RngSeed};
 
 use super::*;
@@ -23,6 +23,28 @@ fn state() -> impl Strategy<Value = TaskState> {
     ]
 }
 
+fn attempt() -> impl Strategy<Value = u32> {
+    prop_oneof![4 => Just(0_u32), 2 => Just(1), 1 => Just(2)]
+}
+
+/// How the job restarts, and whether it has two regions.
+fn graphs() -> impl Strategy<Value = JobGraph> {
+    let strategy = prop_oneof![
+        1 => Just(RestartStrategy::None),
+        1 => Just(RestartStrategy::FixedDelay { attempts: 2, delay_ms: 0 }),
+        3 => Just(RestartStrategy::FixedDelay { attempts: u32::MAX, delay_ms: 50 }),
+        1 => Just(RestartStrategy::EXPONENTIAL),
+    ];
+    (strategy, any::<bool>()).prop_map(|(strategy, pointwise)| {
+        let mut graph = graph(2, 2);
+        graph.recovery.restart = Some(strategy);
+        if pointwise {
+            graph.edges[0].partitioner = Partitioner::Forward;
+        }
+        graph
+    })
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let subtask = (0..3_u32, 0..3_u32).prop_map(|(vertex, subtask)| SubtaskId::new(vertex, subtask));
     prop_oneof![
@@ -35,11 +57,16 @@ fn event() -> impl Strategy<Value = Event> {
             task_manager_id: tm(name),
             fence: fence(name),
         }),
-        6 => (name(), 0..40_u64).prop_map(|(name, sequence)| ready(name, sequence)),
-        1 => (name(), 0..40_u64)
-            .prop_map(|(name, sequence)| ended(name, sequence, FailureKind::TaskHostExit, "exited")),
-        24 => (name(), 0..40_u64, 0..2_u32, 0..2_u32, state())
-            .prop_map(|(name, sequence, vertex, subtask, state)| task(name, sequence, vertex, subtask, state)),
+        8 => (name(), 0..40_u64, 0..5_u32)
+            .prop_map(|(name, sequence, host)| host_ready(name, sequence, host)),
+        2 => (name(), 0..40_u64, 0..5_u32)
+            .prop_map(|(name, sequence, host)| host_ended(name, sequence, host, FailureKind::TaskHostExit, "exited")),
+        24 => (name(), 0..40_u64, 0..2_u32, 0..2_u32, attempt(), state())
+            .prop_map(|(name, sequence, vertex, subtask, attempt, state)| {
+                let subtask = SubtaskId::new(vertex, subtask);
+                let report = TaskReport::without_metrics(subtask, AttemptNumber(attempt), state);
+                reported(name, sequence, Report::Task(report))
+            }),
         1 => name().prop_map(|name| Event::OrderRefused {
             task_manager_id: tm(name),
             registration_id: registration(name),
@@ -97,10 +124,12 @@ proptest! {
 
     #[test]
     fn a_job_keeps_its_promises(
+        graph in graphs(),
         skip in any::<bool>(),
         script in prop::collection::vec((0..4_000_u64, event()), 0..80),
     ) {
-        let mut job = job(graph(2, 2));
+        let regions = pipelined_regions(&graph);
+        let mut job = job(graph);
         // Left to chance, few jobs come as far as to run.
         let beginning = [Event::Started, granted("a", 0), granted("b", 0), ready("a", 0), ready("b", 0)];
         let beginning = beginning.into_iter().filter(|_| skip).map(|event| (0, event));
@@ -111,8 +140,13 @@ proptest! {
             // Mostly close together, so that not every job dies of old age.
             now += wait / 100;
             let outcome_before = job.outcome().cloned();
-            let states_before: Vec<_> = job.executions().map(|it| it.state).collect();
-            let effects = drive(&mut job, [(now, event.clone())]);
+            let before: Vec<_> = job.executions().map(|it| (it.attempt, it.state)).collect();
+            let mut effects = drive(&mut job, [(now, event.clone())]);
+            if job.next_wakeup().is_some_and(|at| at <= MonoTime::from_millis(now)) {
+                effects.extend(drive(&mut job, [(now, Event::TimerFired)]));
+                let next = job.next_wakeup();
+                prop_assert!(next.is_none_or(|at| at > MonoTime::from_millis(now)), "a timer fires for ever");
+            }
             track(&mut held, &event, &effects);
             ended += terminations(&effects);
 
@@ -120,10 +154,20 @@ proptest! {
                 prop_assert_eq!(job.outcome(), Some(&outcome), "terminal stays terminal");
                 prop_assert_eq!(orders(&effects), vec![]);
             }
-            for (old, new) in states_before.into_iter().zip(job.executions()) {
-                prop_assert!(!old.is_terminal() || old == new.state, "{:?} became {:?}", old, new);
+            for ((attempt, old), new) in before.into_iter().zip(job.executions()) {
+                let stays = !old.is_terminal() || old == new.state;
+                prop_assert!(attempt < new.attempt || attempt == new.attempt && stays, "{:?} became {:?}", old, new);
                 prop_assert_eq!(new.state_times.last().map(|it| it.0), Some(new.state));
+                let past: Vec<_> = job.past_attempts(new.subtask).collect();
+                prop_assert!(past.iter().all(|it| it.state.is_terminal() && it.attempt < new.attempt));
             }
+            for region in &regions {
+                let attempts: std::collections::BTreeSet<_> =
+                    job.executions().filter(|it| region.contains(&it.subtask)).map(|it| it.attempt).collect();
+                prop_assert_eq!(attempts.len(), 1, "a region is restarted as a whole");
+            }
+            let waits = job.executions().any(|it| matches!(it.state, ExecutionState::Canceled | ExecutionState::Failed));
+            prop_assert!(job.status() != JobStatus::Running || !waits, "what has failed waits to be restarted");
             match job.outcome() {
                 Some(Outcome::Finished) => {
                     prop_assert!(job.executions().all(|it| it.state == ExecutionState::Finished));
