@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use flott::{Batch, BoxError, RuntimeContext, Sink, SinkWriter};
+use flott::{Batch, BoxError, RuntimeContext, NoCommittable, Sink, SinkWriter};
 
 use crate::measure::Answer;
 
@@ -42,12 +42,15 @@ pub(crate) struct ChecksumWriter<F> {
 impl<T: 'static, F: Fn(&T) -> u64 + Clone + Send + Sync + 'static> Sink<T> for ChecksumSink<F> {
     type Writer = ChecksumWriter<F>;
 
-    fn writer(&self, _: &RuntimeContext) -> Result<ChecksumWriter<F>, BoxError> {
+    fn writer(&self, _: &RuntimeContext, _: Vec<()>) -> Result<ChecksumWriter<F>, BoxError> {
         Ok(ChecksumWriter { number: self.number.clone(), total: self.total.clone() })
     }
 }
 
 impl<T, F: Fn(&T) -> u64 + Send> SinkWriter<T> for ChecksumWriter<F> {
+    type Committable = NoCommittable;
+    type State = ();
+
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         let sum = batch.records.iter().map(&self.number).fold(0, u64::wrapping_add);
         self.total.records.fetch_add(batch.len() as u64, Relaxed);

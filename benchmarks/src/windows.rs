@@ -66,7 +66,11 @@ impl Source for Events {
         Boundedness::Bounded
     }
 
-    fn enumerator(&self, _: &RuntimeContext) -> Result<Box<dyn SplitEnumerator<Share>>, BoxError> {
+    fn enumerator(
+        &self,
+        _: &RuntimeContext,
+        _: Option<&[u8]>,
+    ) -> Result<Box<dyn SplitEnumerator<Share>>, BoxError> {
         Ok(all_splits((0..SUBTASKS).map(|next| Share { next }).collect()))
     }
 
@@ -92,6 +96,10 @@ impl SourceReader for EventReader {
             self.next += SUBTASKS;
         }
         Ok(if self.next >= self.records { ReadStatus::SplitEnded } else { ReadStatus::More })
+    }
+
+    fn snapshot(&mut self) -> Result<Option<Share>, BoxError> {
+        Ok(Some(Share { next: self.next }))
     }
 }
 

@@ -54,7 +54,7 @@ pub use flott_core::{
 };
 pub use flott_runtime::metrics;
 pub use flott_runtime::{
-    Batch, Boundedness, BoxError, Discovery, OutputTag, ProcessingClock, ReadStatus, Record, RuntimeContext,
+    Batch, Boundedness, BoxError, CommitOutcome, Committer, Discovery, NoCommittable, OutputTag, ProcessingClock, ReadStatus, Record, RuntimeContext,
     Sink, SinkWriter, Source, SourceReader, SplitEnumerator, Timestamp, Waker, all_splits,
     functions::{
         BroadcastOnTimerContext, BroadcastOpenContext, BroadcastProcessFunction, BroadcastReadContext,

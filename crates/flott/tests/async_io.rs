@@ -14,7 +14,7 @@ use std::{
 };
 
 use flott::{
-    Batch, Sink, SinkWriter,
+    Batch, NoCommittable, Sink, SinkWriter,
     prelude::*,
     testing::{StreamElement, TestHarness},
 };
@@ -31,12 +31,15 @@ struct Collect(Arc<Mutex<Vec<u64>>>);
 impl Sink<u64> for Collect {
     type Writer = Self;
 
-    fn writer(&self, _: &RuntimeContext) -> Result<Self, BoxError> {
+    fn writer(&self, _: &RuntimeContext, _: Vec<()>) -> Result<Self, BoxError> {
         Ok(self.clone())
     }
 }
 
 impl SinkWriter<u64> for Collect {
+    type Committable = NoCommittable;
+    type State = ();
+
     fn write(&mut self, batch: &mut Batch<u64>) -> Result<(), BoxError> {
         self.0.lock().unwrap().append(&mut batch.records);
         Ok(())

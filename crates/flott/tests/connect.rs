@@ -13,7 +13,7 @@ use std::{
 };
 
 use flott::{
-    Batch, Sink, SinkWriter,
+    Batch, NoCommittable, Sink, SinkWriter,
     connectors::{CsvFormat, Malformed, SocketTextSource, TextFileSource},
     prelude::*,
 };
@@ -26,12 +26,15 @@ struct Tell(SyncSender<String>);
 impl Sink<String> for Tell {
     type Writer = Self;
 
-    fn writer(&self, _: &RuntimeContext) -> Result<Self, BoxError> {
+    fn writer(&self, _: &RuntimeContext, _: Vec<()>) -> Result<Self, BoxError> {
         Ok(Self(self.0.clone()))
     }
 }
 
 impl SinkWriter<String> for Tell {
+    type Committable = NoCommittable;
+    type State = ();
+
     fn write(&mut self, batch: &mut Batch<String>) -> Result<(), BoxError> {
         batch.records.drain(..).try_for_each(|record| self.0.send(record))?;
         Ok(())

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use flott::{Batch, BoxError, RuntimeContext, Sink, SinkWriter, prelude::*};
+use flott::{Batch, BoxError, RuntimeContext, NoCommittable, Sink, SinkWriter, prelude::*};
 use flott_core::{FailureKind, metrics::TaskMetrics};
 use flott_rpc::protocol::TaskState;
 use task_manager::{Ended, failure, run};
@@ -39,12 +39,15 @@ impl<T: Clone> Collect<T> {
 impl<T: Send + 'static> Sink<T> for Collect<T> {
     type Writer = CollectWriter<T>;
 
-    fn writer(&self, context: &RuntimeContext) -> Result<CollectWriter<T>, BoxError> {
+    fn writer(&self, context: &RuntimeContext, _: Vec<()>) -> Result<CollectWriter<T>, BoxError> {
         Ok(CollectWriter { subtask: context.task.subtask.0, records: self.0.clone() })
     }
 }
 
 impl<T: Send> SinkWriter<T> for CollectWriter<T> {
+    type Committable = NoCommittable;
+    type State = ();
+
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         self.records.lock().unwrap().extend(batch.records.drain(..).map(|record| (self.subtask, record)));
         Ok(())
@@ -164,13 +167,16 @@ struct FragileWriter;
 impl<T: Send + 'static> Sink<T> for Fragile {
     type Writer = FragileWriter;
 
-    fn writer(&self, _: &RuntimeContext) -> Result<FragileWriter, BoxError> {
+    fn writer(&self, _: &RuntimeContext, _: Vec<()>) -> Result<FragileWriter, BoxError> {
         assert!(!self.opening, "cannot open");
         Ok(FragileWriter)
     }
 }
 
 impl<T> SinkWriter<T> for FragileWriter {
+    type Committable = NoCommittable;
+    type State = ();
+
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         batch.clear();
         Ok(())

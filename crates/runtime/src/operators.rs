@@ -51,6 +51,16 @@ pub(crate) fn state_failure(context: &crate::RuntimeContext, error: &flott_state
     cause.in_operator(&*context.name).into()
 }
 
+/// The failure of a task whose state can't be what it was in a checkpoint.
+pub(crate) fn restore_failure(
+    context: &crate::RuntimeContext,
+    error: &dyn std::fmt::Display,
+) -> crate::TaskEnd {
+    let message = format!("cannot restore: {error}");
+    let cause = flott_core::FailureCause::new(flott_core::FailureKind::StateIncompatible, message);
+    cause.in_operator(&*context.name).into()
+}
+
 /// Hands the named calls on to `self.next`.
 macro_rules! pass_on {
     ($($call:ident),+) => {

@@ -44,9 +44,10 @@ impl FileTable {
         self.lock().known.insert(number, (uri, size));
     }
 
-    /// Forgets the files below `first` that are not among these.
-    pub(super) fn retain(&self, first: u32, used: &BTreeSet<u32>) {
-        self.lock().known.retain(|number, _| *number >= first || used.contains(number));
+    /// Forgets the files that are older than the latest one of these and none of them.
+    pub(super) fn retain(&self, used: BTreeSet<u32>) {
+        let latest = used.last().copied().unwrap_or(0);
+        self.lock().known.retain(|number, _| *number > latest || used.contains(number));
     }
 
     /// Numbers for the files of a restored manifest, so that later checkpoints may refer to them.

@@ -38,6 +38,11 @@ pub(super) async fn finish(
     let directory = storage.directory_of(&barrier)?;
     let stored = own.finish().await?;
     let mut writer = Writer { storage, directory: &directory, written: stored.files, bytes: stored.bytes };
+    if snapshot.incremental {
+        // State refers to nothing else from now on.
+        let parts = operators.iter().flat_map(|operator| &operator.keyed);
+        files.retain(parts.flat_map(|part| &part.segments).map(|(_, location)| location.file).collect());
+    }
     let mut states = Vec::new();
     for operator in operators {
         states.extend(writer.operator(operator, files).await?);

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use flott_core::{
-    FailureCause, FailureKind, SubtaskId, SubtaskIndex,
+    FailureKind, SubtaskId, SubtaskIndex,
     checkpoint::{Blob, CheckpointMetadata, OperatorState, OperatorSubtaskState, RestorePoint, VertexState},
     key_group::groups_of_subtask,
     time::Timestamp,
@@ -29,8 +29,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::OnceCell;
 
 use super::{CheckpointStorage, TaskCheckpoints, files::FileTable};
-use crate::{
-    operators::restore_failure, Result, RuntimeContext, TaskContext, TaskEnd, program::TaskBuilder};
+use crate::{Result, RuntimeContext, TaskContext, TaskEnd, operators::restore_failure, program::TaskBuilder};
 
 /// What a subtask begins with.
 #[derive(Default)]

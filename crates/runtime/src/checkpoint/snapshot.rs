@@ -32,7 +32,7 @@ impl Schemas {
 }
 
 /// A checkpoint that is being written.
-pub struct TaskSnapshot {
+pub(super) struct TaskSnapshot {
     pub(super) barrier: Arc<Barrier>,
     pub(super) operators: Vec<OperatorSnapshot>,
     pub(super) source: Option<SourceProgress>,

@@ -29,10 +29,11 @@ impl<K: Key, Out> KeyedFunctionCore<K, Out> {
     /// The core of this operator, which emits into `output`.
     pub fn new(operator: RuntimeContext, output: Downstream<Out>) -> Self {
         let task = &operator.task;
+        let timers = || TimerQueue::of_subtask(task.subtask, task.parallelism, task.max_parallelism);
         Self {
             state: KeyedState::new(task.subtask, task.parallelism, task.max_parallelism),
-            event_timers: TimerQueue::new(),
-            processing_timers: TimerQueue::new(),
+            event_timers: timers(),
+            processing_timers: timers(),
             is_batch: task.runtime_mode == RuntimeMode::Batch,
             ignores_timers: false,
             base: FunctionCore::new(operator, output),

@@ -310,6 +310,7 @@ mod tests {
         fn enumerator(
             &self,
             _: &RuntimeContext,
+            _: Option<&[u8]>,
         ) -> std::result::Result<Box<dyn SplitEnumerator<u64>>, BoxError> {
             Ok(all_splits(vec![2, 0]))
         }
@@ -340,6 +341,10 @@ mod tests {
             Ok(ReadStatus::More)
         }
 
+        fn snapshot(&mut self) -> std::result::Result<Option<u64>, BoxError> {
+            Ok(Some(self.left))
+        }
+
         fn bytes_read(&self) -> u64 {
             // Falls, which no reader should do.
             self.left
@@ -351,6 +356,7 @@ mod tests {
         answers: Arc<Mutex<VecDeque<SplitAnswer>>>,
         reports: Arc<Mutex<Vec<usize>>>,
         asked: Arc<Mutex<u32>>,
+        answered: u64,
     }
 
     impl SplitProvider for Queue {
@@ -359,7 +365,17 @@ mod tests {
         }
 
         fn take_answer(&mut self) -> Option<SplitAnswer> {
-            self.answers.lock().unwrap().pop_front()
+            let answer = self.answers.lock().unwrap().pop_front();
+            self.answered += u64::from(answer.is_some());
+            answer
+        }
+
+        fn last_answered(&self) -> u64 {
+            self.answered
+        }
+
+        fn last_report(&self) -> u64 {
+            self.reports.lock().unwrap().len() as u64
         }
 
         fn report(&mut self, splits: Result<Vec<Vec<u8>>, FailureCause>, complete: bool) {
@@ -383,7 +399,8 @@ mod tests {
         let mut input = input(&queue, &output);
         assert_eq!(input.step().unwrap(), Step::Worked);
         assert_eq!(input.step().unwrap(), Step::Idle(None), "the answer has not come");
-        let answers = [SplitAnswer::Enumerate, split(2), split(0), split(1), SplitAnswer::NoMoreSplits];
+        let enumerate = SplitAnswer::Enumerate { resume: None };
+        let answers = [enumerate, split(2), split(0), split(1), SplitAnswer::NoMoreSplits];
         queue.answers.lock().unwrap().extend(answers);
         while input.step().unwrap() == Step::Worked {}
         assert_eq!(input.step().unwrap(), Step::Ended, "it stays ended");

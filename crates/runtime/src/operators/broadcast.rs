@@ -7,16 +7,17 @@ mod tests;
 use std::{marker::PhantomData, sync::Arc};
 
 use flott_core::{job_config::RuntimeMode, time::Timestamp};
-use flott_state::OperatorState;
+use flott_state::{OperatorState, StoredState};
 
 pub use self::keyed::KeyedBroadcastProcess;
 use crate::{
-    Batch, Mark, Result, RuntimeContext,
+    Batch, CheckpointEvent, EventKind, Mark, Redistribution, Result, RuntimeContext,
     functions::{
         BroadcastOpenContext, BroadcastProcessFunction, BroadcastReadContext, BroadcastWriteContext,
         FunctionCore, Opened,
     },
     input::TwoInputs,
+    operators::{restore_failure, state_failure},
     output::{Downstream, Flush},
 };
 
@@ -46,8 +47,31 @@ impl<A, B, F: BroadcastProcessFunction<A, B>> BroadcastProcess<A, B, F> {
             function.open(&mut BroadcastOpenContext::new(core.open_context(), &mut broadcast, names))
         };
         let function = Opened::open(&core.operator, function, open, F::close)?;
+        restore_broadcast(&core.operator, &mut broadcast)?;
         Ok(Self { function, core, broadcast, records: PhantomData })
     }
+}
+
+/// The name of the broadcast states in checkpoints.
+const BROADCAST: &str = "broadcast";
+
+/// Adds the broadcast states, of which every subtask has the same, to a checkpoint.
+fn checkpoint_broadcast(
+    context: &RuntimeContext,
+    states: &OperatorState,
+    event: &mut CheckpointEvent<'_>,
+) -> Result<()> {
+    let EventKind::Barrier(_) = event.kind() else { return Ok(()) };
+    let stored = states.store().map_err(|error| state_failure(context, &error))?;
+    event.operator(context).list::<StoredState, _>(BROADCAST, Redistribution::Broadcast, || stored)
+}
+
+/// Puts the broadcast states of a checkpoint back.
+fn restore_broadcast(context: &RuntimeContext, states: &mut OperatorState) -> Result<()> {
+    for stored in context.restored().list::<StoredState>(BROADCAST)? {
+        states.restore(stored).map_err(|error| restore_failure(context, &error))?;
+    }
+    Ok(())
 }
 
 impl<A, B, F: BroadcastProcessFunction<A, B>> TwoInputs<A, B> for BroadcastProcess<A, B, F> {
@@ -99,7 +123,8 @@ impl<A, B, F: BroadcastProcessFunction<A, B>> TwoInputs<A, B> for BroadcastProce
         self.core.output.close()
     }
 
-    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        checkpoint_broadcast(&self.core.operator, &self.broadcast, event)?;
         self.core.output.checkpoint(event)
     }
 

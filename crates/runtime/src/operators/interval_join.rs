@@ -70,7 +70,7 @@ where
     ) -> Result<Self> {
         let task = &context.task;
         let mut buffers = KeyedTable::new(task.subtask, task.parallelism, task.max_parallelism);
-        let mut cleanups = TimerQueue::new();
+        let mut cleanups = TimerQueue::of_subtask(task.subtask, task.parallelism, task.max_parallelism);
         context.restored().keyed("buffers", &mut buffers)?;
         context.restored().keyed("cleanups", &mut cleanups)?;
         let late = MetricGroup::for_operator(&task.counters, &context.name).counter("numLateRecordsDropped");

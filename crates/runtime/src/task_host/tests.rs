@@ -9,7 +9,9 @@ use std::{
 };
 
 use flott_core::{
-    AllocationId, AttemptNumber, JobGraph, JobId, JobType, OperatorInfo, SubtaskId, TaskManagerId, VertexId,
+    AllocationId, AttemptNumber, HostId, JobGraph, JobId, JobType, OperatorInfo, SubtaskId, TaskManagerId,
+    VertexId,
+    checkpoint::Barrier,
     deployment::{Placement, TaskDescriptor, TaskHostAddress, TaskHostSpec},
     job_config::{JobConfig, RuntimeMode},
     job_graph::JobVertex,
@@ -29,8 +31,9 @@ use tokio::{
 
 use super::{connection::message_queue, tasks::Tasks};
 use crate::{
-    JobProgram, Result, VertexProgram,
+    CheckpointEvent, JobProgram, Result, VertexProgram,
     alignment::WatermarkAlignment,
+    checkpoint::CheckpointStorage,
     counters::now,
     input::{Step, TaskInput},
     metrics::{Counter, MetricGroup},
@@ -69,6 +72,16 @@ impl TaskInput for Source {
             return Ok(Step::Ended);
         }
         Ok(Step::Idle(Some(now() + Duration::from_millis(1))))
+    }
+
+    fn trigger(&mut self, _: Arc<Barrier>) {}
+
+    fn checkpoint(&mut self, _: &mut CheckpointEvent<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn restore_watermark(&mut self, _: Timestamp) -> Result<()> {
+        Ok(())
     }
 
     fn on_processing_time(&mut self, _: Timestamp) -> Result<()> {
@@ -140,15 +153,18 @@ fn deploy(program: JobProgram) -> (Tasks, UnboundedReceiver<TaskHostMessage>) {
         graph: Arc::new(program.graph.clone()),
         secret: [0; 32],
         slots: 1,
+        checkpoint_dir: "file:///nowhere".to_owned(),
     };
+    let storage = CheckpointStorage::open(&spec, &Default::default()).unwrap();
     let plane = DataPlane::new(JOB, spec.secret, Handle::current());
-    let mut tasks = Tasks::new(Arc::new(program), &spec, plane, Handle::current(), messages);
-    let host =
-        TaskHostAddress { task_manager_id: TaskManagerId::new("tm"), data_address: "127.0.0.1:1".to_owned() };
-    let placement = Placement { hosts: vec![host], vertices: vec![vec![0]] };
-    let descriptor =
-        TaskDescriptor { subtask: SUBTASK, attempt: FIRST, allocation_id: AllocationId::from_bytes([0; 16]) };
-    tasks.deploy(placement, &[descriptor], 0);
+    let mut tasks = Tasks::new(Arc::new(program), &spec, plane, Handle::current(), storage, messages);
+    let host = HostId(0);
+    let task_manager_id = TaskManagerId::new("tm");
+    let address = TaskHostAddress { host, task_manager_id, data_address: "127.0.0.1:1".to_owned() };
+    let placement = Placement { hosts: vec![address], vertices: vec![vec![Some(host)]] };
+    let allocation_id = AllocationId::from_bytes([0; 16]);
+    let descriptor = TaskDescriptor { subtask: SUBTASK, attempt: FIRST, allocation_id, restore: None };
+    tasks.deploy(placement, &[descriptor], host);
     (tasks, sent)
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, thread, time::Duration};
 
-use flott::{Batch, BoxError, RuntimeContext, Sink, SinkWriter};
+use flott::{Batch, BoxError, RuntimeContext, NoCommittable, Sink, SinkWriter};
 
 /// Forgets its records.
 pub(crate) struct Discard;
@@ -12,12 +12,15 @@ pub(crate) struct DiscardWriter;
 impl<T: 'static> Sink<T> for Discard {
     type Writer = DiscardWriter;
 
-    fn writer(&self, _: &RuntimeContext) -> Result<DiscardWriter, BoxError> {
+    fn writer(&self, _: &RuntimeContext, _: Vec<()>) -> Result<DiscardWriter, BoxError> {
         Ok(DiscardWriter)
     }
 }
 
 impl<T> SinkWriter<T> for DiscardWriter {
+    type Committable = NoCommittable;
+    type State = ();
+
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         batch.clear();
         Ok(())
@@ -41,7 +44,7 @@ pub(crate) struct PausingWriter {
 impl<T: 'static> Sink<T> for Pausing {
     type Writer = PausingWriter;
 
-    fn writer(&self, context: &RuntimeContext) -> Result<PausingWriter, BoxError> {
+    fn writer(&self, context: &RuntimeContext, _: Vec<()>) -> Result<PausingWriter, BoxError> {
         fs::create_dir_all(&self.output)?;
         let file = self.output.join(format!("subtask-{}", context.task.subtask));
         Ok(PausingWriter { file, every: self.every, pause: self.pause, records: 0 })
@@ -49,6 +52,9 @@ impl<T: 'static> Sink<T> for Pausing {
 }
 
 impl<T> SinkWriter<T> for PausingWriter {
+    type Committable = NoCommittable;
+    type State = ();
+
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         for _ in batch.records.drain(..) {
             self.records += 1;
@@ -77,12 +83,15 @@ pub(crate) struct RefusingWriter {
 impl<T: 'static> Sink<T> for Refusing {
     type Writer = RefusingWriter;
 
-    fn writer(&self, _: &RuntimeContext) -> Result<RefusingWriter, BoxError> {
+    fn writer(&self, _: &RuntimeContext, _: Vec<()>) -> Result<RefusingWriter, BoxError> {
         Ok(RefusingWriter { room: self.capacity })
     }
 }
 
 impl<T> SinkWriter<T> for RefusingWriter {
+    type Committable = NoCommittable;
+    type State = ();
+
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         self.room = self.room.checked_sub(batch.len() as u64).ok_or("the shelf is full")?;
         batch.clear();

@@ -3,8 +3,9 @@ use std::{marker::PhantomData, sync::Arc};
 use flott_core::time::Timestamp;
 use flott_state::OperatorState;
 
+use super::{checkpoint_broadcast, restore_broadcast};
 use crate::{
-    Batch, Mark, Result, RuntimeContext,
+    Batch, CheckpointEvent, Mark, Result, RuntimeContext,
     functions::{
         BroadcastOnTimerContext, BroadcastOpenContext, KeyedBroadcastProcessFunction,
         KeyedBroadcastReadContext, KeyedBroadcastWriteContext, KeyedFunctionCore, Opened,
@@ -51,6 +52,7 @@ where
         };
         let function = Opened::open(&context, function, open, F::close)?;
         core.restore()?;
+        restore_broadcast(&context, &mut broadcast)?;
         Ok(Self { function, core, broadcast, selector, records: PhantomData })
     }
 }
@@ -115,7 +117,8 @@ where
         self.core.close()
     }
 
-    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        checkpoint_broadcast(&self.core.base.operator, &self.broadcast, event)?;
         self.core.checkpoint(event)
     }
 }
