@@ -98,6 +98,10 @@ id128!(
     /// that messages of the old one can be told apart.
     RegistrationId, "RegistrationID"
 );
+id128!(
+    /// A user's wish for something that takes its time, such as a savepoint. Chosen by the client or by the JobManager.
+    TriggerId, "TriggerId"
+);
 
 /// A TaskManager process, as it names itself: `host:port-suffix`. Free text, as in Flink.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -20,7 +20,7 @@ pub mod time;
 pub use failure::{FailureCause, FailureKind};
 pub use ids::{
     AllocationId, AttemptNumber, ChannelId, CheckpointId, EdgeIndex, HostId, JobId, LeaderEpoch,
-    RegistrationId, SlotIndex, SubtaskId, SubtaskIndex, TaskManagerId, VertexId, VertexIndex,
+    RegistrationId, SlotIndex, SubtaskId, SubtaskIndex, TaskManagerId, TriggerId, VertexId, VertexIndex,
 };
 pub use job_graph::{JobEdge, JobGraph, JobType, JobVertex, OperatorInfo, Partitioner, RecoverySettings};
 pub use state::{ExecutionState, JobStatus};

@@ -13,7 +13,7 @@
 mod id;
 mod index;
 mod lease;
-mod temporary;
+pub(crate) mod temporary;
 mod upload;
 
 use std::{

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use flott_core::{JobId, TaskManagerId, job_graph::GraphError};
+use flott_core::{JobId, TaskManagerId, TriggerId, job_graph::GraphError};
 
 use crate::artifacts::ArtifactId;
 
@@ -28,7 +28,7 @@ pub enum Rejection {
     Conflict,
     /// It is too large.
     TooLarge,
-    /// The job's program fails or describes no job that can run.
+    /// The job's program fails or describes no job that can run, at least not with the snapshot that it is to begin with.
     Program,
 }
 
@@ -72,6 +72,49 @@ pub enum Error {
     /// A setting of the submission is wrong.
     #[error("{0}")]
     Setting(String),
+    /// A checkpoint or savepoint can't be read.
+    #[error("cannot begin with {path}: {source}")]
+    Snapshot {
+        /// Where it is.
+        path: String,
+        /// Why not.
+        source: flott_storage::Error,
+    },
+    /// A job can't begin with a checkpoint or savepoint.
+    #[error("cannot begin with {path}: {}", .reasons.join("; "))]
+    RestoreRefused {
+        /// Where it is.
+        path: String,
+        /// All that is wrong, each with what to do.
+        reasons: Vec<String>,
+    },
+    /// A checkpoint or savepoint is another job's.
+    #[error(
+        "{path} was claimed by job {claimant}: begin with it without claiming it, or, if that job has ended for good, delete \
+         the file .flott-claimed there"
+    )]
+    SnapshotClaimed {
+        /// Where it is.
+        path: String,
+        /// The job that has it.
+        claimant: String,
+    },
+    /// The directory for a job's checkpoints can't be used.
+    #[error("cannot use {directory} (execution.checkpointing.dir) for the job's checkpoints: {source}")]
+    CheckpointDirectory {
+        /// Which one.
+        directory: String,
+        /// Why not.
+        source: flott_storage::Error,
+    },
+    /// There is no place for a savepoint.
+    #[error(
+        "no directory is given for the savepoint: name one, or set execution.checkpointing.savepoint-dir"
+    )]
+    NoSavepointDirectory,
+    /// A trigger id stands for something else.
+    #[error("the trigger id {0} was used for another request: choose another one")]
+    TriggerIdInUse(TriggerId),
     /// A job of this id is there already and is another one.
     #[error("job {0} exists already and was submitted differently: choose another id")]
     JobExists(JobId),
@@ -127,9 +170,20 @@ impl Error {
             Self::NamelessArtifact | Self::UploadBroken(_) | Self::Setting(_) => {
                 ErrorKind::Rejected(R::Invalid)
             }
+            Self::NoSavepointDirectory => ErrorKind::Rejected(R::Invalid),
+            Self::Snapshot { source, .. } | Self::CheckpointDirectory { source, .. }
+                if source.is_transient() =>
+            {
+                ErrorKind::Unavailable
+            }
+            Self::Snapshot { .. } | Self::RestoreRefused { .. } | Self::CheckpointDirectory { .. } => {
+                ErrorKind::Rejected(R::Program)
+            }
             Self::ArtifactTooLarge { .. } => ErrorKind::Rejected(R::TooLarge),
             Self::Graph(_) => ErrorKind::Rejected(R::Program),
-            Self::JobExists(_) => ErrorKind::Rejected(R::Conflict),
+            Self::JobExists(_) | Self::SnapshotClaimed { .. } | Self::TriggerIdInUse(_) => {
+                ErrorKind::Rejected(R::Conflict)
+            }
             Self::Artifact(error) => match error.kind() {
                 flott_artifact::ErrorKind::User if error.is_plan_failure() => ErrorKind::Rejected(R::Program),
                 flott_artifact::ErrorKind::User => ErrorKind::Rejected(R::Invalid),

@@ -1,7 +1,9 @@
 //! The cluster's front door: what REST, and a program that embeds a JobManager, can ask of it.
 
 mod logs;
+mod operations;
 mod requests;
+mod snapshots;
 
 use std::sync::Arc;
 
@@ -12,7 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use logs::OwnLogs;
 pub use logs::{LogFile, LogStream};
+pub use operations::OperationStatus;
 pub use requests::{ConfigEntry, RunOptions};
+pub(crate) use snapshots::Begun;
+pub use snapshots::SavepointOptions;
 
 use crate::{
     Error,
@@ -36,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) submitter: Submitter,
     pub(crate) config_entries: Vec<ConfigEntry>,
     pub(crate) logs: logs::OwnLogs,
+    pub(crate) begun: Begun,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -113,7 +119,8 @@ impl ClusterHandle {
     /// call starts no second job.
     ///
     /// # Errors
-    /// Those of [`plan`](Self::plan), and [`Error::JobExists`].
+    /// Those of [`plan`](Self::plan), [`Error::JobExists`], and, if it is to begin with a snapshot, [`Error::Snapshot`],
+    /// [`Error::RestoreRefused`] or [`Error::SnapshotClaimed`]. Then there is no job.
     pub async fn run(&self, id: &ArtifactId, options: RunOptions) -> Result<JobId, Error> {
         self.inner.submitter.run(id, options).await
     }

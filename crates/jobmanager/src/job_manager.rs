@@ -13,19 +13,20 @@ use flott_core::{
     LeaderEpoch,
     config::{
         Configuration,
-        options::{heartbeat, jobmanager, rest as rest_options, web},
+        options::{checkpointing, heartbeat, jobmanager, rest as rest_options, s3, web},
     },
 };
+use flott_storage::{Storage, StorageOptions, StorageUri};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
     ClusterHandle, ConfigEntry, Error,
-    artifacts::ArtifactStore,
+    artifacts::{ArtifactStore, temporary::TemporaryDirectory},
     clock::{self, Clock},
-    dispatcher::{DispatcherHandle, Submitter, SubmitterOptions},
-    handle::{Inner, OwnLogs},
+    dispatcher::{DispatcherHandle, Submitter, SubmitterOptions, storage_uri},
+    handle::{Begun, Inner, OwnLogs},
     resource_manager::ResourceManagerHandle,
     rest::{self, RestOptions},
     rpc,
@@ -33,6 +34,8 @@ use crate::{
 
 /// Folder under `web.upload.dir` in which artifacts lie.
 const UPLOAD_FOLDER: &str = "flott-web-upload";
+/// Folder for checkpoints of jobs for which no place is configured.
+const CHECKPOINT_FOLDER: &str = "checkpoints";
 /// How long open connections may take to end once all jobs have.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -68,6 +71,8 @@ pub struct RunningJobManager {
     shutdown: CancellationToken,
     services: CancellationToken,
     parts: JoinSet<()>,
+    /// Where checkpoints are if nothing else is configured. Goes last.
+    _checkpoints: TemporaryDirectory,
 }
 
 impl JobManager {
@@ -83,9 +88,12 @@ impl JobManager {
         let rpc_listener = listen::for_task_managers(&config).await?;
         let rest_listener = if options.rest { Some(listen::for_rest(&config).await?) } else { None };
         let artifacts = open_artifacts(&config)?;
+        let checkpoints = temporary_directory(&config)?;
         let submitter = SubmitterOptions {
             plan_timeout: config.get(&jobmanager::PLAN_TIMEOUT),
             temp_root: temp_root(&config)?,
+            storage: open_storage(&config)?,
+            checkpoint_root: local_uri(&checkpoints.path().join(CHECKPOINT_FOLDER))?,
             config: config.clone(),
         };
 
@@ -105,6 +113,7 @@ impl JobManager {
             submitter: Submitter::new(artifacts.clone(), dispatcher.clone(), submitter),
             config_entries: config_entries(&config),
             logs: OwnLogs { log: options.log_file, stdout: options.stdout_file },
+            begun: Begun::new(clock),
             shutdown: shutdown.clone(),
         });
 
@@ -138,7 +147,15 @@ impl JobManager {
             info!(%address, "REST and dashboard are served");
         }
         info!(address = %rpc_addr, "JobManager serves TaskManagers");
-        Ok(RunningJobManager { rpc_addr, rest_addr, handle, shutdown, services, parts })
+        Ok(RunningJobManager {
+            rpc_addr,
+            rest_addr,
+            handle,
+            shutdown,
+            services,
+            parts,
+            _checkpoints: checkpoints,
+        })
     }
 }
 
@@ -176,6 +193,37 @@ fn open_artifacts(config: &Configuration) -> Result<ArtifactStore, Error> {
         Some(directory) => ArtifactStore::open(&Path::new(&directory).join(UPLOAD_FOLDER), limit),
         None => ArtifactStore::temporary(&temp_root(config)?, limit),
     }
+}
+
+/// Storage as configured. That the configured places can be ones is found now rather than with the first job.
+fn open_storage(config: &Configuration) -> Result<Storage, Error> {
+    for option in [&checkpointing::DIR, &checkpointing::SAVEPOINT_DIR] {
+        if let Some(location) = config.get(option) {
+            storage_uri(option.key(), location.as_str())?;
+        }
+    }
+    let options = StorageOptions::from_map(&s3::storage_options(config));
+    Ok(Storage::open(&options.map_err(|error| Error::Setting(error.to_string()))?))
+}
+
+/// A path on this machine as a place in storage.
+fn local_uri(path: &Path) -> Result<StorageUri, Error> {
+    let absolute = std::path::absolute(path).map_err(|source| Error::File {
+        action: "find",
+        path: path.to_owned(),
+        source,
+    })?;
+    StorageUri::from_local(&absolute)
+        .map_err(|error| Error::Setting(format!("{}: {error}", web::TMP_DIR.key())))
+}
+
+fn temporary_directory(config: &Configuration) -> Result<TemporaryDirectory, Error> {
+    let root = temp_root(config)?;
+    TemporaryDirectory::new(&root).map_err(|source| Error::File {
+        action: "make a directory in",
+        path: root,
+        source,
+    })
 }
 
 /// `web.tmpdir`, which is made if absent.

@@ -5,6 +5,7 @@
 mod actor;
 mod effects;
 mod handle;
+mod snapshots;
 mod splits;
 mod view;
 
@@ -12,3 +13,4 @@ pub(crate) use actor::{JobMaster, JobSpec};
 pub(crate) use handle::{
     CallError, FromResourceManager, JobMasterHandle, JobMasterPeer, SplitCaller, TaskManagerReports,
 };
+pub(crate) use snapshots::{SnapshotSpec, mark};

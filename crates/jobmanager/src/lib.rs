@@ -22,5 +22,7 @@ pub mod view;
 mod test_support;
 
 pub use error::{Error, ErrorKind, Rejection};
-pub use handle::{ClusterHandle, ConfigEntry, LogFile, LogStream, RunOptions};
+pub use handle::{
+    ClusterHandle, ConfigEntry, LogFile, LogStream, OperationStatus, RunOptions, SavepointOptions,
+};
 pub use job_manager::{JobManager, JobManagerOptions, RunningJobManager};

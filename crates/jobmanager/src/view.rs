@@ -1,14 +1,16 @@
 //! What REST and dashboard see of the cluster: owned snapshots, never older than a fraction of a second, that nobody
 //! has to wait for.
 
+mod checkpoints;
 mod job;
 mod report;
 mod task_manager;
 
+pub use checkpoints::CheckpointsView;
 pub(crate) use job::state_index;
 pub use job::{
-    ExceptionView, JobView, StateTimes, StatusTimes, SubmissionView, SubtaskView, TaskLocation, TaskRates,
-    VertexView,
+    AttemptView, ExceptionView, JobView, StateTimes, StatusTimes, SubmissionView, SubtaskView, TaskLocation,
+    TaskRates, VertexView,
 };
 pub use task_manager::{
     ClusterOverview, HardwareView, ProcessMetrics, SlotView, TaskHostView, TaskManagerView,

@@ -16,7 +16,7 @@ const LOCK: &str = ".lock";
 
 /// A directory of this process alone.
 #[derive(Debug)]
-pub(super) struct TemporaryDirectory {
+pub(crate) struct TemporaryDirectory {
     // Removed before the lock is given up.
     directory: TempDir,
     _lock: File,
@@ -24,7 +24,7 @@ pub(super) struct TemporaryDirectory {
 
 impl TemporaryDirectory {
     /// Makes one in `root` and removes those of processes that were killed.
-    pub(super) fn new(root: &Path) -> io::Result<Self> {
+    pub(crate) fn new(root: &Path) -> io::Result<Self> {
         sweep(root)?;
         let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(root)?;
         // Locked before it has the name by which others look for it.
@@ -34,7 +34,7 @@ impl TemporaryDirectory {
         Ok(Self { directory, _lock: lock })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 }

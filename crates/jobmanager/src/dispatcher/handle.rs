@@ -102,6 +102,7 @@ pub(super) fn is_alike(known: &SubmissionView, wanted: &SubmissionView) -> bool 
     // Not the artifact's id, which differs between two uploads of one program. Without an entry the program has chosen
     // its own, in the same way for both.
     known.artifact == wanted.artifact
+        && known.savepoint == wanted.savepoint
         && known.arguments == wanted.arguments
         && known.config == wanted.config
         && (wanted.entry.is_none() || wanted.entry == known.entry)

@@ -1,17 +1,20 @@
 //! What holds for one job: the cluster's configuration with the submitter's over it.
 
-use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use flott_control::job_master::JobMasterConfig;
 use flott_core::{
     config::{
-        Configuration, Origin,
-        options::{slot, task},
+        ConfigOption, Configuration, Origin, StorageLocation,
+        options::{checkpointing, slot, state_recovery, task, web},
     },
     job_config::JobConfig,
     key_group::MAX_PARALLELISM_LIMIT,
 };
 
+use flott_storage::StorageUri;
+
+use super::restore::RestoreSettings;
 use crate::{Error, handle::RunOptions};
 
 /// Settings of one job.
@@ -19,12 +22,23 @@ use crate::{Error, handle::RunOptions};
 pub(super) struct JobSettings {
     pub(super) job_config: JobConfig,
     pub(super) job_master: JobMasterConfig,
+    /// Where its directory for checkpoints is made; `None`: in the JobManager's.
+    pub(super) checkpoint_root: Option<StorageUri>,
+    /// Where its savepoints go for which no place is given.
+    pub(super) savepoint_dir: Option<StorageUri>,
+    /// How many checkpoints are shown.
+    pub(super) checkpoint_history: usize,
+    /// What it begins with.
+    pub(super) restore: Option<RestoreSettings>,
 }
 
 impl JobSettings {
     /// Those of a job that brings none of its own.
-    pub(super) fn of_cluster(config: &Configuration) -> Self {
-        Self::from_config(config, &BTreeMap::new())
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a place for snapshots can't be one.
+    pub(super) fn of_cluster(config: &Configuration) -> Result<Self, Error> {
+        Self::from_config(config, &RunOptions::default())
     }
 
     /// Those of a submission.
@@ -37,7 +51,7 @@ impl JobSettings {
                 let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
                 Error::Setting(lines.join("\n"))
             })?;
-        let mut settings = Self::from_config(&config, &options.configuration);
+        let mut settings = Self::from_config(&config, options)?;
         if let Some(parallelism) = options.parallelism {
             if !(1..=MAX_PARALLELISM_LIMIT).contains(&parallelism) {
                 return Err(Error::Setting(format!(
@@ -49,21 +63,48 @@ impl JobSettings {
         Ok(settings)
     }
 
-    fn from_config(config: &Configuration, submitted: &BTreeMap<String, String>) -> Self {
-        Self {
-            job_config: JobConfig::from_configuration(config, submitted),
+    fn from_config(config: &Configuration, options: &RunOptions) -> Result<Self, Error> {
+        let place = |option: &ConfigOption<Option<StorageLocation>>| {
+            config.get(option).map(|location| storage_uri(option.key(), location.as_str())).transpose()
+        };
+        let path = match &options.savepoint {
+            Some(path) => Some(storage_uri("savepointPath", path)?),
+            None => place(&state_recovery::PATH)?,
+        };
+        let restore = path.map(|path| RestoreSettings {
+            path,
+            claim_mode: options.claim_mode.unwrap_or_else(|| config.get(&state_recovery::CLAIM_MODE)),
+            allow_non_restored: options
+                .allow_non_restored_state
+                .unwrap_or_else(|| config.get(&state_recovery::IGNORE_UNCLAIMED_STATE)),
+        });
+        Ok(Self {
+            job_config: JobConfig::from_configuration(config, &options.configuration),
             job_master: JobMasterConfig {
                 slot_request_timeout: config.get(&slot::REQUEST_TIMEOUT),
                 cancellation_timeout: config.get(&task::CANCELLATION_TIMEOUT),
+                exception_history_size: config.get(&web::EXCEPTION_HISTORY_SIZE) as usize,
                 ..JobMasterConfig::default()
             },
-        }
+            checkpoint_root: place(&checkpointing::DIR)?,
+            savepoint_dir: place(&checkpointing::SAVEPOINT_DIR)?,
+            checkpoint_history: usize::try_from(config.get(&web::CHECKPOINTS_HISTORY)).unwrap_or(usize::MAX),
+            restore,
+        })
     }
+}
+
+/// The place that a setting names.
+///
+/// # Errors
+/// [`Error::Setting`] naming it.
+pub(crate) fn storage_uri(key: &str, text: &str) -> Result<StorageUri, Error> {
+    StorageUri::from_str(text.trim()).map_err(|error| Error::Setting(format!("{key}: {error}")))
 }
 
 #[cfg(test)]
 mod tests {
-    use flott_core::job_config::RuntimeMode;
+    use flott_core::job_config::{ClaimMode, RuntimeMode};
 
     use super::*;
 
@@ -93,6 +134,35 @@ mod tests {
     }
 
     #[test]
+    fn places_and_what_jobs_begin_with_come_from_all_levels() {
+        let cluster = cluster(
+            "execution.checkpointing.dir: /ck\nexecution.state-recovery.claim-mode: CLAIM\n\
+             web.checkpoints.history: 3",
+        );
+        let own = [("execution.checkpointing.savepoint-dir", "s3a://bucket/sp")];
+        let settings = JobSettings::new(&cluster, &options(&own)).unwrap();
+        assert_eq!(settings.checkpoint_root.unwrap().to_string(), "file:/ck");
+        assert_eq!(settings.savepoint_dir.unwrap().to_string(), "s3://bucket/sp");
+        assert_eq!((settings.checkpoint_history, settings.restore), (3, None));
+
+        let own =
+            [("execution.savepoint.path", "/sp/1"), ("execution.savepoint.ignore-unclaimed-state", "true")];
+        let restore = JobSettings::new(&cluster, &options(&own)).unwrap().restore.unwrap();
+        assert_eq!((restore.path.to_string().as_str(), restore.allow_non_restored), ("file:/sp/1", true));
+        assert_eq!(restore.claim_mode, ClaimMode::Claim);
+
+        let explicit = RunOptions {
+            savepoint: Some("/sp/2".to_owned()),
+            claim_mode: Some(ClaimMode::NoClaim),
+            allow_non_restored_state: Some(false),
+            ..options(&own)
+        };
+        let restore = JobSettings::new(&cluster, &explicit).unwrap().restore.unwrap();
+        assert_eq!((restore.path.to_string().as_str(), restore.allow_non_restored), ("file:/sp/2", false));
+        assert_eq!(restore.claim_mode, ClaimMode::NoClaim);
+    }
+
+    #[test]
     fn wrong_settings_are_named() {
         let error = JobSettings::new(&cluster(""), &options(&[("parallelism.default", "many")])).unwrap_err();
         assert!(error.to_string().contains("parallelism.default"), "{error}");
@@ -100,6 +170,14 @@ mod tests {
             let options = RunOptions { parallelism: Some(parallelism), ..RunOptions::default() };
             let error = JobSettings::new(&cluster(""), &options).unwrap_err();
             assert!(error.to_string().contains("from 1 to 32768"), "{error}");
+        }
+        for (path, text) in [
+            ("hdfs://x/y", "savepointPath: the scheme \"hdfs\" is not supported"),
+            ("savepoint-1", "savepointPath: the path \"savepoint-1\" is relative"),
+        ] {
+            let options = RunOptions { savepoint: Some(path.to_owned()), ..RunOptions::default() };
+            let error = JobSettings::new(&cluster(""), &options).unwrap_err();
+            assert!(error.to_string().contains(text), "{error}");
         }
     }
 }

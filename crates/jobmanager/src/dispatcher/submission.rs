@@ -3,15 +3,16 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use flott_artifact::PlanRequest;
-use flott_core::{JobGraph, JobId, job_config::JobConfig};
+use flott_core::{FailureCause, JobGraph, JobId, JobType, job_config::JobConfig};
+use flott_storage::{Storage, StorageUri};
 use tokio::sync::Semaphore;
 
-use super::{DispatcherHandle, job_settings::JobSettings};
+use super::{DispatcherHandle, checkpoint_dir, disposal, job_settings::JobSettings, restore::restore};
 use crate::{
     Error,
     artifacts::{ArtifactId, ArtifactLease, ArtifactStore},
     handle::RunOptions,
-    job_master::JobSpec,
+    job_master::{JobSpec, SnapshotSpec},
     view::{PlanView, SubmissionView},
 };
 
@@ -29,6 +30,10 @@ pub(crate) struct SubmitterOptions {
     pub(crate) plan_timeout: Duration,
     /// Where programs run in plan mode.
     pub(crate) temp_root: PathBuf,
+    /// Where snapshots are.
+    pub(crate) storage: Storage,
+    /// Where checkpoints go of jobs that name no place.
+    pub(crate) checkpoint_root: StorageUri,
 }
 
 /// Runs in its callers' tasks: a client that goes away ends its plan with it. Cheap to clone.
@@ -94,12 +99,13 @@ impl Submitter {
         job_id: Option<JobId>,
     ) -> Result<JobId, Error> {
         graph.validate()?;
-        let settings = JobSettings::of_cluster(&self.options.config);
+        let settings = JobSettings::of_cluster(&self.options.config)?;
         let submission = SubmissionView {
             artifact: String::new(),
             artifact_id: None,
             arguments: Vec::new(),
             entry: None,
+            savepoint: settings.restore.as_ref().map(|restore| restore.path.to_string()),
             config,
             fingerprint: String::new(),
         };
@@ -108,15 +114,13 @@ impl Submitter {
 
     fn request(&self, id: &ArtifactId, options: RunOptions) -> Result<Request, Error> {
         let lease = self.artifacts.lease(id)?;
-        if options.savepoint.is_some() {
-            return Err(Error::Setting("starting from a savepoint is not supported yet".to_owned()));
-        }
         let settings = JobSettings::new(&self.options.config, &options)?;
         let submission = SubmissionView {
             artifact: lease.digest().to_string(),
             artifact_id: Some(id.to_string()),
             arguments: options.arguments,
             entry: options.entry,
+            savepoint: settings.restore.as_ref().map(|restore| restore.path.to_string()),
             config: settings.job_config.clone(),
             fingerprint: String::new(),
         };
@@ -153,13 +157,56 @@ impl Submitter {
         lease: Option<ArtifactLease>,
     ) -> Result<JobId, Error> {
         submission.fingerprint = graph.fingerprint();
-        let spec = JobSpec {
-            job_id: job_id.unwrap_or_else(|| JobId::from_bytes(rand::random())),
-            graph: Arc::new(graph),
-            submission: Arc::new(submission),
-            config: settings.job_master,
-            lease,
+        let is_new = job_id.is_none();
+        let job_id = job_id.unwrap_or_else(|| JobId::from_bytes(rand::random()));
+        let storage = &self.options.storage;
+        let restored = match &settings.restore {
+            Some(settings) => Some(restore(storage, settings, &graph, job_id).await?),
+            None => None,
         };
-        self.dispatcher.start(spec).await
+        let root = settings.checkpoint_root.as_ref().unwrap_or(&self.options.checkpoint_root);
+        let takes_checkpoints =
+            graph.recovery.checkpoints.is_enabled() && graph.job_type == JobType::Streaming;
+        let prepared = async {
+            let directory = checkpoint_dir::choose(storage, root, job_id, is_new).await?;
+            if takes_checkpoints {
+                checkpoint_dir::make(storage, &directory, job_id).await?;
+            }
+            Ok(directory)
+        };
+        let started = match prepared.await {
+            Ok(directory) => {
+                let snapshots = SnapshotSpec {
+                    storage: storage.clone(),
+                    directory,
+                    is_prepared: takes_checkpoints,
+                    history: settings.checkpoint_history,
+                    initial: restored.as_ref().map(|restored| restored.initial.clone()),
+                };
+                let spec = JobSpec {
+                    job_id,
+                    graph: Arc::new(graph),
+                    submission: Arc::new(submission),
+                    config: settings.job_master,
+                    snapshots,
+                    savepoint_dir: settings.savepoint_dir.map(|uri| uri.to_string().into()),
+                    lease,
+                };
+                self.dispatcher.start(spec).await
+            }
+            Err(error) => Err(error),
+        };
+        match (&started, restored) {
+            // The other job of this id may have come to the same claim.
+            (Ok(_) | Err(Error::JobExists(_)), _) | (_, None) => {}
+            (Err(_), Some(restored)) => restored.undo(storage).await,
+        }
+        started
+    }
+
+    /// See [`ClusterHandle::dispose_savepoint`](crate::ClusterHandle::dispose_savepoint).
+    pub(crate) async fn dispose(&self, uri: &StorageUri) -> Result<(), FailureCause> {
+        let is_running = |job_id| self.dispatcher.job_master(job_id).is_some();
+        disposal::dispose(&self.options.storage, uri, is_running).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flott_core::JobId;
+use flott_core::{JobId, job_config::ClaimMode};
 use serde::Serialize;
 
 /// How to run or plan an artifact.
@@ -18,8 +18,13 @@ pub struct RunOptions {
     pub job_id: Option<JobId>,
     /// Settings for this job, by key.
     pub configuration: BTreeMap<String, String>,
-    /// A savepoint to start from. Not supported yet: refused if set.
+    /// A savepoint or checkpoint to begin with, its directory or `_metadata`. This and the next two go before
+    /// `execution.state-recovery.*`.
     pub savepoint: Option<String>,
+    /// Whether it may hold state that no operator of the job takes.
+    pub allow_non_restored_state: Option<bool>,
+    /// Whether its files become the job's.
+    pub claim_mode: Option<ClaimMode>,
 }
 
 /// One setting that the JobManager runs with.

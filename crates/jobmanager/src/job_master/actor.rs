@@ -7,8 +7,8 @@ use std::{
 };
 
 use flott_control::{
-    job_master::{Event, JobMaster as Machine, JobMasterConfig},
-    protocol::{AlignedWatermark, Fence, GroupWatermark, OrderAnswer},
+    job_master::{CheckpointConfig, Event, JobMaster as Machine, JobMasterConfig, SnapshotRequest},
+    protocol::{AlignedWatermark, CallId, Fence, GroupWatermark, OrderAnswer},
 };
 use flott_core::{JobGraph, JobId, JobStatus, MonoTime, TaskManagerId, deployment::TaskHostSpec};
 use tokio::{
@@ -19,7 +19,8 @@ use tracing::{Instrument, debug, info_span, warn};
 
 use super::{
     CallError, FromResourceManager, JobMasterHandle, JobMasterPeer, SplitCaller, TaskManagerReports,
-    handle::{INBOX_CAPACITY, Message, RESOURCE_CAPACITY},
+    handle::{INBOX_CAPACITY, Message, RESOURCE_CAPACITY, SnapshotReply},
+    snapshots::{Done, SnapshotSpec, Snapshots},
     splits::WaitingSplits,
     view::Viewer,
 };
@@ -45,6 +46,9 @@ pub(crate) struct JobSpec {
     pub(crate) graph: Arc<JobGraph>,
     pub(crate) submission: Arc<SubmissionView>,
     pub(crate) config: JobMasterConfig,
+    pub(crate) snapshots: SnapshotSpec,
+    /// Where savepoints go for which the user names no place.
+    pub(crate) savepoint_dir: Option<Arc<str>>,
     /// Keeps the artifact for as long as the job runs.
     pub(crate) lease: Option<ArtifactLease>,
 }
@@ -61,6 +65,10 @@ pub(crate) struct JobMaster {
     /// Orders under way.
     pub(super) deliveries: JoinSet<Delivered>,
     pub(super) splits: WaitingSplits,
+    pub(super) snapshots: Snapshots,
+    /// Users who wait for a checkpoint or savepoint.
+    pub(super) snapshot_calls: BTreeMap<CallId, SnapshotReply>,
+    next_call: u64,
     viewer: Viewer,
     publisher: watch::Sender<Arc<JobView>>,
     /// When the changes since the last view are published, if there are any.
@@ -85,7 +93,7 @@ impl JobMaster {
         resource_manager: &ResourceManagerHandle,
         clock: Clock,
     ) -> (Self, JobMasterHandle, JobMasterPeer) {
-        let JobSpec { job_id, graph, submission, config, lease } = spec;
+        let JobSpec { job_id, graph, submission, config, snapshots, savepoint_dir, lease } = spec;
         let host = TaskHostSpec {
             job_id,
             job_name: graph.name.clone(),
@@ -96,12 +104,18 @@ impl JobMaster {
             graph: graph.clone(),
             secret: rand::random(),
             slots: 0,
+            checkpoint_dir: snapshots.directory.to_string(),
         };
         let (sender, inbox) = mpsc::channel(INBOX_CAPACITY);
         let (peer, from_resource_manager) = mpsc::channel(RESOURCE_CAPACITY);
         let now = clock.now();
-        let machine = Machine::new(graph, host, config, now);
-        let viewer = Viewer::new(clock, submission);
+        let work = Snapshots::new(&snapshots, job_id);
+        let machine = Machine::new(graph, host, config, now).with_checkpoints(CheckpointConfig {
+            history: snapshots.history,
+            epoch_ms: clock.to_unix_ms(MonoTime::ZERO),
+            initial: snapshots.initial,
+        });
+        let mut viewer = Viewer::new(clock, submission, snapshots.directory.to_string().into());
         let (publisher, view) = watch::channel(Arc::new(viewer.view(&machine)));
         let job_master = Self {
             machine,
@@ -112,13 +126,16 @@ impl JobMaster {
             clients: BTreeMap::new(),
             deliveries: JoinSet::new(),
             splits: WaitingSplits::default(),
+            snapshots: work,
+            snapshot_calls: BTreeMap::new(),
+            next_call: 0,
             viewer,
             publisher,
             publish_at: None,
             last_published: now,
             _lease: lease,
         };
-        (job_master, JobMasterHandle { inbox: sender, view }, JobMasterPeer(peer))
+        (job_master, JobMasterHandle { inbox: sender, view, savepoint_dir }, JobMasterPeer(peer))
     }
 
     /// Runs the job until it has ended and has given everything back.
@@ -143,17 +160,22 @@ impl JobMaster {
                         self.delivered(delivered);
                     }
                 }
+                Some(done) = self.snapshots.done() => self.on_storage(done),
                 () = self.slots.retry() => {}
             }
         }
         self.publish();
         // From here on callers are told that there is no such job.
-        drop((self.inbox, self.from_resource_manager, self.splits));
+        drop((self.inbox, self.from_resource_manager, self.splits, self.snapshot_calls));
         let mut deliveries = self.deliveries;
         let rest = async { while deliveries.join_next().await.is_some() {} };
-        if tokio::time::timeout(LAST_ORDERS, rest).await.is_err() {
-            warn!("a TaskManager did not answer the last orders of an ended job");
-        }
+        let orders = async {
+            if tokio::time::timeout(LAST_ORDERS, rest).await.is_err() {
+                warn!("a TaskManager did not answer the last orders of an ended job");
+            }
+        };
+        let unused = self.machine.checkpoints().counts.total == 0;
+        tokio::join!(orders, self.snapshots.finish(unused));
     }
 
     fn take(&mut self, message: Message) {
@@ -186,10 +208,36 @@ impl JobMaster {
                     false => Err(CallError::UnknownRegistration),
                 });
             }
+            Message::Snapshot { request, reply } => {
+                let call = CallId(self.next_call);
+                self.next_call += 1;
+                self.snapshot_calls.insert(call, reply);
+                if let Some(request) = self.snapshots.prepare(call, request) {
+                    self.request_snapshot(call, request);
+                }
+            }
             Message::Cancel { reply } => {
                 self.handle(Event::CancelRequested);
                 let _ = reply.send(());
             }
+        }
+    }
+
+    fn request_snapshot(&mut self, call: CallId, request: SnapshotRequest) {
+        self.handle(Event::SnapshotRequested { call, request });
+    }
+
+    fn on_storage(&mut self, done: Done) {
+        match done {
+            Done::Stored { checkpoint_id, result, .. } => {
+                if let Err(error) = &result {
+                    warn!(%checkpoint_id, %error, "cannot store a checkpoint");
+                }
+                self.handle(Event::CheckpointStored { checkpoint_id, result });
+            }
+            Done::Prepared { call, request, result: Ok(()) } => self.request_snapshot(call, request),
+            Done::Prepared { call, result: Err(cause), .. } => self.answer_snapshot(call, Err(cause)),
+            Done::Deleted => {}
         }
     }
 

@@ -1,11 +1,11 @@
 //! Performing what a JobMaster's machine wants done.
 
 use flott_control::{
-    job_master::{Effect, Outcome},
-    protocol::{Fence, Order},
+    job_master::{Effect, Outcome, SnapshotTaken},
+    protocol::{CallId, Fence, Order},
 };
 use flott_core::{FailureCause, TaskManagerId};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{
     CallError,
@@ -24,10 +24,28 @@ impl JobMaster {
             Effect::RejectSplitRequest { subtask, attempt, request_id, reason } => {
                 self.splits.answer(subtask, attempt, request_id, Err(CallError::Rejected(reason)));
             }
+            Effect::StoreCheckpoint { checkpoint_id, directory, metadata } => {
+                self.snapshots.store(checkpoint_id, directory, metadata);
+            }
+            Effect::DeleteFiles { files, directories } => self.snapshots.delete(files, directories),
+            Effect::SnapshotDone { call, result } => self.answer_snapshot(call, result),
             Effect::StatusChanged { status } => self.log_status(status),
             Effect::Terminated { outcome: Outcome::Failed(cause) } => self.log_failure(&cause),
             Effect::Terminated { outcome: Outcome::Finished | Outcome::Canceled } => info!("job ended"),
             Effect::Violation { message } => error!(message, "a JobMaster met the impossible"),
+        }
+    }
+
+    pub(super) fn answer_snapshot(&mut self, call: CallId, result: Result<SnapshotTaken, FailureCause>) {
+        match &result {
+            Ok(SnapshotTaken { checkpoint_id, location }) => {
+                info!(%checkpoint_id, location, "took the checkpoint or savepoint that a user wanted");
+            }
+            Err(error) => warn!(%error, "could not take the checkpoint or savepoint that a user wanted"),
+        }
+        if let Some(reply) = self.snapshot_calls.remove(&call) {
+            // Who has gone away does not want to know.
+            let _ = reply.send(result);
         }
     }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use flott_control::{
-    job_master::GrantedSlot,
+    job_master::{GrantedSlot, SnapshotRequest, SnapshotTaken},
     protocol::{AlignedWatermark, GroupWatermark, Report, SubtaskMetrics},
 };
 use flott_core::{
-    AttemptNumber, FailureCause, RegistrationId, SubtaskId, TaskManagerId,
+    AttemptNumber, FailureCause, FailureKind, RegistrationId, SubtaskId, TaskManagerId,
     deployment::{EnumeratedSplits, SplitAnswer},
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -100,13 +100,22 @@ pub(super) enum Message {
     Cancel {
         reply: oneshot::Sender<()>,
     },
+    Snapshot {
+        request: SnapshotRequest,
+        reply: SnapshotReply,
+    },
 }
+
+/// Where the answer to a wish for a checkpoint or savepoint goes.
+pub(super) type SnapshotReply = oneshot::Sender<Result<SnapshotTaken, FailureCause>>;
 
 /// Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct JobMasterHandle {
     pub(super) inbox: mpsc::Sender<Message>,
     pub(super) view: watch::Receiver<Arc<JobView>>,
+    /// Where savepoints go for which the user names no place.
+    pub(super) savepoint_dir: Option<Arc<str>>,
 }
 
 impl JobMasterHandle {
@@ -162,6 +171,23 @@ impl JobMasterHandle {
         if self.inbox.send(Message::Cancel { reply }).await.is_ok() {
             let _ = taken.await;
         }
+    }
+
+    /// The directory of the job's savepoints for which none is given, if one is configured.
+    pub(crate) fn savepoint_dir(&self) -> Option<&str> {
+        self.savepoint_dir.as_deref()
+    }
+
+    /// Takes a checkpoint or savepoint, and returns when it is durable and, if the job is to end with it, the job has ended.
+    /// Going away meanwhile does not take the wish back.
+    ///
+    /// # Errors
+    /// Why none was taken.
+    pub(crate) async fn snapshot(&self, request: SnapshotRequest) -> Result<SnapshotTaken, FailureCause> {
+        let ended = || FailureCause::new(FailureKind::CheckpointFailed, "the job has ended");
+        let (reply, answer) = oneshot::channel();
+        self.inbox.send(Message::Snapshot { request, reply }).await.map_err(|_| ended())?;
+        answer.await.unwrap_or_else(|_| Err(ended()))
     }
 
     async fn ask<T>(&self, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, CallError> {

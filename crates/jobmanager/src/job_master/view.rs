@@ -3,18 +3,19 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use flott_control::{
-    job_master::{Execution, FailureRecord, JobMaster as Machine},
+    job_master::{Execution, FailureGroup, FailureRecord, JobMaster as Machine},
     protocol::SubtaskMetrics,
 };
 use flott_core::{
-    AttemptNumber, ExecutionState, JobStatus, MonoTime, SubtaskId, TaskManagerId, metrics::TaskMetrics,
+    AttemptNumber, ExecutionState, JobStatus, MonoTime, SubtaskId, TaskManagerId, config::duration,
+    metrics::TaskMetrics,
 };
 
 use crate::{
     clock::Clock,
     view::{
-        ExceptionView, JobView, StateTimes, StatusTimes, SubmissionView, SubtaskView, TaskLocation,
-        TaskRates, VertexView, state_index,
+        AttemptView, CheckpointsView, ExceptionView, JobView, StateTimes, StatusTimes, SubmissionView,
+        SubtaskView, TaskLocation, TaskRates, VertexView, state_index,
     },
 };
 
@@ -27,7 +28,10 @@ pub(super) struct Viewer {
     clock: Clock,
     submission: Arc<SubmissionView>,
     submitted: MonoTime,
+    checkpoint_dir: Arc<str>,
     samples: BTreeMap<SubtaskId, Sample>,
+    /// Past attempts of subtasks, which change only when another one begins; with the current one's number.
+    past: BTreeMap<SubtaskId, (AttemptNumber, Arc<[AttemptView]>)>,
 }
 
 /// The last report on one attempt.
@@ -38,8 +42,15 @@ struct Sample {
 }
 
 impl Viewer {
-    pub(super) fn new(clock: Clock, submission: Arc<SubmissionView>) -> Self {
-        Self { clock, submission, submitted: clock.now(), samples: BTreeMap::new() }
+    pub(super) fn new(clock: Clock, submission: Arc<SubmissionView>, checkpoint_dir: Arc<str>) -> Self {
+        Self {
+            clock,
+            submission,
+            submitted: clock.now(),
+            checkpoint_dir,
+            samples: BTreeMap::new(),
+            past: BTreeMap::new(),
+        }
     }
 
     /// Takes in a TaskManager's periodic report.
@@ -63,7 +74,7 @@ impl Viewer {
         }
     }
 
-    pub(super) fn view(&self, machine: &Machine) -> JobView {
+    pub(super) fn view(&mut self, machine: &Machine) -> JobView {
         let mut status_times = StatusTimes::default();
         let submitted = self.clock.to_unix_ms(self.submitted);
         status_times.enter(JobStatus::Initializing, submitted);
@@ -91,7 +102,7 @@ impl Viewer {
             }
             if let Some(vertex) = vertices.get_mut(execution.subtask.vertex.0 as usize) {
                 vertex.counts[state_index(execution.state)] += 1;
-                vertex.subtasks.push(self.subtask(execution));
+                vertex.subtasks.push(self.subtask(execution, machine));
             }
         }
         JobView {
@@ -104,17 +115,17 @@ impl Viewer {
             ended_unix_ms,
             modified_unix_ms: self.clock.to_unix_ms(modified),
             vertices: vertices.into_iter().map(Arc::new).collect(),
-            exceptions: Arc::new(self.exceptions(machine.failures())),
-            // The machine keeps more of them than it ever has to: a job without restarts fails once.
-            exceptions_dropped: 0,
+            exceptions: Arc::new(machine.failure_history().map(|group| self.exceptions(group)).collect()),
+            exceptions_dropped: machine.forgotten_failures(),
+            restarts: machine.restarts(),
+            restarting_ms: duration::millis(machine.time_in(JobStatus::Restarting, self.clock.now())),
+            checkpoint_dir: self.checkpoint_dir.clone(),
+            checkpoints: Arc::new(CheckpointsView::new(machine.checkpoints().clone(), self.clock)),
         }
     }
 
-    fn subtask(&self, execution: &Execution) -> SubtaskView {
-        let mut times = StateTimes::default();
-        for (state, time) in &execution.state_times {
-            times.enter(*state, self.clock.to_unix_ms(*time));
-        }
+    fn subtask(&mut self, execution: &Execution, machine: &Machine) -> SubtaskView {
+        let past = self.past(execution, machine);
         let sample = self.samples.get(&execution.subtask);
         let sample = sample.filter(|sample| sample.attempt == execution.attempt);
         let rates = match execution.state {
@@ -126,23 +137,47 @@ impl Viewer {
         SubtaskView {
             attempt: execution.attempt,
             state: execution.state,
-            times,
-            location: execution.location.as_ref().map(|location| TaskLocation {
-                task_manager_id: location.task_manager_id.clone(),
-                endpoint: location.rpc_address.clone(),
-            }),
+            times: self.times(execution),
+            location: location_of(execution),
             metrics: execution.metrics,
             operators: execution.operators.clone(),
             rates,
+            past,
         }
     }
 
-    /// The root cause with what came along with it. Without restarts there is one such group.
-    fn exceptions(&self, failures: &[FailureRecord]) -> Vec<ExceptionView> {
-        let Some((root, concurrent)) = failures.split_first() else { return Vec::new() };
-        let mut root = self.exception(root);
-        root.concurrent = concurrent.iter().map(|record| self.exception(record)).collect();
-        vec![root]
+    fn past(&mut self, execution: &Execution, machine: &Machine) -> Arc<[AttemptView]> {
+        match self.past.get(&execution.subtask) {
+            Some((attempt, past)) if *attempt == execution.attempt => past.clone(),
+            _ => {
+                let past = machine.past_attempts(execution.subtask).map(|past| AttemptView {
+                    attempt: past.attempt,
+                    state: past.state,
+                    times: self.times(past),
+                    location: location_of(past),
+                    metrics: past.metrics,
+                    operators: past.operators.clone(),
+                    failure: past.failure.clone(),
+                });
+                let past: Arc<[AttemptView]> = past.collect();
+                self.past.insert(execution.subtask, (execution.attempt, past.clone()));
+                past
+            }
+        }
+    }
+
+    fn times(&self, execution: &Execution) -> StateTimes {
+        let mut times = StateTimes::default();
+        for (state, time) in &execution.state_times {
+            times.enter(*state, self.clock.to_unix_ms(*time));
+        }
+        times
+    }
+
+    /// The root cause with what came along with it.
+    fn exceptions(&self, group: &FailureGroup) -> ExceptionView {
+        let concurrent = group.concurrent().iter().map(|record| self.exception(record)).collect();
+        ExceptionView { concurrent, ..self.exception(group.root()) }
     }
 
     fn exception(&self, record: &FailureRecord) -> ExceptionView {
@@ -158,6 +193,13 @@ impl Viewer {
             concurrent: Vec::new(),
         }
     }
+}
+
+fn location_of(execution: &Execution) -> Option<TaskLocation> {
+    execution.location.as_ref().map(|location| TaskLocation {
+        task_manager_id: location.task_manager_id.clone(),
+        endpoint: location.rpc_address.clone(),
+    })
 }
 
 fn location(id: Option<&TaskManagerId>, rpc_address: Option<&str>) -> Option<TaskLocation> {

@@ -8,6 +8,8 @@ use flott_core::{
     metrics::{OperatorMetrics, TaskMetrics},
 };
 
+use super::CheckpointsView;
+
 /// One job at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobView {
@@ -34,6 +36,14 @@ pub struct JobView {
     pub exceptions: Arc<Vec<ExceptionView>>,
     /// How many older exceptions were dropped.
     pub exceptions_dropped: u64,
+    /// How often the job, or a part of it, was restarted or is about to be.
+    pub restarts: u64,
+    /// For how many milliseconds it has been restarting, all in all.
+    pub restarting_ms: u64,
+    /// URI of its directory for checkpoints.
+    pub checkpoint_dir: Arc<str>,
+    /// Its checkpoints and savepoints.
+    pub checkpoints: Arc<CheckpointsView>,
 }
 
 impl JobView {
@@ -64,6 +74,8 @@ pub struct SubmissionView {
     pub arguments: Vec<String>,
     /// The entry that was run, if the program has entries.
     pub entry: Option<String>,
+    /// URI of the savepoint or checkpoint that it began with, if any.
+    pub savepoint: Option<String>,
     /// The settings from which the graph was built.
     pub config: JobConfig,
     /// Fingerprint of the graph.
@@ -103,6 +115,27 @@ pub struct SubtaskView {
     pub operators: OperatorMetrics,
     /// What it does a second, from its last two reports; zero once it has ended.
     pub rates: TaskRates,
+    /// The last attempts before it, the earliest first.
+    pub past: Arc<[AttemptView]>,
+}
+
+/// An attempt of a subtask that has ended and that another one has followed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttemptView {
+    /// Which execution of the subtask this was.
+    pub attempt: AttemptNumber,
+    /// How it ended.
+    pub state: ExecutionState,
+    /// When it entered each state.
+    pub times: StateTimes,
+    /// Where it ran, if it was deployed.
+    pub location: Option<TaskLocation>,
+    /// What it had done.
+    pub metrics: TaskMetrics,
+    /// What its operators had registered.
+    pub operators: OperatorMetrics,
+    /// Why it failed, if it did.
+    pub failure: Option<FailureCause>,
 }
 
 /// Where a subtask runs.

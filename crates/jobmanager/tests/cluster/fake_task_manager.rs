@@ -6,13 +6,14 @@ use std::{
 };
 
 use flott_control::protocol::{
-    AlignedWatermark, Fence, GroupWatermark, Hardware, Order, OrderAnswer, RegistrationAnswer,
-    RegistrationRequest, Report, ReportAnswer, SlotReport, SubtaskMetrics, TaskManagerInfo, TaskReport,
-    TaskState,
+    AlignedWatermark, CheckpointOutcome, CheckpointReport, Fence, GroupWatermark, Hardware, Order,
+    OrderAnswer, RegistrationAnswer, RegistrationRequest, Report, ReportAnswer, SlotReport, SubtaskMetrics,
+    TaskManagerInfo, TaskReport, TaskState,
 };
 use flott_core::{
     AttemptNumber, JobId, SubtaskId, TaskManagerId,
-    deployment::SplitAnswer,
+    checkpoint::{Barrier, Blob, CheckpointStats, OperatorSubtaskState, SourceProgress, SubtaskSnapshot},
+    deployment::{SplitAnswer, TaskDescriptor},
     metrics::{MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
     time::Timestamp,
 };
@@ -108,6 +109,12 @@ impl FakeTaskManager {
 
     /// Starts the job's task host and its tasks when ordered to. Returns the tasks.
     pub(crate) async fn run_tasks(&mut self, job_id: JobId) -> Vec<(SubtaskId, AttemptNumber)> {
+        let tasks = self.run_descriptors(job_id).await;
+        tasks.into_iter().map(|task| (task.subtask, task.attempt)).collect()
+    }
+
+    /// The same, with all that is told of the tasks.
+    pub(crate) async fn run_descriptors(&mut self, job_id: JobId) -> Vec<TaskDescriptor> {
         let Order::StartTaskHost { attempt, spec, .. } = self.next_job_order().await else {
             panic!("a task host is started first")
         };
@@ -117,10 +124,38 @@ impl FakeTaskManager {
         let Order::DeployTasks { tasks, .. } = self.next_job_order().await else {
             panic!("tasks are deployed next")
         };
-        let tasks: Vec<_> = tasks.into_iter().map(|task| (task.subtask, task.attempt)).collect();
-        self.report_tasks(job_id, &tasks, &TaskState::Initializing).await;
-        self.report_tasks(job_id, &tasks, &TaskState::Running).await;
+        let ids: Vec<_> = tasks.iter().map(|task| (task.subtask, task.attempt)).collect();
+        self.report_tasks(job_id, &ids, &TaskState::Initializing).await;
+        self.report_tasks(job_id, &ids, &TaskState::Running).await;
         tasks
+    }
+
+    /// Does these subtasks' part of a checkpoint, with this state each.
+    pub(crate) async fn acknowledge(
+        &mut self,
+        job_id: JobId,
+        barrier: &Barrier,
+        tasks: &[(SubtaskId, AttemptNumber)],
+        state: &[u8],
+    ) {
+        for (subtask, attempt) in tasks.iter().copied() {
+            let operator = OperatorSubtaskState {
+                uid: if subtask.vertex.0 == 0 { "source" } else { "sink" }.to_owned(),
+                manifest: Blob::Inline(state.to_vec()),
+                files: Vec::new(),
+                has_union: false,
+                state_size: state.len() as u64,
+            };
+            let snapshot = SubtaskSnapshot {
+                operators: vec![operator],
+                source: (subtask.vertex.0 == 0).then(SourceProgress::default),
+                ..SubtaskSnapshot::default()
+            };
+            let stats = CheckpointStats { written: state.len() as u64, ..CheckpointStats::default() };
+            let outcome = CheckpointOutcome::Acknowledged { snapshot: Box::new(snapshot), stats };
+            let report = CheckpointReport { subtask, attempt, checkpoint_id: barrier.id, outcome };
+            self.report(job_id, Report::Checkpoint(report)).await;
+        }
     }
 
     /// Reports the same state of several subtasks.
@@ -372,6 +407,8 @@ orders! {
     start_task_host(StartTaskHostRequest) -> StartTaskHostResponse;
     deploy_tasks(DeployTasksRequest) -> DeployTasksResponse;
     cancel_tasks(CancelTasksRequest) -> CancelTasksResponse;
+    trigger_checkpoint(TriggerCheckpointRequest) -> TriggerCheckpointResponse;
+    notify_checkpoint(NotifyCheckpointRequest) -> NotifyCheckpointResponse;
     kill_task_host(KillTaskHostRequest) -> KillTaskHostResponse;
     release_task_host(ReleaseTaskHostRequest) -> ReleaseTaskHostResponse;
 }

@@ -135,7 +135,7 @@ async fn splits_are_enumerated_once_and_given_once() {
     let job_id = submit(&cluster, 1).await;
     let tasks = tm.run_tasks(job_id).await;
     let source = tasks[0];
-    assert_eq!(tm.request_split(job_id, source, 1).await.unwrap(), SplitAnswer::Enumerate);
+    assert_eq!(tm.request_split(job_id, source, 1).await.unwrap(), SplitAnswer::Enumerate { resume: None });
     tm.report_splits(job_id, source, &["only"]).await;
     let split = SplitAnswer::Split(b"only".to_vec());
     assert_eq!(tm.request_split(job_id, source, 2).await.unwrap(), split);

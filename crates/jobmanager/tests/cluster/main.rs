@@ -5,5 +5,7 @@
 mod fake_task_manager;
 mod jobs;
 mod registration;
+mod restarts;
+mod snapshots;
 mod submissions;
 mod support;

@@ -97,7 +97,7 @@ async fn senseless_submissions_are_refused() {
     let options = RunOptions { configuration: wrong, ..RunOptions::default() };
     let error = cluster.handle().run(&artifact.id, options).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected(Rejection::Invalid));
-    let options = RunOptions { savepoint: Some("file:/x".to_owned()), ..RunOptions::default() };
+    let options = RunOptions { savepoint: Some("hdfs://x".to_owned()), ..RunOptions::default() };
     assert!(matches!(cluster.handle().run(&artifact.id, options).await, Err(Error::Setting(_))));
     let error = cluster.upload(b"#!/bin/sh\n").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected(Rejection::Invalid));

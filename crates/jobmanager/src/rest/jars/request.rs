@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flott_core::JobId;
+use flott_core::{JobId, job_config::ClaimMode};
 use serde::Deserialize;
 
 use crate::{
@@ -20,13 +20,10 @@ pub(crate) struct JarRunRequestBody {
     program_args: Option<String>,
     parallelism: Option<u32>,
     job_id: Option<JobId>,
-    /// Means nothing without a savepoint; checked to be of its type.
-    #[serde(rename = "allowNonRestoredState")]
-    _allow_non_restored_state: Option<bool>,
+    allow_non_restored_state: Option<bool>,
     savepoint_path: Option<String>,
-    /// Means nothing without a savepoint; checked to be one of the modes.
-    #[serde(rename = "claimMode", alias = "restoreMode")]
-    _claim_mode: Option<ClaimMode>,
+    #[serde(alias = "restoreMode")]
+    claim_mode: Option<RequestedClaimMode>,
     flink_configuration: Option<BTreeMap<String, Scalar>>,
 }
 
@@ -36,10 +33,20 @@ impl RequestBody for JarRunRequestBody {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum ClaimMode {
+enum RequestedClaimMode {
     Claim,
     NoClaim,
+    /// Of Flink 1.
     Legacy,
+}
+
+impl From<RequestedClaimMode> for ClaimMode {
+    fn from(mode: RequestedClaimMode) -> Self {
+        match mode {
+            RequestedClaimMode::Claim => Self::Claim,
+            RequestedClaimMode::NoClaim | RequestedClaimMode::Legacy => Self::NoClaim,
+        }
+    }
 }
 
 /// A setting's value. Clients also write numbers and booleans without quotes.
@@ -72,12 +79,11 @@ impl JarRunRequestBody {
         if parallelism == Some(0) {
             return Err(ApiError::bad_request("The parallelism is 0: it must be at least 1."));
         }
-        query.parse::<bool>("allowNonRestoredState")?;
+        let mut claim_mode = None;
         for name in ["claimMode", "restoreMode"] {
-            if let Some(mode) = query.one(name)
-                && !["CLAIM", "NO_CLAIM", "LEGACY"].contains(&mode)
-            {
-                return Err(ApiError::query_parameter(name, mode));
+            if let Some(mode) = query.one(name) {
+                let parsed = mode.parse().map_err(|_| ApiError::query_parameter(name, mode))?;
+                claim_mode = claim_mode.or(Some(parsed));
             }
         }
         let args_list = self.program_args_list.or_else(|| {
@@ -97,6 +103,8 @@ impl JarRunRequestBody {
                 .map(|(key, value)| (key, value.into()))
                 .collect(),
             savepoint: non_empty(self.savepoint_path).or_else(|| text("savepointPath")),
+            allow_non_restored_state: self.allow_non_restored_state.or(query.parse("allowNonRestoredState")?),
+            claim_mode: self.claim_mode.map(Into::into).or(claim_mode),
         })
     }
 }

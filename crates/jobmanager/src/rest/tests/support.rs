@@ -171,6 +171,7 @@ fn subtask(state: ExecutionState, index: u64) -> SubtaskView {
         },
         operators: if deployed { operators(index) } else { OperatorMetrics::default() },
         rates: TaskRates { records_in: 10.5 * load, backpressured_ms: 600.0 * load, ..TaskRates::default() },
+        past: Arc::default(),
     }
 }
 
@@ -229,6 +230,7 @@ fn job(id: &str, status: JobStatus, state: ExecutionState) -> Arc<JobView> {
                 settings: BTreeMap::from([("my.password".to_owned(), "hush".to_owned())]),
                 ..JobConfig::default()
             },
+            savepoint: None,
             fingerprint: "cd".repeat(32),
         }),
         status,
@@ -239,6 +241,10 @@ fn job(id: &str, status: JobStatus, state: ExecutionState) -> Arc<JobView> {
         vertices: vec![Arc::clone(&vertex), vertex],
         exceptions: Arc::new(exceptions),
         exceptions_dropped: 0,
+        restarts: 0,
+        restarting_ms: 0,
+        checkpoint_dir: "file:/checkpoints/job".into(),
+        checkpoints: Arc::default(),
     })
 }
 
