@@ -77,7 +77,7 @@ pub struct JobConfig {
     /// Name that replaces the program's own.
     pub name: Option<String>,
     /// How the job survives failures, if its program does not say.
-    pub recovery: RecoverySettings,
+    pub recovery: Box<RecoverySettings>,
     /// What the submitter set beyond these, as key and value.
     pub settings: BTreeMap<String, String>,
 }
@@ -92,7 +92,7 @@ impl Default for JobConfig {
             auto_watermark_interval_ms: 200,
             operator_chaining: true,
             name: None,
-            recovery: RecoverySettings::default(),
+            recovery: Box::default(),
             settings: BTreeMap::new(),
         }
     }
@@ -124,7 +124,7 @@ impl JobConfig {
             auto_watermark_interval_ms: duration::millis(config.get(&pipeline::AUTO_WATERMARK_INTERVAL)),
             operator_chaining: config.get(&pipeline::OPERATOR_CHAINING),
             name: config.get(&pipeline::NAME),
-            recovery: RecoverySettings::from_configuration(config),
+            recovery: Box::new(RecoverySettings::from_configuration(config)),
             settings: others.map(|(key, value)| (key.clone(), value.clone())).collect(),
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use flott_core::{
-    JobEdge, JobGraph, JobType, JobVertex, OperatorInfo, Partitioner, VertexId, VertexIndex,
+    JobEdge, JobGraph, JobType, JobVertex, OperatorInfo, Partitioner, RecoverySettings, VertexId,
+    VertexIndex,
     key_group::default_max_parallelism,
 };
 use flott_runtime::{Boundedness, JobProgram, VertexProgram};
@@ -60,7 +61,7 @@ impl StreamGraph {
             parallelism: self.config.parallelism,
             vertices: translation.vertices(),
             edges,
-            recovery: self.config.recovery.clone(),
+            recovery: RecoverySettings::clone(&self.config.recovery),
         };
         graph.validate()?;
         let (config, parameters) = (self.config.clone(), self.parameters.clone().into());
