@@ -16,7 +16,7 @@ use flott_runtime::{BoxError, Committer, RuntimeContext, Sink};
 pub use self::{
     bucket::{BucketAssigner, BucketContext, DateTimeBuckets, NoBuckets},
     rolling::RollingPolicy,
-    writer::{FileWriter, FileWriterState},
+    writer::FileWriter,
 };
 
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
 use committer::FileCommitter;
 use names::PartNames;
 use part::PendingPart;
+use writer::{FileWriterState, Target};
 
 /// Writes records into part files of a directory; Flink's `FileSink`.
 ///
@@ -128,6 +129,31 @@ impl<R, B> FileSink<R, B> {
 }
 
 impl<R, B> FileSink<R, B> {
+    /// Makes the writer of a subtask. `begins_anew` tells a subtask without state from one of a job that has none.
+    fn open<T>(
+        &self,
+        context: &RuntimeContext,
+        restored: &[FileWriterState],
+        begins_anew: bool,
+    ) -> Result<FileWriter<T, R, B>, BoxError>
+    where
+        R: RowFormat<T>,
+        B: BucketAssigner<T>,
+    {
+        let rolling = match (self.rolling, context.task.runtime_mode) {
+            (Some(policy), _) => policy,
+            (None, RuntimeMode::Batch) => RollingPolicy::never(),
+            (None, _) => RollingPolicy::default(),
+        };
+        rolling.check()?;
+        let names = PartNames::new(&self.prefix, &self.suffix, context)?;
+        let mut buckets = self.buckets.clone();
+        buckets.open()?;
+        let (directory, format) = (self.path()?, self.format.clone());
+        let target = Target { directory, names, append: self.append, begins_anew };
+        FileWriter::open(target, rolling, format, buckets, context, restored)
+    }
+
     /// The directory, wherever the process works that goes on with the job.
     fn path(&self) -> Result<PathBuf, BoxError> {
         Ok(std::path::absolute(path::resolve(&self.directory)?)?)
@@ -147,17 +173,8 @@ where
         context: &RuntimeContext,
         restored: Vec<FileWriterState>,
     ) -> Result<Self::Writer, BoxError> {
-        let rolling = match (self.rolling, context.task.runtime_mode) {
-            (Some(policy), _) => policy,
-            (None, RuntimeMode::Batch) => RollingPolicy::never(),
-            (None, _) => RollingPolicy::default(),
-        };
-        rolling.check()?;
-        let names = PartNames::new(&self.prefix, &self.suffix, context)?;
-        let mut buckets = self.buckets.clone();
-        buckets.open()?;
-        let (directory, format) = (self.path()?, self.format.clone());
-        FileWriter::open(directory, names, rolling, self.append, format, buckets, context, &restored)
+        let begins_anew = restored.is_empty() && context.restored().is_empty();
+        self.open(context, &restored, begins_anew)
     }
 
     fn committer(

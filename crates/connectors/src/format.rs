@@ -5,6 +5,8 @@ mod json;
 mod lines;
 mod malformed;
 mod progress;
+#[cfg(test)]
+mod restarts;
 mod text;
 
 use flott_runtime::{Batch, BoxError, ReadStatus, Record, RuntimeContext};

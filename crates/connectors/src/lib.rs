@@ -7,6 +7,8 @@ mod format;
 mod generator;
 mod path;
 mod print;
+#[cfg(test)]
+mod restarts;
 mod socket;
 #[cfg(test)]
 mod testing;

@@ -42,12 +42,19 @@ pub(crate) fn read_all<S: Source>(source: &S) -> Result<Vec<S::Record>, String> 
     let read = || {
         let context = operator();
         let mut reader = source.reader(&context)?;
-        let mut all = Batch::new();
+        let mut all = Vec::new();
         for split in source.enumerator(&context, None)?.discover()?.splits {
             reader.start(split)?;
-            while reader.read(&mut all)? != ReadStatus::SplitEnded {}
+            loop {
+                let mut batch = Batch::new();
+                let status = reader.read(&mut batch)?;
+                all.extend(batch.records);
+                if status == ReadStatus::SplitEnded {
+                    break;
+                }
+            }
         }
-        Ok(all.records)
+        Ok(all)
     };
     read().map_err(|error: BoxError| error.to_string())
 }

@@ -2,16 +2,18 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
-use flott_core::{CheckpointId, hash};
+use flott_core::{CheckpointId, JobId, hash};
 use flott_runtime::RuntimeContext;
 use uuid::Uuid;
 
 use super::{
     error::{Error, io_error},
     part::{PendingPart, make_directory},
+    writer::FileWriterState,
 };
 
 /// How a subtask names its parts.
@@ -21,6 +23,7 @@ pub(super) struct PartNames {
     any: String,
     /// What the names of this job's parts begin with.
     job: String,
+    job_id: JobId,
     subtask: u32,
     attempt: u32,
     suffix: String,
@@ -31,14 +34,15 @@ pub(super) struct PartNames {
 /// Where parts are that wait for a checkpoint: in a directory of the job and the sink, so that what failed attempts have left
 /// is found without a look at all that is finished.
 ///
-/// The name of a hidden part ends with subtask, attempt, and the number of the last checkpoint before it. From that
-/// follows whether it can be part of a checkpoint: all that was begun before barrier n is in snapshot n, or committed.
+/// The name of a hidden part ends with subtask, attempt, and the number of the last checkpoint of the attempt before it. From
+/// that follows whether it can be in a checkpoint: what was begun before barrier n is in checkpoint n, or committed.
 #[derive(Clone, Debug)]
 struct Staging {
     directory: PathBuf,
     /// Part of the names of all parts of this writer and of no other one, also after a change of the parallelism.
     writer: String,
     parallelism: u32,
+    /// 0 before the first one.
     last_checkpoint: CheckpointId,
 }
 
@@ -60,6 +64,7 @@ impl PartNames {
         Ok(Self {
             any: format!("{prefix}-"),
             job: format!("{prefix}-{}-", &job[..8]),
+            job_id: context.job_id(),
             subtask: context.subtask_index(),
             attempt: context.attempt(),
             suffix: suffix.to_owned(),
@@ -67,25 +72,22 @@ impl PartNames {
         })
     }
 
-    /// Lets parts wait for checkpoints, the last of which was `last_checkpoint`.
-    pub(super) fn with_staging(
-        mut self,
-        directory: &Path,
-        last_checkpoint: CheckpointId,
-        context: &RuntimeContext,
-    ) -> Self {
+    /// Lets parts wait for checkpoints.
+    pub(super) fn with_staging(mut self, directory: &Path, context: &RuntimeContext) -> Self {
         let writer = Uuid::new_v4().simple().to_string()[..12].to_owned();
         let parallelism = context.parallelism();
-        let directory = staging_directory(directory, context);
+        let (directory, last_checkpoint) = (staging_directory(directory, context), CheckpointId(0));
         self.staging = Some(Staging { directory, writer, parallelism, last_checkpoint });
         self
     }
 
-    /// The barrier of this checkpoint has come: it contains all parts that were begun before.
-    pub(super) fn on_checkpoint(&mut self, id: CheckpointId) {
+    /// The barrier of this checkpoint has come: it contains all parts that were begun before. Returns what is to be known
+    /// of them when the job goes on from it.
+    pub(super) fn on_checkpoint(&mut self, id: CheckpointId) -> FileWriterState {
         if let Some(staging) = &mut self.staging {
             staging.last_checkpoint = id;
         }
+        FileWriterState { job: self.job_id, subtask: self.subtask, attempt: self.attempt, checkpoint: id }
     }
 
     /// A part of a directory.
@@ -135,27 +137,69 @@ impl PartNames {
         directory.parent().map_or(Ok(()), sync_directory)
     }
 
-    /// Removes the hidden parts of earlier attempts that are in no checkpoint which the job may go on from: those that were begun
-    /// behind the last one. Only of this job, sink and subtask; also of subtasks that do not exist any more.
-    pub(super) fn remove_leftovers(&self) -> Result<(), Error> {
-        let Some(Staging { directory, parallelism, last_checkpoint, .. }) = &self.staging else {
-            return Ok(());
-        };
+    /// Removes the hidden parts of earlier attempts that are in no checkpoint which the job may go on from. Only of this job and
+    /// this sink, and only of subtasks of which this one can know: its own, and those whose states it has taken over.
+    pub(super) fn remove_leftovers(&self, restored: Restored<'_>) -> Result<(), Error> {
+        let Some(Staging { directory, .. }) = &self.staging else { return Ok(()) };
         let entries = match fs::read_dir(directory) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             entries => entries.map_err(io_error(directory))?,
         };
         for entry in entries {
             let entry = entry.map_err(io_error(directory))?;
-            let Some((subtask, begun_after)) = owner(&entry.file_name().to_string_lossy()) else { continue };
-            if subtask % parallelism == self.subtask && begun_after >= *last_checkpoint {
+            let Some(origin) = Origin::of(&entry.file_name().to_string_lossy()) else { continue };
+            if self.is_leftover(&origin, restored) {
                 match fs::remove_file(entry.path()) {
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
                     removed => removed.map_err(io_error(&entry.path()))?,
                 }
             }
         }
         Ok(())
+    }
+
+    fn is_leftover(&self, part: &Origin, restored: Restored<'_>) -> bool {
+        let parallelism = self.staging.as_ref().map_or(1, |staging| staging.parallelism);
+        match restored {
+            // No checkpoint of this job is complete.
+            Restored::NothingOfThisJob => part.subtask % parallelism == self.subtask,
+            Restored::States(states) => states.iter().any(|state| {
+                // What attempts before that one had prepared was committed before it took a checkpoint, and attempts after it
+                // have completed none.
+                let is_in_checkpoint =
+                    part.attempt == state.attempt && part.last_checkpoint < state.checkpoint;
+                part.subtask == state.subtask && !is_in_checkpoint
+            }),
+        }
+    }
+}
+
+/// What a writer begins with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Restored<'a> {
+    /// Nothing, or what another job has left in a savepoint.
+    NothingOfThisJob,
+    /// The states of earlier writers. None of them, if there are more subtasks now.
+    States(&'a [FileWriterState]),
+}
+
+/// What the name of a hidden part says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Origin {
+    subtask: u32,
+    attempt: u32,
+    /// The last one before the part was begun.
+    last_checkpoint: CheckpointId,
+}
+
+impl Origin {
+    /// `None` if the name is that of something else, such as what a savepoint retains.
+    fn of(name: &str) -> Option<Self> {
+        let (_, origin) = name.strip_prefix('.')?.rsplit_once(HIDDEN)?;
+        let mut numbers = origin.splitn(3, '-');
+        let (subtask, attempt) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+        let last_checkpoint = CheckpointId(numbers.next()?.parse().ok()?);
+        Some(Self { subtask, attempt, last_checkpoint })
     }
 }
 
@@ -163,16 +207,6 @@ impl PartNames {
 pub(super) fn staging_directory(directory: &Path, context: &RuntimeContext) -> PathBuf {
     let sink = hash::stable_hash(&*context.uid);
     directory.join(format!(".flott-{}-{sink:016x}", context.job_id()))
-}
-
-/// The subtask that has begun a hidden part, and the last checkpoint before. `None` if it is something else, such as what a
-/// savepoint retains.
-fn owner(name: &str) -> Option<(u32, CheckpointId)> {
-    let (_, owner) = name.strip_prefix('.')?.rsplit_once(HIDDEN)?;
-    let mut numbers = owner.splitn(3, '-');
-    let subtask = numbers.next()?.parse().ok()?;
-    let _attempt: u32 = numbers.next()?.parse().ok()?;
-    Some((subtask, CheckpointId(numbers.next()?.parse().ok()?)))
 }
 
 /// Makes the names in a directory survive a crash of the machine.
@@ -187,7 +221,8 @@ mod tests {
 
     #[test]
     fn hidden_parts_say_whose_they_are() {
-        assert_eq!(owner(".part-0-1.csv.inprogress-3-1-17"), Some((3, CheckpointId(17))));
+        let origin = Origin { subtask: 3, attempt: 1, last_checkpoint: CheckpointId(17) };
+        assert_eq!(Origin::of(".part-0-1.csv.inprogress-3-1-17"), Some(origin));
         for other in [
             "part-0-1",
             ".part-0-1.inprogress-3",
@@ -195,7 +230,7 @@ mod tests {
             ".part-0-1.inprogress-x-1-2",
             "part.inprogress-1-2-3",
         ] {
-            assert_eq!(owner(other), None, "{other}");
+            assert_eq!(Origin::of(other), None, "{other}");
         }
     }
 }

@@ -1,3 +1,6 @@
+mod committing;
+mod recovery;
+
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use flott_runtime::{SinkWriter, Timestamp};

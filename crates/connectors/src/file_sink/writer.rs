@@ -1,10 +1,4 @@
-use std::{
-    collections::HashMap,
-    marker::PhantomData,
-    mem,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::HashMap, marker::PhantomData, mem, path::PathBuf, sync::Arc};
 
 use flott_core::{CheckpointId, JobId};
 use flott_runtime::{Batch, BoxError, ProcessingClock, RuntimeContext, SinkWriter, Timestamp};
@@ -13,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     bucket::{self, BucketAssigner, BucketContext},
     error::Error,
-    names::PartNames,
+    names::{PartNames, Restored},
     part::{InProgress, PendingPart, make_directory},
     rolling::RollingPolicy,
 };
@@ -31,7 +25,6 @@ pub struct FileWriter<T, R: RowFormat<T>, B> {
     append: bool,
     /// Whether parts wait for checkpoints.
     staged: bool,
-    job: JobId,
     format: Arc<R>,
     buckets: B,
     clock: ProcessingClock,
@@ -53,8 +46,20 @@ pub struct FileWriter<T, R: RowFormat<T>, B> {
 /// What a writer leaves in a checkpoint: parts that were begun behind it are nobody's if the job goes on from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileWriterState {
-    job: JobId,
-    checkpoint: CheckpointId,
+    pub(super) job: JobId,
+    pub(super) subtask: u32,
+    pub(super) attempt: u32,
+    pub(super) checkpoint: CheckpointId,
+}
+
+/// Where a writer writes, and what it may find there.
+pub(super) struct Target {
+    pub(super) directory: PathBuf,
+    pub(super) names: PartNames,
+    /// Whether parts of other runs are no hindrance.
+    pub(super) append: bool,
+    /// Whether the job begins without a checkpoint.
+    pub(super) begins_anew: bool,
 }
 
 struct Part<E> {
@@ -64,34 +69,35 @@ struct Part<E> {
 
 impl<T, R: RowFormat<T>, B: BucketAssigner<T>> FileWriter<T, R, B> {
     pub(super) fn open(
-        directory: PathBuf,
-        names: PartNames,
+        target: Target,
         rolling: RollingPolicy,
-        append: bool,
         format: Arc<R>,
         buckets: B,
         context: &RuntimeContext,
         restored: &[FileWriterState],
     ) -> Result<Self, BoxError> {
+        let Target { directory, mut names, append, begins_anew } = target;
         make_directory(&directory)?;
-        let begins_anew = restored.is_empty() && context.restored().is_empty();
         // What was there at the checkpoint belongs to this run, whatever job has taken it.
         let append = append || !begins_anew;
         if !append {
             names.check_directory(&directory)?;
         }
         let staged = context.task.takes_checkpoints;
-        let names = match staged {
-            true => stage(names, &directory, begins_anew, context, restored)?,
-            false => names,
-        };
+        if staged {
+            names = names.with_staging(&directory, context);
+            let is_of_other = restored.iter().any(|state| state.job != context.job_id());
+            names.remove_leftovers(match begins_anew || is_of_other {
+                true => Restored::NothingOfThisJob,
+                false => Restored::States(restored),
+            })?;
+        }
         Ok(Self {
             directory,
             names,
             rolling,
             append,
             staged,
-            job: context.job_id(),
             format,
             buckets,
             clock: context.clock().clone(),
@@ -185,25 +191,6 @@ impl<T, R: RowFormat<T>, B: BucketAssigner<T>> FileWriter<T, R, B> {
     }
 }
 
-/// Lets parts wait for checkpoints, and removes those of earlier attempts that wait for none.
-fn stage(
-    names: PartNames,
-    directory: &Path,
-    begins_anew: bool,
-    context: &RuntimeContext,
-    restored: &[FileWriterState],
-) -> Result<PartNames, Error> {
-    // This job may have begun with a savepoint of another one, whose checkpoints have other numbers.
-    let own = restored.iter().filter(|state| state.job == context.job_id());
-    let last = own.map(|state| state.checkpoint).max();
-    let names = names.with_staging(directory, last.unwrap_or_default(), context);
-    // A subtask that has no state because there are more of them than before knows of no leftovers.
-    if begins_anew || !restored.is_empty() {
-        names.remove_leftovers()?;
-    }
-    Ok(names)
-}
-
 impl<T, R: RowFormat<T>, B: BucketAssigner<T>> SinkWriter<T> for FileWriter<T, R, B> {
     type Committable = PendingPart;
     type State = FileWriterState;
@@ -263,7 +250,6 @@ impl<T, R: RowFormat<T>, B: BucketAssigner<T>> SinkWriter<T> for FileWriter<T, R
     }
 
     fn snapshot(&mut self, id: CheckpointId) -> Result<Vec<FileWriterState>, BoxError> {
-        self.names.on_checkpoint(id);
-        Ok(vec![FileWriterState { job: self.job, checkpoint: id }])
+        Ok(vec![self.names.on_checkpoint(id)])
     }
 }

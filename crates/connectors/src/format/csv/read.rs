@@ -1,4 +1,4 @@
-use std::{io, marker::PhantomData};
+use std::{io, marker::PhantomData, path::Path};
 
 use csv::{ByteRecord, ErrorKind, Reader};
 use flott_runtime::{BoxError, Record};
@@ -26,7 +26,11 @@ pub struct CsvParser<T> {
     fields: Option<usize>,
     /// Offset in the file of what the reader takes for 0.
     base: u64,
-    /// Line ends in the file before that; only known if it is read from its start.
+    /// Offset in the file of the first byte that is not read for the second time.
+    begin: u64,
+    /// Line ends before that.
+    reread: u64,
+    /// Line ends in the file before `base`; only known if it is read from its start.
     lines_before: Option<u64>,
     end: u64,
     target: PhantomData<fn() -> T>,
@@ -35,41 +39,40 @@ pub struct CsvParser<T> {
 impl<T: Record> CsvParser<T> {
     pub(super) fn open(options: &Options, split: FileSplit) -> Result<Self, BoxError> {
         let lines_only = !options.quoted_newlines;
-        let end = split.end();
-        let header_before = (options.header && split.start() > 0).then(|| FileSplit::new(split.path(), 0, 1));
+        let progress = Progress::of(&split)?;
+        let (mut split, mut header) = (split, None);
+        if options.header && split.start() > 0 {
+            // Each reader of a file reads its header, which may stand behind empty lines and comments.
+            let (record, header_end) = read_header(options, split.path())?;
+            header = record;
+            if split.start() < header_end {
+                split = progress.rest(&split, header_end);
+            }
+        }
         // A small file does not need a large buffer.
-        let chunk = CHUNK.min(end.saturating_sub(split.start()) as usize + 1);
-        let (progress, start) = (Progress::of(&split)?, split.start());
+        let chunk = CHUNK.min(split.end().saturating_sub(split.start()) as usize + 1);
+        let (begin, end, is_first) = (split.start(), split.end(), split.start() == 0);
         let bytes = SplitBytes::open(split, lines_only, options.max_record_bytes)?;
         let base = bytes.offset();
+        let begin = begin.max(base);
         // The line end that is read once more was counted.
-        let counted = base < start && bytes.look_again(base).first() == Some(&b'\n');
-        let lines_before = progress.lines.map(|lines| lines.saturating_sub(u64::from(counted)));
+        let reread = u64::from(base < begin && bytes.look_again(base).first() == Some(&b'\n'));
         let mut parser = Self {
             reader: options.reader().buffer_capacity(chunk).from_reader(bytes),
             options: options.clone(),
-            headers: None,
+            headers: header,
             record: ByteRecord::new(),
             fields: None,
             base,
-            lines_before,
+            begin,
+            reread,
+            lines_before: progress.lines.map(|lines| lines.saturating_sub(reread)),
             end,
             target: PhantomData,
         };
-        parser.headers = match header_before {
-            // Each reader of a file reads its header.
-            Some(first_line) => {
-                let mut reader = options.reader().from_reader(SplitBytes::open(
-                    first_line,
-                    lines_only,
-                    options.max_record_bytes,
-                )?);
-                let mut header = ByteRecord::new();
-                reader.read_byte_record(&mut header).map_err(read_error)?.then_some(header)
-            }
-            None if options.header => parser.advance()?.then(|| parser.record.clone()),
-            None => None,
-        };
+        if options.header && is_first && parser.advance()? {
+            parser.headers = Some(parser.record.clone());
+        }
         let noted = progress.fields.map(|fields| fields as usize);
         parser.fields = parser.headers.as_ref().map(ByteRecord::len).or(noted);
         Ok(parser)
@@ -119,9 +122,9 @@ impl<T: Record> CsvParser<T> {
     /// ended, maybe between `\r` and `\n`; between them there may also be empty lines and comments.
     fn place(&self) -> (u64, u64) {
         let position = self.record.position().expect("a record that was read has a position");
-        let offset = self.base + position.byte();
+        let offset = (self.base + position.byte()).max(self.begin);
         let text = self.reader.get_ref().look_again(offset);
-        let (mut skipped, mut lines) = (0, 0);
+        let (mut skipped, mut lines) = (0, if position.byte() == 0 { self.reread } else { 0 });
         while let Some(&byte) = text.get(skipped) {
             let comment = Some(byte) == self.options.comment;
             match memchr(b'\n', &text[skipped..]) {
@@ -134,6 +137,14 @@ impl<T: Record> CsvParser<T> {
         }
         (offset + skipped as u64, position.line() + lines)
     }
+}
+
+/// The header of a file, if it has one, and where it ends.
+fn read_header(options: &Options, path: &Path) -> Result<(Option<ByteRecord>, u64), BoxError> {
+    let bytes = SplitBytes::open(FileSplit::new(path, 0, 1), false, options.max_record_bytes)?;
+    let (mut reader, mut header) = (options.reader().from_reader(bytes), ByteRecord::new());
+    let is_there = reader.read_byte_record(&mut header).map_err(read_error)?;
+    Ok((is_there.then_some(header), reader.position().byte()))
 }
 
 /// Our own error, if it is one.
