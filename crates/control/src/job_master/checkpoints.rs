@@ -73,6 +73,8 @@ pub(super) struct Checkpoints {
     retained: Retained,
     /// What the job began with, and whether it is a savepoint.
     initial: Option<(RestorePoint, bool)>,
+    /// Whether it is shown yet that it did.
+    has_begun: bool,
     /// What it recovers from, and whether it is a savepoint.
     latest: Option<(RestorePoint, bool)>,
     /// Whether its own checkpoints may refer to files of earlier ones.
@@ -104,6 +106,7 @@ impl Default for Checkpoints {
             pending: BTreeMap::new(),
             retained: Retained::default(),
             initial: None,
+            has_begun: false,
             latest: None,
             may_refer: true,
             due: None,
@@ -150,6 +153,10 @@ impl JobMaster {
 
     /// Does what is due, after each event.
     pub(super) fn advance_checkpoints(&mut self, now: MonoTime, out: &mut Vec<Effect>) {
+        if !self.checkpoints.has_begun && self.state.is_active() {
+            self.checkpoints.has_begun = true;
+            self.count_restore(now);
+        }
         self.expire_checkpoints(now, out);
         self.count_finished_subtasks(now, out);
         self.complete_checkpoints(now, out);

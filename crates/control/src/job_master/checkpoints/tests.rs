@@ -3,6 +3,7 @@
 mod acknowledge;
 mod complete;
 mod initial;
+mod model;
 mod restore;
 mod savepoint;
 mod statistics;

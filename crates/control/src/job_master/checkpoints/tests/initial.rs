@@ -47,6 +47,9 @@ fn a_snapshot_that_is_not_claimed_is_never_touched() {
     assert_eq!(driver.job.restore_point().unwrap().checkpoint_id, CheckpointId(7));
     let (barrier, _) = triggered(&driver.at(1_000)).unwrap();
     assert_eq!(barrier.id, CheckpointId(8), "numbers go on");
+    let restored = driver.job.checkpoints().latest_restored.clone().unwrap();
+    assert_eq!((restored.id, restored.external_path.as_str()), (CheckpointId(7), "file:///old/chk-7"));
+    assert_eq!(driver.job.checkpoints().counts.restored, 1);
     assert_eq!(barrier.kind, SnapshotKind::Checkpoint { full: true }, "nothing refers to its files");
     driver.ack_all(8);
     let mut effects = driver.stored(8);
