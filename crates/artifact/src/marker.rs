@@ -29,7 +29,7 @@ mod tests {
     fn anything_else_is_no_mark() {
         for content in [
             &b""[..],
-            b"flott-sdk protocol=1",
+            b"flott-sdk protocol=2",
             b"flott-sdk protocol=\0",
             b"flott-sdk protocol=x\0",
             b"\0",

@@ -6,13 +6,17 @@ use serde::{Deserialize, Serialize};
 use crate::JobGraph;
 
 /// Version of everything in this module and of the task-host protocol. A program of another version is refused.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
+
+/// Name of the file that the JobManager puts into the directory of a job's checkpoints, by which a task host can tell that
+/// it sees the same directory.
+pub const JOB_MARKER: &str = ".flott-job";
 
 /// ELF section in which a program that uses the `flott` crate carries [`MARKER`].
 pub const MARKER_SECTION: &str = ".flott.sdk";
 
 /// Content of [`MARKER_SECTION`].
-pub const MARKER: [u8; 21] = *b"flott-sdk protocol=1\0";
+pub const MARKER: [u8; 21] = *b"flott-sdk protocol=2\0";
 
 /// Chooses the entry point: unset = local, [`MODE_PLAN`] or [`MODE_TASK_HOST`]. Only Flott sets it.
 pub const ENV_MODE: &str = "FLOTT_MODE";

@@ -55,7 +55,7 @@ pub(crate) fn conf_dir(yaml: &str) -> TempDir {
 pub(crate) fn artifact(dir: &Path, main: &str) -> PathBuf {
     let source = format!(
         "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n\
-         __attribute__((section(\".flott.sdk\"), used)) static const char mark[] = \"flott-sdk protocol=1\";\n\
+         __attribute__((section(\".flott.sdk\"), used)) static const char mark[] = \"flott-sdk protocol=2\";\n\
          int main(int argc, char **argv) {{ (void)argc; (void)argv; {main} }}\n"
     );
     let (code, program) = (dir.join("job.c"), dir.join("word count"));
