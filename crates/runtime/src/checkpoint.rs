@@ -17,6 +17,8 @@ mod snapshot;
 mod storage;
 mod task;
 
+#[cfg(test)]
+pub(crate) use event::ChannelProbe;
 pub use event::{CheckpointEvent, EventKind, OperatorPart, Redistribution};
 pub(crate) use restore::{RestoreCache, Restores};
 pub use restore::{RestoredOperator, RestoredTask};

@@ -23,10 +23,6 @@ use futures::{FutureExt, StreamExt, stream};
 use tokio::{task::JoinSet, time::timeout};
 use tracing::{debug, warn};
 
-/// Stands in a job's directory for checkpoints and holds the job's id, so that a task host can tell whether it sees the same
-/// directory as the JobManager.
-const JOB_MARKER: &str = ".flott-job";
-
 /// Most deletions that wait. What is beyond stays where it is, which does no harm but take space.
 const DELETIONS: usize = 256;
 /// How many files or directories are deleted at the same time.
@@ -213,7 +209,7 @@ pub(crate) async fn mark(
     directory: &StorageUri,
     job_id: JobId,
 ) -> flott_storage::Result<()> {
-    storage.put_new(&directory.join(JOB_MARKER), job_id.to_string().into()).await
+    storage.put_new(&directory.join(flott_core::sdk::JOB_MARKER), job_id.to_string().into()).await
 }
 
 async fn store(

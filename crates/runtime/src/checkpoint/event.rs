@@ -22,6 +22,17 @@ pub struct CheckpointEvent<'a> {
     kind: EventKind<'a>,
     /// What is being collected; `None` for the events that collect nothing.
     snapshot: Option<&'a mut TaskSnapshot>,
+    #[cfg(test)]
+    probe: Option<&'a mut ChannelProbe>,
+}
+
+/// In tests of inputs and writers: what a snapshot would get from them.
+#[cfg(test)]
+#[derive(Default)]
+pub(crate) struct ChannelProbe {
+    pub(crate) id: CheckpointId,
+    pub(crate) capture: ChannelCapture,
+    pub(crate) awaited: bool,
 }
 
 /// What happens.
@@ -43,16 +54,28 @@ pub use flott_storage::manifest::Redistribution;
 impl<'a> CheckpointEvent<'a> {
     /// At the barrier of the checkpoint that `snapshot` collects.
     pub(super) fn barrier(barrier: &'a Arc<Barrier>, snapshot: &'a mut TaskSnapshot) -> Self {
-        Self { kind: EventKind::Barrier(barrier), snapshot: Some(snapshot) }
+        Self { snapshot: Some(snapshot), ..Self::of(EventKind::Barrier(barrier)) }
     }
 
     pub(super) fn go_on(snapshot: &'a mut TaskSnapshot) -> Self {
-        Self { kind: EventKind::Continue, snapshot: Some(snapshot) }
+        Self { snapshot: Some(snapshot), ..Self::of(EventKind::Continue) }
     }
 
     /// Without anything to collect: the ends of checkpoints. In tests also barriers of which nothing is kept.
     pub fn of(kind: EventKind<'a>) -> Self {
-        Self { kind, snapshot: None }
+        Self {
+            kind,
+            snapshot: None,
+            #[cfg(test)]
+            probe: None,
+        }
+    }
+
+    /// For a snapshot that consists of what comes from channels only.
+    #[cfg(test)]
+    pub(crate) fn probing(kind: EventKind<'a>, probe: &'a mut ChannelProbe) -> Self {
+        probe.awaited = false;
+        Self { probe: Some(probe), ..Self::of(kind) }
     }
 
     /// What happens.
@@ -86,6 +109,10 @@ impl<'a> CheckpointEvent<'a> {
 
     /// The checkpoint whose snapshot is being collected, if one is.
     pub fn snapshot_id(&self) -> Option<CheckpointId> {
+        #[cfg(test)]
+        if let Some(probe) = &self.probe {
+            return Some(probe.id);
+        }
         self.snapshot.as_ref().map(|snapshot| snapshot.barrier.id)
     }
 
@@ -95,10 +122,19 @@ impl<'a> CheckpointEvent<'a> {
         if let Some(snapshot) = self.snapshot.as_deref_mut() {
             snapshot.channels_awaited = true;
         }
+        #[cfg(test)]
+        if let Some(probe) = &mut self.probe {
+            probe.awaited = true;
+        }
     }
 
     /// Records that the barrier has overtaken, all or some of them.
     pub fn channels(&mut self, capture: ChannelCapture) {
+        #[cfg(test)]
+        if let Some(probe) = &mut self.probe {
+            probe.capture.extend(capture);
+            return;
+        }
         if let Some(snapshot) = self.snapshot.as_deref_mut() {
             snapshot.channels.extend(capture);
         }

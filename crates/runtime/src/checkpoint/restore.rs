@@ -26,7 +26,7 @@ use flott_storage::{
     manifest::{OperatorManifest, Redistribution, SegmentEntry},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, task::JoinSet};
 
 use super::{CheckpointStorage, TaskCheckpoints, files::FileTable};
 use crate::{Result, RuntimeContext, TaskContext, TaskEnd, operators::restore_failure, program::TaskBuilder};
@@ -273,8 +273,23 @@ impl Restores {
         checkpoints: &TaskCheckpoints,
     ) -> impl Future<Output = Result<RestoredTask>> + Send + use<> {
         let (uids, files) = (builder.uids().to_vec(), checkpoints.files().clone());
-        let TaskContext { parallelism, max_parallelism, .. } = *builder.task();
-        self.read(uids, parallelism, max_parallelism, files)
+        let TaskContext { parallelism, max_parallelism, takes_checkpoints, .. } = *builder.task();
+        let io = self.cache.storage.io.clone();
+        let read = async move {
+            if takes_checkpoints {
+                self.cache.storage.check_shared().await?;
+            }
+            self.read(uids, parallelism, max_parallelism, files).await
+        };
+        // The storage's connections belong to that runtime. If this subtask is dropped meanwhile, so is what it wanted.
+        async move {
+            let mut reading = JoinSet::new();
+            reading.spawn_on(read, &io);
+            match reading.join_next().await {
+                Some(Ok(restored)) => restored,
+                _ => Err(TaskEnd::failed(FailureKind::Internal, "what was to be restored could not be read")),
+            }
+        }
     }
 
     async fn read(

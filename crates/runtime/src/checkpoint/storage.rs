@@ -1,15 +1,16 @@
 //! Where a task host puts checkpoints.
 
-use std::{collections::BTreeMap, future::Future};
+use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 use bytes::Bytes;
 use flott_core::{
     FailureCause, FailureKind,
     checkpoint::{Barrier, CheckpointSettings, SnapshotKind},
     deployment::TaskHostSpec,
+    sdk,
 };
 use flott_storage::{Storage, StorageOptions, StorageUri};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::OnceCell};
 
 /// Where the checkpoints of a job go.
 #[derive(Clone)]
@@ -20,6 +21,7 @@ pub struct CheckpointStorage {
     pub(crate) settings: CheckpointSettings,
     /// Whose threads wait for the storage: not those that run user code.
     pub(super) io: Handle,
+    checked: Arc<OnceCell<()>>,
 }
 
 impl CheckpointStorage {
@@ -48,7 +50,33 @@ impl CheckpointStorage {
             directory,
             settings: spec.graph.recovery.checkpoints.clone(),
             io: Handle::current(),
+            checked: Arc::default(),
         })
+    }
+
+    /// Whether this machine sees the directory that the JobManager has made, found out once a task host. Otherwise
+    /// checkpoints would seem to succeed, and be missing when they are needed.
+    ///
+    /// # Errors
+    /// If the directory is another one here.
+    pub(super) async fn check_shared(&self) -> Result<(), FailureCause> {
+        let look = || async {
+            let marker = self.directory.join(sdk::JOB_MARKER);
+            match self.storage.exists(&marker).await {
+                Ok(true) => Ok(()),
+                Ok(false) => {
+                    let message = format!(
+                        "the directory for checkpoints, {}, is not the same on this machine as on the JobManager's: set \
+                         execution.checkpointing.dir to a place that all machines see",
+                        self.directory
+                    );
+                    Err(FailureCause::new(FailureKind::TaskHostStart, message))
+                }
+                // It is away at the moment: that says nothing, and shows with the first checkpoint.
+                Err(_) => Ok(()),
+            }
+        };
+        self.checked.get_or_try_init(look).await.copied()
     }
 
     /// Runs what waits for the storage beside the subtask.

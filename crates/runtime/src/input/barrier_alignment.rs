@@ -96,7 +96,7 @@ impl BarrierAligner {
     /// A barrier has come in a channel. Unless it is unaligned, the channel has delivered all that was in front of it.
     pub(super) fn on_barrier(&mut self, channel: usize, barrier: &Arc<Barrier>, now: Instant) -> Decision {
         let mut decision = Decision::default();
-        if !self.enter(barrier, now, &mut decision) || self.channels[channel].ended {
+        if self.channels[channel].ended || !self.enter(barrier, now, &mut decision) {
             return decision;
         }
         let arrived = std::mem::replace(&mut self.channels[channel].arrived, true);

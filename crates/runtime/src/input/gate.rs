@@ -1,3 +1,6 @@
+#[cfg(test)]
+pub(in crate::input) mod tests;
+
 use std::{sync::Arc, time::Instant};
 
 use flott_core::{checkpoint::Barrier, time::Timestamp};

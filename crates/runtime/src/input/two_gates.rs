@@ -1,3 +1,6 @@
+#[cfg(test)]
+mod tests;
+
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use flott_core::{checkpoint::Barrier, time::Timestamp};

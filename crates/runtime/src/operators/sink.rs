@@ -143,10 +143,15 @@ impl<T, W: SinkWriter<T>> Output<T> for SinkOperator<T, W> {
             EventKind::Continue => {}
         }
         let mut part = event.operator(&self.context);
-        part.list::<(CheckpointId, W::Committable), _>(COMMITTABLES, Redistribution::Split, || {
-            self.commits.iter()
-        })?;
-        part.list::<W::State, _>(WRITER, Redistribution::Split, || states)?;
+        // Most sinks have neither.
+        if !self.commits.is_empty() {
+            part.list::<(CheckpointId, W::Committable), _>(COMMITTABLES, Redistribution::Split, || {
+                self.commits.iter()
+            })?;
+        }
+        if !states.is_empty() {
+            part.list::<W::State, _>(WRITER, Redistribution::Split, || states)?;
+        }
         match event.kind() {
             EventKind::Barrier(barrier) if self.commits_at_once() && barrier.stop().is_none() => {
                 self.commits.commit_all(&self.context).map_err(|error| self.failed(error))

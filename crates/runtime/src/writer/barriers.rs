@@ -1,5 +1,8 @@
 //! How barriers get into the channels of an edge.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},

@@ -1,5 +1,6 @@
 use flott_core::{
-    ChannelId, EdgeIndex, JobId, SubtaskIndex, TaskManagerId, deployment::TaskHostAddress, hash::stable_hash,
+    AttemptNumber, ChannelId, EdgeIndex, HostId, JobId, SubtaskIndex, TaskManagerId, deployment::TaskHostAddress,
+    hash::stable_hash,
 };
 use flott_exchange::{CREDITS_PER_CHANNEL, ChannelPeer, DataPlane, GateItem, InputGate, MAX_BATCH_BYTES};
 use flott_state::KeyedTable;
@@ -8,22 +9,22 @@ use super::*;
 use crate::{operators::ByValue, testing};
 
 /// A writer into gates of the same process.
-struct Edge<T, D> {
-    writer: EdgeWriter<T, D>,
-    gates: Vec<InputGate<T>>,
-    signals: Arc<TaskSignals>,
+pub(super) struct Edge<T, D> {
+    pub(super) writer: EdgeWriter<T, D>,
+    pub(super) gates: Vec<InputGate<T>>,
+    pub(super) signals: Arc<TaskSignals>,
 }
 
-fn edge<T: Record, D: Distribution<T>>(consumers: u32, distribution: D) -> Edge<T, D> {
+pub(super) fn edge<T: Record, D: Distribution<T>>(consumers: u32, distribution: D) -> Edge<T, D> {
     let plane = DataPlane::new(JobId::from_bytes([1; 16]), [1; 32], Handle::current());
-    let task_manager_id = TaskManagerId::new("tm".to_owned());
-    plane.place(0, vec![TaskHostAddress { task_manager_id, data_address: "127.0.0.1:1".to_owned() }]);
+    let (host, task_manager_id) = (HostId(0), TaskManagerId::new("tm".to_owned()));
+    plane.place(host, vec![TaskHostAddress { host, task_manager_id, data_address: "127.0.0.1:1".to_owned() }]);
     let signals = Arc::<TaskSignals>::default();
     let peers: Vec<_> = (0..consumers)
         .map(|consumer| {
             let consumer = SubtaskIndex(consumer);
-            let channel = ChannelId { edge: EdgeIndex(0), producer: SubtaskIndex(0), consumer };
-            ChannelPeer { channel, host: 0 }
+            let (edge, producer, attempt) = (EdgeIndex(0), SubtaskIndex(0), AttemptNumber(0));
+            ChannelPeer { channel: ChannelId { edge, producer, consumer, attempt }, host }
         })
         .collect();
     let senders = peers.iter().map(|peer| plane.sender(*peer, &signals.wake).unwrap()).collect();
@@ -96,6 +97,7 @@ async fn without_credit_batches_are_held_back_in_order() {
     received.extend(edge.records(0));
     assert_eq!(received, (0..batches * BATCH_RECORDS as u64).collect::<Vec<_>>());
     assert!(edge.writer.close().unwrap() && edge.writer.close().unwrap());
+    assert_eq!(edge.gates[0].poll().unwrap(), GateItem::ChannelEnded { channel: 0 });
     assert_eq!(edge.gates[0].poll().unwrap(), GateItem::Ended);
 }
 
@@ -164,7 +166,7 @@ async fn marks_keep_their_place_between_the_records_of_each_channel() {
                     gate.recycle(channel, records);
                 }
                 GateItem::Mark { mark, .. } => texts.push(format!("{mark:?}")),
-                GateItem::Empty | GateItem::Ended => break,
+                _ => break,
             }
         }
         seen.push(texts.join(" "));

@@ -188,10 +188,12 @@ fn judge(channels: usize, history: &[Event]) -> (Option<u64>, bool, BTreeSet<usi
     // A checkpoint begins with its first message, unless it was given up before, or a newer one has begun.
     let mut begun: Option<(usize, u64)> = None;
     for (at, event) in history.iter().enumerate() {
-        if let Event::Barrier(_, id) | Event::Trigger(id) = *event
-            && begun.is_none_or(|(_, current)| id > current)
-            && !aborted(at, id)
-        {
+        let id = match *event {
+            Event::Barrier(channel, id) if !ended(at, channel) => id,
+            Event::Trigger(id) => id,
+            _ => continue,
+        };
+        if begun.is_none_or(|(_, current)| id > current) && !aborted(at, id) {
             begun = Some((at, id));
         }
     }
@@ -332,6 +334,12 @@ proptest! {
                     }
                 }
                 _ if run.blocked.contains(&channel) => continue,
+                // One that overtakes is told of at the latest when its turn comes.
+                _ if mode == 2 && matches!(run.channels[channel].front(), Some(Item::Barrier(id)) if told[channel] < *id) => {
+                    let Some(Item::Barrier(id)) = run.channels[channel].front().copied() else { continue };
+                    told[channel] = id;
+                    aligner.on_barrier(channel, &barrier(id, alignment), clock.at(now))
+                }
                 _ => match run.channels[channel].pop_front() {
                     None if is_last => break,
                     None => continue,
