@@ -1,6 +1,9 @@
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use flott_core::{JobStatus, config::Configuration};
+use flott_core::{
+    JobStatus,
+    config::{Configuration, Origin},
+};
 use flott_jobmanager::{
     JobManager, JobManagerOptions,
     view::{ExceptionView, JobView},
@@ -13,9 +16,10 @@ use crate::{Error, Outcome, launcher::InProcessLauncher};
 pub(crate) async fn run(program: JobProgram) -> Result<Outcome, Error> {
     let program = Arc::new(program);
     let options = JobManagerOptions { rest: false, ..JobManagerOptions::default() };
-    let job_manager = JobManager::start(configuration(0, 1)?, options).await?;
+    let settings = &program.config.settings;
+    let job_manager = JobManager::start(configuration(0, 1, settings)?, options).await?;
     let slots = program.graph.required_slots();
-    let config = TaskManagerConfig::new(&configuration(job_manager.rpc_addr.port(), slots)?);
+    let config = TaskManagerConfig::new(&configuration(job_manager.rpc_addr.port(), slots, settings)?);
     let launcher = Arc::new(InProcessLauncher::new(program.clone()));
     let mut task_manager = TaskManager::start(config, launcher).await?;
 
@@ -29,18 +33,24 @@ pub(crate) async fn run(program: JobProgram) -> Result<Outcome, Error> {
     Ok(outcome)
 }
 
-fn configuration(rpc_port: u16, slots: u32) -> Result<Configuration, Error> {
+/// The cluster has one job, so what is set for that holds for all of it: where its checkpoints go, say.
+fn configuration(
+    rpc_port: u16,
+    slots: u32,
+    settings: &BTreeMap<String, String>,
+) -> Result<Configuration, Error> {
     let text = format!(
         "jobmanager.rpc.address: 127.0.0.1\njobmanager.rpc.port: {rpc_port}\n\
          jobmanager.bind-host: 127.0.0.1\ntaskmanager.bind-host: 127.0.0.1\n\
          taskmanager.numberOfTaskSlots: {slots}\n"
     );
-    let parsed = Configuration::parse(&text, "local mode");
     let failed = |errors: Vec<_>| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Error::Configuration(lines.join("; "))
     };
-    parsed.map(|(configuration, _)| configuration).map_err(failed)
+    let (own, _) = Configuration::parse(&text, "local mode").map_err(failed)?;
+    let (configuration, _) = own.with_settings(settings, &Origin::Submission).map_err(failed)?;
+    Ok(configuration)
 }
 
 fn outcome(job: &JobView) -> Outcome {
