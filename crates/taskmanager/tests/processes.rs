@@ -1,5 +1,6 @@
 //! A whole TaskManager with task hosts that are processes, which are killed and stopped.
 #![allow(clippy::disallowed_methods, reason = "the test's runtime ends what it spawns")]
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 #[path = "support/fakes.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
