@@ -1,6 +1,7 @@
 mod discovering;
+mod side_readers;
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use flott_core::{
     CheckpointId, FailureKind,
@@ -10,7 +11,10 @@ use flott_core::{
 };
 use flott_exchange::BATCH_RECORDS;
 
-use self::discovering::Discovering;
+use self::{
+    discovering::Discovering,
+    side_readers::{SideRead, SideReaders},
+};
 
 use super::{AlignmentStats, SplitProvider, Step, TaskInput, drive_head};
 use crate::{
@@ -45,8 +49,12 @@ pub struct SourceInput<S: Source> {
     /// Whom this source waits for; known once the chain has been built.
     alignments: Option<Vec<WatermarkAlignment>>,
     state: State,
-    /// Splits of a checkpoint that this subtask has still to read.
-    restored: VecDeque<S::Split>,
+    /// The first split of a checkpoint, until it is read on.
+    restored: Option<S::Split>,
+    /// The others.
+    sides: SideReaders<S::Reader>,
+    /// Whether they are the next to be read.
+    sides_are_next: bool,
     /// A checkpoint that is to begin here.
     triggered: Option<Arc<Barrier>>,
     /// Set while the fate of a savepoint is open with which the job stops: nothing is read behind its barrier.
@@ -68,13 +76,19 @@ impl<S: Source> SourceInput<S> {
         head: BoxOutput<S::Record>,
     ) -> Result<Self> {
         let reader = source.reader(&context).map_err(|error| author_failure(&context, error))?;
-        let restored = context.restored().list("splits")?.into();
+        let mut restored = context.restored().list("splits")?.into_iter();
+        let first = restored.next();
+        let make = || source.reader(&context);
+        let sides = SideReaders::open(restored, make).map_err(|error| author_failure(&context, error))?;
+        context.task.signals.lanes.open(1 + sides.len() as u32);
         Ok(Self {
             context,
             source,
             reader,
             splits,
-            restored,
+            restored: first,
+            sides,
+            sides_are_next: false,
             triggered: None,
             stopping_with: None,
             discovering: None,
@@ -111,7 +125,10 @@ impl<S: Source> SourceInput<S> {
                 Ok(State::Reading)
             }
             SplitAnswer::NoMoreSplits => {
-                self.head.mark(Mark::Watermark(Timestamp::MAX))?;
+                self.context.task.signals.lanes.close(0);
+                if self.sides.is_empty() {
+                    self.head.mark(Mark::Watermark(Timestamp::MAX))?;
+                }
                 Ok(State::Ended)
             }
         }
@@ -129,7 +146,7 @@ impl<S: Source> SourceInput<S> {
 
     /// Begins with the next split, if there is one at hand.
     fn next_split(&mut self) -> Result<()> {
-        match self.restored.pop_front() {
+        match self.restored.take() {
             Some(split) => {
                 self.reader.start(split).map_err(|error| self.failed(error))?;
                 self.state = State::Reading;
@@ -181,6 +198,49 @@ impl<S: Source> SourceInput<S> {
         alignments.iter().any(WatermarkAlignment::is_paused)
     }
 
+    /// Reads some of the splits that are read beside the main one.
+    fn read_sides(&mut self) -> Result<Step> {
+        let read = self.sides.read(&mut self.batch).map_err(|error| self.failed(error))?;
+        let (lane, ended) = match read {
+            SideRead::Waiting(until) => return Ok(self.idle(until)),
+            SideRead::Worked { lane, ended } => (lane, ended),
+        };
+        let lanes = &self.context.task.signals.lanes;
+        lanes.enter(lane);
+        if !self.batch.is_empty() {
+            self.context.task.counters.received(self.batch.len(), 0);
+            self.head.emit(&mut self.batch)?;
+        }
+        let lanes = &self.context.task.signals.lanes;
+        lanes.enter(0);
+        if ended {
+            lanes.close(lane);
+            if self.sides.is_empty() && self.state == State::Ended {
+                self.head.mark(Mark::Watermark(Timestamp::MAX))?;
+            }
+        }
+        Ok(Step::Worked)
+    }
+
+    /// Goes on with the main split, or with getting one.
+    fn step_main(&mut self) -> Result<Step> {
+        match self.state {
+            State::NeedsSplit => {
+                self.next_split()?;
+                Ok(Step::Worked)
+            }
+            State::Asked => match self.splits.take_answer() {
+                Some(answer) => {
+                    self.state = self.on_answer(answer)?;
+                    Ok(Step::Worked)
+                }
+                None => Ok(self.idle(None)),
+            },
+            State::Reading => self.read(),
+            State::Ended => Ok(Step::Ended),
+        }
+    }
+
     fn read(&mut self) -> Result<Step> {
         let status = self.reader.read(&mut self.batch).map_err(|error| self.failed(error))?;
         let bytes = self.reader.bytes_read();
@@ -217,27 +277,30 @@ where
             return Ok(Step::Idle(None));
         }
         self.discover()?;
-        match self.state {
-            State::NeedsSplit => {
-                self.next_split()?;
-                Ok(Step::Worked)
-            }
-            State::Asked => match self.splits.take_answer() {
-                Some(answer) => {
-                    self.state = self.on_answer(answer)?;
-                    Ok(Step::Worked)
-                }
-                None => Ok(self.idle(None)),
-            },
-            State::Reading => {
-                if self.is_paused() {
-                    Ok(self.idle(None))
-                } else {
-                    self.read()
-                }
-            }
-            State::Ended => Ok(Step::Ended),
+        if matches!(self.state, State::Reading | State::Ended) && self.is_paused() {
+            return Ok(if self.state == State::Ended && self.sides.is_empty() {
+                Step::Ended
+            } else {
+                self.idle(None)
+            });
         }
+        if self.sides.is_empty() {
+            return self.step_main();
+        }
+        self.sides_are_next = !self.sides_are_next;
+        let first = if self.sides_are_next { self.read_sides()? } else { self.step_main()? };
+        if first == Step::Worked {
+            return Ok(first);
+        }
+        let second = if self.sides_are_next { self.step_main()? } else { self.read_sides()? };
+        Ok(match (first, second) {
+            (_, Step::Worked) => Step::Worked,
+            (Step::Idle(Some(first)), Step::Idle(Some(second))) => Step::Idle(Some(first.min(second))),
+            (Step::Idle(first), Step::Idle(second)) => Step::Idle(first.or(second)),
+            // As long as there are others, the end of the main one is not the end.
+            (Step::Ended, other) | (other, _) if !self.sides.is_empty() => other,
+            _ => Step::Worked,
+        })
     }
 
     fn trigger(&mut self, barrier: Arc<Barrier>) {
@@ -258,12 +321,14 @@ where
                     State::Reading => self.reader.snapshot().map_err(|error| self.failed(error))?,
                     _ => None,
                 };
-                let splits = || current.iter().chain(&self.restored);
+                let sides = self.sides.snapshot().map_err(|error| author_failure(&self.context, error))?;
+                let splits = || current.iter().chain(&self.restored).chain(&sides);
                 event.operator(&self.context).list::<S::Split, _>("splits", Redistribution::Split, splits)?;
                 event.source_progress(|| self.progress())?;
             }
             EventKind::Completed(id) if self.stopping_with.is_some_and(|stop| stop <= id) => {
                 self.stopping_with = None;
+                self.sides = SideReaders::none();
                 self.state = State::Ended;
             }
             EventKind::Aborted(id) if self.stopping_with == Some(id) => self.stopping_with = None,

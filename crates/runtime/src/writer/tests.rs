@@ -1,6 +1,6 @@
 use flott_core::{
-    AttemptNumber, ChannelId, EdgeIndex, HostId, JobId, SubtaskIndex, TaskManagerId, deployment::TaskHostAddress,
-    hash::stable_hash,
+    AttemptNumber, ChannelId, EdgeIndex, HostId, JobId, SubtaskIndex, TaskManagerId,
+    deployment::TaskHostAddress, hash::stable_hash,
 };
 use flott_exchange::{CREDITS_PER_CHANNEL, ChannelPeer, DataPlane, GateItem, InputGate, MAX_BATCH_BYTES};
 use flott_state::KeyedTable;
@@ -18,7 +18,8 @@ pub(super) struct Edge<T, D> {
 pub(super) fn edge<T: Record, D: Distribution<T>>(consumers: u32, distribution: D) -> Edge<T, D> {
     let plane = DataPlane::new(JobId::from_bytes([1; 16]), [1; 32], Handle::current());
     let (host, task_manager_id) = (HostId(0), TaskManagerId::new("tm".to_owned()));
-    plane.place(host, vec![TaskHostAddress { host, task_manager_id, data_address: "127.0.0.1:1".to_owned() }]);
+    plane
+        .place(host, vec![TaskHostAddress { host, task_manager_id, data_address: "127.0.0.1:1".to_owned() }]);
     let signals = Arc::<TaskSignals>::default();
     let peers: Vec<_> = (0..consumers)
         .map(|consumer| {

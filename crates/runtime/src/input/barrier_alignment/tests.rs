@@ -116,8 +116,7 @@ fn after_its_timeout_an_aligned_barrier_overtakes() {
     assert_eq!(aligner.due(), Some(clock.at(15)));
     assert_eq!(aligner.on_time(clock.at(14)), Decision::default());
     let decision = aligner.on_time(clock.at(15));
-    let expected =
-        Decision { unblock: true, take: take(urgent.clone(), clock.at(5)), ..Decision::default() };
+    let expected = Decision { unblock: true, take: take(urgent.clone(), clock.at(5)), ..Decision::default() };
     assert_eq!(decision, expected);
     assert_eq!(aligner.due(), None);
     assert!(aligner.is_passed(2) && !aligner.is_passed(0));
@@ -181,7 +180,8 @@ fn event(channels: usize) -> impl Strategy<Value = Event> {
 /// What the rules say of a whole history of aligned barriers: which checkpoint is the current one, whether its snapshot has
 /// been taken, and which channels are blocked.
 fn judge(channels: usize, history: &[Event]) -> (Option<u64>, bool, BTreeSet<usize>) {
-    let aborted = |until: usize, id| history[..until].iter().any(|event| matches!(event, Event::Abort(a) if *a == id));
+    let aborted =
+        |until: usize, id| history[..until].iter().any(|event| matches!(event, Event::Abort(a) if *a == id));
     let ended = |until: usize, channel| {
         history[..until].iter().any(|event| matches!(event, Event::End(c) if *c == channel))
     };
