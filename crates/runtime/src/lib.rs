@@ -25,6 +25,7 @@ mod clock;
 mod context;
 mod counters;
 mod failure;
+mod lanes;
 mod scope;
 mod signals;
 mod subtask;

@@ -13,6 +13,8 @@ use flott_core::checkpoint::Barrier;
 use flott_rpc::protocol::CheckpointNotice;
 use tokio::sync::Notify;
 
+use crate::lanes::Lanes;
+
 /// What the loop of a subtask shares with its operators and writers.
 #[derive(Debug, Default)]
 pub struct TaskSignals {
@@ -25,6 +27,8 @@ pub struct TaskSignals {
     canceled: AtomicBool,
     /// Set if the consumers run in the same thread, so that to wait for them would be to wait for ever.
     never_waits: AtomicBool,
+    /// Which split the batch at hand is from.
+    pub(crate) lanes: Lanes,
     /// What the JobMaster has ordered and the loop has not taken in.
     commands: Mutex<VecDeque<TaskCommand>>,
     /// Whether there are any: asked between all batches.

@@ -3,6 +3,7 @@
 //! A [`WindowAssigner`] says which windows a record belongs to, a [`Trigger`] when a window gives its contents, an
 //! [`Evictor`] which records leave it then. Semantics and names are Flink's.
 
+mod arrivals;
 mod assigner;
 mod contents;
 mod evictor;

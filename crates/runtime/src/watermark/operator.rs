@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use flott_core::{job_config::RuntimeMode, time::Timestamp};
 
@@ -14,6 +14,8 @@ use crate::{
 pub struct TimestampsAndWatermarks<T, G, A> {
     context: RuntimeContext,
     generator: G,
+    /// The generators of splits that are read at the same time, if there are several; `generator` is new then.
+    lanes: BTreeMap<u32, Lane<G>>,
     assigner: A,
     emits: bool,
     interval: Duration,
@@ -31,6 +33,12 @@ pub struct TimestampsAndWatermarks<T, G, A> {
     next: BoxOutput<T>,
 }
 
+/// The watermark of one of several splits that are read at the same time.
+struct Lane<G> {
+    generator: G,
+    watermark: Timestamp,
+}
+
 /// Whether records come.
 struct Idleness {
     timeout: Duration,
@@ -40,7 +48,7 @@ struct Idleness {
     since: Option<Timestamp>,
 }
 
-impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermarks<T, G, A> {
+impl<T, G: WatermarkGenerator<T> + Clone, A: TimestampAssigner<T>> TimestampsAndWatermarks<T, G, A> {
     /// Follows `strategy` and hands on to `next`.
     ///
     /// # Errors
@@ -67,6 +75,7 @@ impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermar
             interval: context.task.auto_watermark_interval,
             idleness: strategy.idleness.map(|timeout| Idleness { timeout, seen: false, since: None }),
             generator: strategy.generator,
+            lanes: BTreeMap::new(),
             assigner: strategy.assigner,
             output: WatermarkOutput::default(),
             watermark: restored.unwrap_or(Timestamp::MIN),
@@ -94,6 +103,54 @@ impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermar
             self.next_emit = Some(next);
             self.context.clock().wake_at(next);
         }
+    }
+
+    /// Gives records timestamps that are of one of several splits. Time has come as far as in the one that is furthest
+    /// behind.
+    #[cold]
+    fn assign_in_lane(&mut self, batch: &mut Batch<T>) -> Result<()> {
+        let signals = self.context.task.signals.clone();
+        let generator = &self.generator;
+        let new = || Lane { generator: generator.clone(), watermark: Timestamp::MIN };
+        let lane = signals.lanes.current();
+        self.lanes.entry(lane).or_insert_with(new);
+        for (record, timestamp) in batch.drain() {
+            let timestamp = self.assigner.timestamp(&record, timestamp);
+            let mut output = WatermarkOutput::default();
+            if let Some(lane) = self.lanes.get_mut(&lane) {
+                lane.generator.on_event(&record, timestamp, &mut output);
+                lane.watermark = lane.watermark.max(output.watermark.unwrap_or(Timestamp::MIN));
+            }
+            self.buffer.push(record, timestamp);
+            if self.emits && output.watermark.is_some() {
+                self.merge_lanes();
+                if self.output.watermark.is_some() {
+                    self.next.emit(&mut self.buffer)?;
+                    self.send()?;
+                }
+            }
+        }
+        if self.buffer.is_empty() { Ok(()) } else { self.next.emit(&mut self.buffer) }
+    }
+
+    /// Emits the least watermark of all splits that are being read, if it has risen.
+    fn merge_lanes(&mut self) {
+        let open = self.context.task.signals.lanes.all();
+        let of = |lane| self.lanes.get(lane).map_or(Timestamp::MIN, |lane| lane.watermark);
+        let least = open.iter().map(of).min().unwrap_or(Timestamp::MIN);
+        if least > self.watermark {
+            self.output.emit_watermark(least);
+        }
+    }
+
+    /// Goes on with the generator of the only split that is left.
+    #[cold]
+    fn leave_lanes(&mut self) {
+        let left = self.context.task.signals.lanes.all();
+        if let Some(lane) = left.first().and_then(|lane| self.lanes.remove(lane)) {
+            self.generator = lane.generator;
+        }
+        self.lanes.clear();
     }
 
     /// Gives all records timestamps; the generator needs none of them sent before the next.
@@ -157,7 +214,7 @@ impl<T, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> TimestampsAndWatermar
     }
 }
 
-impl<T: Send, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> Output<T>
+impl<T: Send, G: WatermarkGenerator<T> + Clone, A: TimestampAssigner<T>> Output<T>
     for TimestampsAndWatermarks<T, G, A>
 {
     fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
@@ -165,6 +222,12 @@ impl<T: Send, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> Output<T>
         self.resume()?;
         if let Some(idleness) = &mut self.idleness {
             idleness.seen = true;
+        }
+        if self.context.task.signals.lanes.are_several() {
+            return self.assign_in_lane(batch);
+        }
+        if !self.lanes.is_empty() {
+            self.leave_lanes();
         }
         if G::PUNCTUATED {
             return self.assign_and_cut(batch);
@@ -195,7 +258,17 @@ impl<T: Send, G: WatermarkGenerator<T>, A: TimestampAssigner<T>> Output<T>
                 Some(_) => {
                     if self.is_idle(now) {
                         self.output.mark_idle();
+                    } else if self.context.task.signals.lanes.are_several() {
+                        for lane in self.lanes.values_mut() {
+                            let mut output = WatermarkOutput::default();
+                            lane.generator.on_periodic_emit(&mut output);
+                            lane.watermark = lane.watermark.max(output.watermark.unwrap_or(Timestamp::MIN));
+                        }
+                        self.merge_lanes();
                     } else {
+                        if !self.lanes.is_empty() {
+                            self.leave_lanes();
+                        }
                         self.generator.on_periodic_emit(&mut self.output);
                     }
                     self.send()?;

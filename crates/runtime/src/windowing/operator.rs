@@ -7,15 +7,14 @@ mod store;
 mod tests;
 
 use flott_core::{hash::stable_hash, time::Timestamp};
-use hashbrown::hash_table::OccupiedEntry;
+use flott_state::KeyedTable;
 
 use super::{
     AssignerContext, TimeDomain, Trigger, WindowAssigner, WindowFunction,
     function::{Late, user_failure},
-    table::{Ownership, Table},
 };
 use crate::{
-    Batch, Mark, Output, OutputTag, Record, Result, RuntimeContext, TaskEnd,
+    Batch, CheckpointEvent, Mark, Output, OutputTag, Record, Result, RuntimeContext, TaskEnd,
     operators::KeySelector,
     output::{Downstream, Flush},
     scope,
@@ -39,8 +38,8 @@ impl<T> Default for WindowSettings<T> {
     }
 }
 
-/// The windows of each key.
-type SlotTable<K, S> = Table<K, Vec<S>>;
+/// The name of the windows in checkpoints.
+const WINDOWS: &str = "windows";
 
 /// Assigns records to windows by key and gives the contents of a window when its trigger says so.
 pub struct WindowOperator<T, S, A, G, X, F>
@@ -53,9 +52,8 @@ where
 {
     operator: RuntimeContext,
     selector: S,
-    owner: Ownership,
     /// The windows of each key that has any.
-    windows: SlotTable<S::Key, SlotOf<T, A, G, X>>,
+    windows: KeyedTable<S::Key, Vec<SlotOf<T, A, G, X>>>,
     engine: Engine<T, S::Key, A, G, X, F>,
     late: Late<T>,
     /// The windows of the current record.
@@ -74,7 +72,7 @@ where
     /// Assigns with `assigner`, keeps in `store`, fires with `trigger` and hands on to `next` what `function` emits.
     ///
     /// # Errors
-    /// Those of the function when it opens.
+    /// Those of the function when it opens, and if what a checkpoint has can't be restored.
     #[expect(clippy::too_many_arguments, reason = "each is one of the parts that make windows what they are")]
     pub fn new(
         operator: RuntimeContext,
@@ -86,13 +84,16 @@ where
         settings: WindowSettings<T>,
         next: Downstream<F::Record>,
     ) -> Result<Self> {
+        let engine = Engine::open(&operator, assigner, trigger, store, function, settings.lateness, next)?;
+        let task = &operator.task;
+        let mut windows = KeyedTable::new(task.subtask, task.parallelism, task.max_parallelism);
+        operator.restored().keyed(WINDOWS, &mut windows)?;
         Ok(Self {
-            engine: Engine::open(&operator, assigner, trigger, store, function, settings.lateness, next)?,
-            owner: Ownership::of(&operator.task),
+            engine,
             late: Late::new(&operator, settings.late),
             operator,
             selector,
-            windows: Table::default(),
+            windows,
             assigned: Vec::new(),
         })
     }
@@ -118,14 +119,11 @@ where
         };
         let (hash, found) = self.selector.with(&record, |key| {
             let hash = stable_hash(key);
-            (hash, self.windows.get_mut(hash, key).ok_or_else(|| key.clone()))
+            (hash, self.windows.get_entry_mut(hash, key).ok_or_else(|| key.clone()))
         });
         let (key, slots) = match found {
             Ok(found) => found,
-            Err(key) => {
-                self.owner.check(hash);
-                self.windows.insert(hash, key, Vec::new())
-            }
+            Err(key) => self.windows.insert(hash, key, Vec::new()),
         };
         for window in self.assigned.drain(..) {
             engine.add(hash, key, slots, window, record.clone(), timestamp);
@@ -133,18 +131,14 @@ where
         engine.add(hash, key, slots, last, record, timestamp);
         if slots.is_empty() {
             let key = key.clone();
-            self.forget(hash, &key);
+            self.windows.remove(hash, &key);
         }
         Ok(())
     }
 
     fn process_merging(&mut self, record: T, timestamp: Timestamp) -> Result<()> {
         let (hash, key) = self.selector.with(&record, |key| (stable_hash(key), key.clone()));
-        if self.windows.get(hash, &key).is_none() {
-            self.owner.check(hash);
-            self.windows.insert(hash, key.clone(), Vec::new());
-        }
-        let Some((_, slots)) = self.windows.get_mut(hash, &key) else { return Ok(()) };
+        let slots = self.windows.get_or_insert_with(hash, &key, || key.clone(), Vec::new);
         let mut is_skipped = true;
         self.assigned.reverse();
         while let Some(window) = self.assigned.pop() {
@@ -159,14 +153,14 @@ where
             if self.assigned.is_empty() {
                 self.engine.add(hash, &key, slots, window, record, timestamp);
                 if slots.is_empty() {
-                    self.forget(hash, &key);
+                    self.windows.remove(hash, &key);
                 }
                 return Ok(());
             }
             self.engine.add(hash, &key, slots, window, record.clone(), timestamp);
         }
         if slots.is_empty() {
-            self.forget(hash, &key);
+            self.windows.remove(hash, &key);
         }
         if is_skipped {
             self.skip(record, timestamp);
@@ -185,19 +179,13 @@ where
         }
     }
 
-    fn forget(&mut self, hash: u64, key: &S::Key) {
-        if let Some(entry) = self.windows.entry(hash, key) {
-            OccupiedEntry::remove(entry);
-        }
-    }
-
     /// Fires the timers that are due.
     fn fire(&mut self, domain: TimeDomain, time: Timestamp) {
         while let Some(timer) = self.engine.pop_due(domain, time) {
-            let Some((_, slots)) = self.windows.get_mut(timer.hash, &timer.key) else { continue };
+            let Some(slots) = self.windows.get_mut(timer.hash, &timer.key) else { continue };
             self.engine.on_timer(&timer, domain, slots);
             if slots.is_empty() {
-                self.forget(timer.hash, &timer.key);
+                self.windows.remove(timer.hash, &timer.key);
             }
         }
     }
@@ -258,8 +246,9 @@ where
         self.engine.firing.next.close()
     }
 
-    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
-        self.engine.firing.next.checkpoint(event)
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        event.operator(&self.operator).keyed(WINDOWS, &mut self.windows)?;
+        self.engine.checkpoint(&self.operator, event)
     }
 }
 

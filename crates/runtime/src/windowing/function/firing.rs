@@ -5,9 +5,12 @@ use flott_state::{Key, KeyedState};
 
 use super::{Times, WindowContext, WindowFunction, WindowOpenContext};
 use crate::{
-    BoxError, OutputTag, Record, Result, RuntimeContext, TaskEnd, functions::Opened, metrics::Counter,
+    BoxError, CheckpointEvent, OutputTag, Record, Result, RuntimeContext, TaskEnd, functions::Opened, metrics::Counter,
     output::Downstream, windowing::Window,
 };
+
+/// The name of the function's state in checkpoints.
+const STATE: &str = "state";
 
 /// The window function of a subtask with its state and its outputs.
 pub(crate) struct Firing<V, K, W, F>
@@ -29,7 +32,7 @@ where
 }
 
 impl<V, K: Key, W: Window, F: WindowFunction<V, K, W>> Firing<V, K, W, F> {
-    /// Opens the function.
+    /// Opens the function and puts back what a checkpoint has of its state.
     pub(crate) fn open(
         operator: &RuntimeContext,
         function: F,
@@ -44,6 +47,7 @@ impl<V, K: Key, W: Window, F: WindowFunction<V, K, W>> Firing<V, K, W, F> {
         };
         let function = Opened::open(operator, function, open, F::close)?;
         let is_stateful = state.states().next().is_some();
+        operator.restored().keyed(STATE, &mut state)?;
         Ok(Self {
             next,
             operator: operator.clone(),
@@ -123,6 +127,12 @@ impl<V, K: Key, W: Window, F: WindowFunction<V, K, W>> Firing<V, K, W, F> {
     pub(crate) fn end(&mut self) -> Result<()> {
         self.function.close()?;
         self.next.end()
+    }
+
+    /// Adds the function's state to a checkpoint, and hands that on.
+    pub(crate) fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        event.operator(&self.operator).keyed(STATE, &mut self.state)?;
+        self.next.checkpoint(event)
     }
 }
 

@@ -9,12 +9,17 @@ use super::{
     super::{
         EvictorContext, TimeDomain, Trigger, TriggerContext, TriggerResult, Window, WindowAssigner,
         WindowFunction,
+        arrivals::Arrivals,
         function::{Firing, Times},
         trigger::TimerRequest,
     },
     Slot, Store,
 };
-use crate::{ProcessingClock, Result, RuntimeContext, output::Downstream};
+use crate::{CheckpointEvent, ProcessingClock, Result, RuntimeContext, output::Downstream};
+
+/// The names of the timers in checkpoints.
+const EVENT_TIMERS: &str = "event-time timers";
+const PROCESSING_TIMERS: &str = "processing-time timers";
 
 pub(super) struct Engine<T, K, A, G, X, F>
 where
@@ -38,7 +43,7 @@ where
     is_batch: bool,
     /// What the trigger has asked for, to be done when it has returned.
     requests: Vec<TimerRequest>,
-    arrivals: u64,
+    arrivals: Arrivals,
     record: PhantomData<fn(T)>,
 }
 
@@ -57,6 +62,7 @@ where
     X: Store<T, A::Window>,
     F: WindowFunction<X::Value, K, A::Window>,
 {
+    /// Opens the function, then goes on from what a checkpoint has.
     pub(super) fn open(
         operator: &RuntimeContext,
         assigner: A,
@@ -67,23 +73,44 @@ where
         next: Downstream<F::Record>,
     ) -> Result<Self> {
         let is_merging = assigner.is_merging();
-        Ok(Self {
+        let firing = Firing::open(operator, function, is_merging, next)?;
+        let task = &operator.task;
+        let timers = || TimerQueue::of_subtask(task.subtask, task.parallelism, task.max_parallelism);
+        let mut engine = Self {
             domain: assigner.time_domain(),
             is_merging,
             assigner,
             lateness,
             times: Times { watermark: Timestamp::MIN, processing_time: Timestamp::MIN },
-            firing: Firing::open(operator, function, is_merging, next)?,
+            firing,
             trigger,
             store,
-            event_timers: TimerQueue::new(),
-            processing_timers: TimerQueue::new(),
+            event_timers: timers(),
+            processing_timers: timers(),
             clock: operator.clock().clone(),
-            is_batch: operator.task.runtime_mode == RuntimeMode::Batch,
+            is_batch: task.runtime_mode == RuntimeMode::Batch,
             requests: Vec::new(),
-            arrivals: 0,
+            arrivals: Arrivals::restore(operator)?,
             record: PhantomData,
-        })
+        };
+        let restored = operator.restored();
+        restored.keyed(EVENT_TIMERS, &mut engine.event_timers)?;
+        restored.keyed(PROCESSING_TIMERS, &mut engine.processing_timers)?;
+        engine.wake_for_next();
+        Ok(engine)
+    }
+
+    /// Takes part in a checkpoint, as all that is behind it.
+    pub(super) fn checkpoint(
+        &mut self,
+        operator: &RuntimeContext,
+        event: &mut CheckpointEvent<'_>,
+    ) -> Result<()> {
+        let mut part = event.operator(operator);
+        part.keyed(EVENT_TIMERS, &mut self.event_timers)?;
+        part.keyed(PROCESSING_TIMERS, &mut self.processing_timers)?;
+        self.arrivals.checkpoint(operator, event)?;
+        self.firing.checkpoint(event)
     }
 
     pub(super) fn set_time(&mut self, now: Timestamp) {
@@ -124,8 +151,7 @@ where
         let mut context =
             TriggerContext::new(&mut slot.trigger, &mut self.requests, watermark, processing_time);
         let result = self.trigger.on_element(&record, timestamp, &slot.window, &mut context);
-        self.store.add(&mut slot.contents, record, timestamp, self.arrivals);
-        self.arrivals += 1;
+        self.store.add(&mut slot.contents, record, timestamp, self.arrivals.take());
         self.act(key, slot, result, result.is_purge());
         self.set_timers(hash, key, slot);
         let cleanup = self.cleanup_time(&slot.window);
