@@ -9,9 +9,11 @@ mod simulation {
     pub(crate) mod checks;
     pub(crate) mod faults;
     pub(crate) mod host;
+    pub(crate) mod job_effects;
     pub(crate) mod job_manager;
     pub(crate) mod network;
     pub(crate) mod random;
+    pub(crate) mod snapshot;
     pub(crate) mod task_manager;
     pub(crate) mod truth;
     pub(crate) mod world;
@@ -27,11 +29,17 @@ use simulation::world::{Summary, World};
 
 /// What must have happened in some run, or the runs prove less than they seem to.
 const SOMETIMES: &[&str] = &[
+    "checkpoint declined",
+    "checkpoint not stored",
+    "checkpoint stored",
+    "enumeration resumed",
     "heartbeat of unknown registration",
     "job canceled",
+    "job canceled after a restart",
     "job failed",
     "job failed for want of slots",
     "job finished",
+    "job finished after restarts",
     "job waited for a TaskManager",
     "JobManager crashed",
     "late slot released",
@@ -42,17 +50,23 @@ const SOMETIMES: &[&str] = &[
     "order repeated",
     "order to unknown registration",
     "partition",
+    "regions ran while others were restarted",
     "registration refused",
     "registration kept slots",
     "reports of an unknown job",
     "reports of an unknown registration",
+    "restart moved to another TaskManager",
     "root cause replaced",
+    "split handed out again",
     "split request repeated",
     "split request rejected",
     "splits found later",
+    "subtask ended with a checkpoint",
+    "subtask restored from a checkpoint",
     "task canceled before its deployment came",
     "task host crashed",
     "task host failed to start",
+    "task host started again",
     "task host killed after the cancellation timeout",
     "TaskManager crashed",
     "TaskManager lost by broken connection",

@@ -1,9 +1,17 @@
 //! What must be true whenever something has happened, and when all is at rest.
 
-use flott_control::{job_master::Outcome, protocol::SlotHolder, resource_manager::SlotState};
-use flott_core::{AttemptNumber, FailureKind, JobId, SubtaskId, deployment::SplitAnswer};
+use std::collections::BTreeMap;
 
-use super::{truth, world::World};
+use flott_control::{
+    job_master::Outcome,
+    protocol::{Order, SlotHolder},
+    resource_manager::SlotState,
+};
+use flott_core::{
+    AttemptNumber, ExecutionState, FailureKind, JobId, JobStatus, SubtaskId, deployment::SplitAnswer,
+};
+
+use super::{host::number_of, truth, world::World};
 
 impl World {
     /// A slot is reported as free only when nothing runs in it, and a task host runs only where its job has a slot.
@@ -43,21 +51,73 @@ impl World {
 
     pub(crate) fn check_job(&mut self, job_id: JobId) {
         let Some(machine) = self.job_manager.as_ref().and_then(|it| it.job(job_id)) else { return };
-        if let Some(root) = machine.failures().first() {
-            let most = machine.failures().iter().map(|failure| failure.cause.kind.rank()).max();
-            assert_eq!(Some(root.cause.kind.rank()), most, "the most telling failure is the root");
+        for group in machine.failure_history() {
+            let ranks = group.concurrent().iter().map(|failure| failure.cause.kind.rank());
+            let root = group.root().cause.kind.rank();
+            assert!(ranks.max().is_none_or(|most| most <= root), "the most telling failure is the root");
+            let cause = &group.root().cause;
+            assert_ne!(cause.kind, FailureKind::Internal, "{}", cause.message);
         }
         if machine.outcome().is_some() {
             assert!(machine.executions().all(|it| it.state.is_terminal()), "nothing of an ended job runs");
         }
-        let waited =
-            machine.status() == flott_core::JobStatus::Created && machine.held_slots().next().is_none();
+        let attempts: BTreeMap<_, _> = machine.executions().map(|it| (it.subtask, it.attempt)).collect();
+        let (status, restarts) = (machine.status(), machine.restarts());
+        let waited = status == JobStatus::Created && machine.held_slots().next().is_none();
+        let others_run = machine.executions().any(|it| it.state == ExecutionState::Running)
+            && machine.executions().any(|it| it.state == ExecutionState::Scheduled);
+        let truth = self.truth(job_id);
+        let mut of_regions = BTreeMap::new();
+        for (subtask, attempt) in &attempts {
+            let same = *of_regions.entry(truth.regions[subtask]).or_insert(*attempt);
+            assert_eq!(same, *attempt, "all subtasks of a region have the same attempt");
+            let before = truth.attempts.get(subtask).copied().unwrap_or_default();
+            assert!(before <= *attempt, "attempts rise");
+        }
+        truth.attempts = attempts;
         if waited {
             self.count("job waited for a TaskManager");
         }
+        if status == JobStatus::Restarting && others_run {
+            self.count("regions ran while others were restarted");
+        }
+        if status == JobStatus::Canceled && restarts > 0 {
+            self.count("job canceled after a restart");
+        }
     }
 
-    /// The same request gets the same answer, and no split goes to two requests.
+    /// What is deployed begins with what the JobMaster recovers from, and with the last attempt.
+    pub(crate) fn check_order(&mut self, job_id: JobId, order: &Order) {
+        let Order::DeployTasks { tasks, .. } = order else { return };
+        let Some(machine) = self.job_manager.as_ref().and_then(|it| it.job(job_id)) else { return };
+        let restore = machine.restore_point();
+        let mut moved = false;
+        for task in tasks {
+            assert_eq!(task.restore, restore, "{:?} begins with what counts", task.subtask);
+            let execution = machine.executions().find(|it| it.subtask == task.subtask);
+            let execution = execution.expect("a subtask of the job");
+            assert_eq!(task.attempt, execution.attempt);
+            let before = machine.past_attempts(task.subtask).last().and_then(|past| past.location.as_ref());
+            let now = execution.location.as_ref().expect("it is deployed somewhere");
+            moved |= before.is_some_and(|before| before.task_manager_id != now.task_manager_id);
+        }
+        if moved {
+            self.count("restart moved to another TaskManager");
+        }
+    }
+
+    /// What the job would recover from is never deleted while the job lives.
+    pub(crate) fn check_deletion(&mut self, job_id: JobId, directories: &[String]) {
+        let Some(machine) = self.job_manager.as_ref().and_then(|it| it.job(job_id)) else { return };
+        let restore = machine.restore_point().filter(|_| machine.outcome().is_none());
+        let needed = |directory: &String| {
+            restore.as_ref().is_some_and(|it| it.metadata.starts_with(&format!("{directory}/")))
+        };
+        assert!(!directories.iter().any(needed), "{restore:?} is in {directories:?}");
+    }
+
+    /// The same request gets the same answer, and no split goes to two requests unless the first subtask has been
+    /// restarted since.
     pub(crate) fn check_hand_out(
         &mut self,
         job_id: JobId,
@@ -65,23 +125,34 @@ impl World {
         answer: &SplitAnswer,
     ) {
         if let SplitAnswer::Split(bytes) = answer {
-            let split = u64::from_le_bytes(bytes.clone().try_into().expect("a split of ours"));
-            let first = *self.truth(job_id).handed.entry(split).or_insert(request);
-            assert_eq!(first, request, "split {split} of {job_id} was handed out twice");
+            let split = number_of(bytes);
+            let truth = self.truth(job_id);
+            if let Some(before) = truth.handed.insert(split, request)
+                && before != request
+            {
+                let (subtask, attempt, _) = before;
+                assert!(truth.attempts[&subtask] > attempt, "split {split} of {job_id} was handed out twice");
+                self.count("split handed out again");
+            }
         }
     }
 
     pub(crate) fn check_outcome(&mut self, job_id: JobId, outcome: Outcome) {
         let epoch = self.job_manager.as_ref().map(|it| it.epoch);
+        let restarts = self.job_manager.as_ref().and_then(|it| it.job(job_id)).map_or(0, |it| it.restarts());
         let truth = self.truth(job_id);
         assert_eq!(truth.epoch, epoch, "only its own leader ends a job");
         assert!(truth.outcome.is_none(), "a job ends once");
         assert!(outcome != Outcome::Canceled || truth.cancel_requested, "canceled without a request");
         if outcome == Outcome::Finished {
-            assert!(truth.all_finished(), "FINISHED, but only {:?} have ended", truth.finished);
-            let read_once =
-                (0..truth.splits).all(|split| truth.read.get(&split).is_some_and(|by| by.len() == 1));
-            assert!(read_once, "FINISHED, but the splits were read by {:?}", truth.read);
+            let mut read: Vec<u64> = Vec::new();
+            for (subtask, attempt) in &truth.attempts {
+                let ended = truth.finished.get(&(*subtask, *attempt));
+                read.extend(ended.unwrap_or_else(|| panic!("FINISHED, but {subtask:?} has not ended")));
+            }
+            read.sort_unstable();
+            let all: Vec<_> = (0..truth.splits).collect();
+            assert_eq!(read, all, "FINISHED, but not every split was read exactly once");
         }
         truth.outcome = Some(outcome.clone());
         // What runs on a TaskManager that was given up may run on until that TaskManager hears of it.
@@ -92,6 +163,10 @@ impl World {
             assert!(!runs || lost.contains(&place.id()), "{job_id} has ended, but runs on {}", place.id());
         }
         match outcome {
+            Outcome::Finished if restarts > 0 => {
+                self.count("job finished after restarts");
+                self.count("job finished");
+            }
             Outcome::Finished => self.count("job finished"),
             Outcome::Canceled => self.count("job canceled"),
             Outcome::Failed(cause) => {
@@ -116,7 +191,7 @@ impl World {
                 let state = job_manager.job(truth::job_id(index)).map(|machine| machine.state());
                 return Some(format!("job {index} is {state:?}"));
             }
-            if job.live.values().any(|live| *live > 0) {
+            if job.is_live() {
                 return Some(format!("subtasks of job {index} run: {:?}", job.live));
             }
         }
@@ -147,6 +222,10 @@ impl World {
     pub(crate) fn check_at_rest(&mut self) {
         let slots: u32 = self.places.iter().map(super::task_manager::Place::slots).sum();
         for (index, job) in self.jobs.iter().enumerate() {
+            let ended = job.outcome.is_some() && !job.cancel_requested;
+            if ended && job.endless && !job.started.is_empty() {
+                assert_eq!(job.outcome, Some(Outcome::Finished), "job {index} restarts as often as it takes");
+            }
             if self.calm && job.graph.required_slots() <= slots {
                 // It may have had to wait too long for others that came before.
                 let in_turn = matches!(&job.outcome, Some(Outcome::Finished))

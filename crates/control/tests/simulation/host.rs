@@ -1,14 +1,18 @@
 //! Task hosts: what user code does.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use flott_control::{
     protocol::{TaskReport, TaskState},
     task_manager::Event,
 };
 use flott_core::{
-    AllocationId, AttemptNumber, FailureCause, FailureKind, JobId, SubtaskId,
-    deployment::{EnumeratedSplits, SplitAnswer, TaskDescriptor, TaskHostSpec},
+    AllocationId, AttemptNumber, CheckpointId, FailureCause, FailureKind, HostId, JobId, SubtaskId,
+    checkpoint::SubtaskSnapshot,
+    deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
 };
 
 use super::{
@@ -36,8 +40,14 @@ pub(crate) enum Step {
     },
     /// Report the splits that were found, until somebody has taken them.
     ReportSplits,
-    SplitRead {
-        split: u64,
+    SplitRead,
+    /// A barrier comes out of a channel.
+    Barrier {
+        id: CheckpointId,
+    },
+    /// Its part of this checkpoint is durable.
+    Acknowledge {
+        id: CheckpointId,
     },
     /// End, if all input has.
     TryFinish,
@@ -50,14 +60,40 @@ pub(crate) struct Task {
     pub(crate) attempt: AttemptNumber,
     pub(crate) allocation_id: AllocationId,
     asking: Option<u64>,
+    pub(crate) last_answered: u64,
     /// The report that nobody has taken yet.
     enumerated: Option<EnumeratedSplits>,
-    /// Splits that it has reported.
-    reported: u64,
+    pub(crate) enumerator: Option<Enumerator>,
+    /// The splits in its state.
+    pub(crate) read: Vec<u64>,
+    /// It had processed all its input when the checkpoint was taken that it began with.
+    pub(crate) had_finished: bool,
+    pub(crate) ending: Ending,
+    pub(crate) last_barrier: CheckpointId,
+    /// Parts of checkpoints that are not durable yet.
+    pub(crate) snapshots: BTreeMap<CheckpointId, SubtaskSnapshot>,
+}
+
+/// Lists the splits of a source.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Enumerator {
+    pub(crate) last_report: u64,
+    /// How many it has found.
+    pub(crate) found: u64,
+}
+
+/// How far a subtask is on the way to its end, if it can't end without a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    NotYet,
+    /// It has processed all its input and waits for a barrier.
+    AwaitsBarrier,
+    /// For the completion of that checkpoint.
+    AwaitsCompletion(CheckpointId),
 }
 
 pub(crate) struct Host {
-    number: u64,
+    pub(crate) number: u64,
     attempt: AttemptNumber,
     up: bool,
     dying: bool,
@@ -68,7 +104,14 @@ pub(crate) struct Host {
 /// A task host that outlives its TaskManager for a moment.
 pub(crate) struct Orphan {
     job_id: JobId,
-    tasks: Vec<SubtaskId>,
+    tasks: Vec<(SubtaskId, AttemptNumber)>,
+}
+
+impl Host {
+    /// Which start it is.
+    pub(crate) fn attempt(&self) -> AttemptNumber {
+        self.attempt
+    }
 }
 
 impl World {
@@ -81,8 +124,15 @@ impl World {
         self.next_host += 1;
         let started = (process.place, process.incarnation, attempt);
         let truth = self.truth(job_id);
-        assert!(truth.started.insert(started), "the task host of {job_id} was started twice by {process:?}");
+        assert!(
+            !truth.started.contains(&started),
+            "the task host of {job_id} was started twice by {process:?}"
+        );
         let broken = truth.broken;
+        if truth.started.iter().any(|(place, ..)| *place == process.place) {
+            self.count("task host started again");
+        }
+        self.truth(job_id).started.insert(started);
         let Some(task_manager) = self.process(process) else { return };
         let new = Host { number: host, attempt, up: false, dying: false, tasks: BTreeMap::new() };
         let old = task_manager.hosts.insert(job_id, new);
@@ -133,10 +183,10 @@ impl World {
         }
         let Some(task_manager) = self.process(process) else { return };
         let Some(host) = task_manager.hosts.remove(&job_id) else { return };
-        for subtask in host.tasks.keys() {
-            self.task_ended(job_id, *subtask);
+        for (subtask, task) in &host.tasks {
+            self.task_ended(job_id, *subtask, task.attempt);
         }
-        self.break_peers(process, job_id);
+        self.break_peers(process, job_id, &host.tasks.into_keys().collect::<Vec<_>>());
         self.task_manager_event(process, Event::HostExited { job_id, attempt: host.attempt, cause });
     }
 
@@ -153,7 +203,7 @@ impl World {
 
     pub(crate) fn orphan(&mut self, hosts: BTreeMap<JobId, Host>) {
         for (job_id, host) in hosts {
-            let tasks = host.tasks.into_keys().collect();
+            let tasks = host.tasks.iter().map(|(subtask, task)| (*subtask, task.attempt)).collect();
             self.orphans.insert(host.number, Orphan { job_id, tasks });
             self.at_between(0, SECOND, Action::OrphanDies { host: host.number });
         }
@@ -161,26 +211,59 @@ impl World {
 
     pub(crate) fn orphan_dies(&mut self, host: u64) {
         if let Some(orphan) = self.orphans.remove(&host) {
-            for subtask in orphan.tasks {
-                self.task_ended(orphan.job_id, subtask);
+            for (subtask, attempt) in orphan.tasks {
+                self.task_ended(orphan.job_id, subtask, attempt);
             }
         }
     }
 
-    pub(crate) fn deploy_in_host(&mut self, process: Process, job_id: JobId, tasks: Vec<TaskDescriptor>) {
+    pub(crate) fn deploy_in_host(
+        &mut self,
+        process: Process,
+        job_id: JobId,
+        placement: &Placement,
+        tasks: Vec<TaskDescriptor>,
+    ) {
+        let id = self.places[process.place].id();
         for task in tasks {
-            let TaskDescriptor { subtask, attempt, allocation_id } = task;
+            let TaskDescriptor { subtask, attempt, allocation_id, restore } = task;
+            let truth = self.truth(job_id);
+            let restored = restore.map(|point| truth.restored(point.checkpoint_id, subtask));
+            let has_restored = restored.is_some();
+            let (read, had_finished) = restored.unwrap_or_default();
             let Some(task_manager) = self.process(process) else { return };
             let Some(host) = task_manager.hosts.get_mut(&job_id) else { return };
             assert!(host.up, "subtasks are deployed only where they can run");
-            let task = Task { attempt, allocation_id, asking: None, enumerated: None, reported: 0 };
+            let own = Some(HostId(host.attempt.0));
+            assert_eq!(placement.host_on(&id), own, "the placement names the task host that runs");
+            assert_eq!(placement.host_of(subtask.vertex, subtask.subtask), own);
+            let task = Task {
+                attempt,
+                allocation_id,
+                asking: None,
+                last_answered: 0,
+                enumerated: None,
+                enumerator: None,
+                read,
+                had_finished,
+                ending: Ending::NotYet,
+                last_barrier: CheckpointId(0),
+                snapshots: BTreeMap::new(),
+            };
             let old = host.tasks.insert(subtask, task);
             assert!(old.is_none(), "two attempts of {subtask:?} in one task host");
             let number = host.number;
-            self.truth(job_id).deployed.insert(subtask);
-            let live = self.truth(job_id).live.entry(subtask).or_default();
-            *live += 1;
-            assert_eq!(*live, 1, "two live attempts of {subtask:?} of {job_id}");
+            if has_restored {
+                self.count("subtask restored from a checkpoint");
+            }
+            let truth = self.truth(job_id);
+            truth.deployed.insert(subtask);
+            let live = truth.live.entry(subtask).or_default();
+            for (other, other_id) in live.iter() {
+                assert!(*other < attempt, "{subtask:?} of {job_id} runs as {other} and begins as {attempt}");
+                assert!(truth.lost.contains(other_id), "two live attempts of {subtask:?} of {job_id}");
+            }
+            live.insert(attempt, id.clone());
             self.step(process, job_id, number, subtask, (MILLI, 10 * MILLI), Step::Open);
         }
     }
@@ -222,13 +305,19 @@ impl World {
             return;
         }
         task.asking = None;
+        task.last_answered = request_id;
         let (delay, step) = match answer {
             SplitAnswer::Split(bytes) => {
-                let split = u64::from_le_bytes(bytes.try_into().expect("a split of ours"));
-                (split_time, Step::SplitRead { split })
+                task.read.push(number_of(&bytes));
+                (split_time, Step::SplitRead)
             }
             SplitAnswer::NoMoreSplits => (MILLI, Step::TryFinish),
-            SplitAnswer::Enumerate => {
+            SplitAnswer::Enumerate { resume } => {
+                let found = resume.map_or(0, |state| number_of(&state));
+                task.enumerator = Some(Enumerator { last_report: 0, found });
+                if found > 0 {
+                    self.count("enumeration resumed");
+                }
                 let ask = Step::Ask { request_id: request_id + 1 };
                 self.step(process, job_id, number, subtask, (0, 5 * MILLI), ask);
                 (MILLI, Step::Enumerate { report_id: 1 })
@@ -253,7 +342,7 @@ impl World {
             && !taken.complete
         {
             let next = Step::Enumerate { report_id: report_id + 1 };
-            self.step(process, job_id, number, subtask, (MILLI, 100 * MILLI), next);
+            self.step(process, job_id, number, subtask, (MILLI, 300 * MILLI), next);
         }
     }
 
@@ -262,26 +351,25 @@ impl World {
         process: Process,
         job_id: JobId,
         number: u64,
-        subtask: SubtaskId,
+        (subtask, attempt): (SubtaskId, AttemptNumber),
         step: Step,
     ) {
         let found = self.random.below(4);
-        let (panics, is_source, has_all_input, splits, unreadable) = {
-            let truth = self.truth(job_id);
-            let is_source = truth.graph.vertex(subtask.vertex).is_source;
-            (
-                truth.panics == Some(subtask),
-                is_source,
-                truth.has_all_input(subtask),
-                truth.splits,
-                truth.unreadable,
-            )
-        };
+        // It may be one that an earlier attempt had before it.
+        let host = self.host(process, job_id, number);
+        if host.and_then(|host| host.tasks.get(&subtask)).is_none_or(|task| task.attempt != attempt) {
+            return;
+        }
+        let truth = self.truth(job_id);
+        let is_source = truth.graph.vertex(subtask.vertex).is_source;
+        let panics = truth.panics.is_some_and(|(who, attempts)| who == subtask && attempt.0 < attempts);
+        let has_all_input = truth.has_all_input(subtask, attempt);
+        let (splits, unreadable) = (truth.splits, truth.unreadable);
+        let awaits_checkpoint = truth.commits && truth.graph.outputs_of(subtask.vertex).next().is_none();
         let Some(task) = self.host(process, job_id, number).and_then(|host| host.tasks.get_mut(&subtask))
         else {
             return;
         };
-        let attempt = task.attempt;
         let again = |world: &mut Self, delay: u64, step| {
             world.step(process, job_id, number, subtask, (delay, delay + MILLI), step);
         };
@@ -301,8 +389,10 @@ impl World {
                 }
             }
             Step::Run => {
+                let had_finished = task.had_finished;
                 self.report(process, job_id, subtask, TaskState::Running);
-                let next = if is_source { Step::Ask { request_id: 0 } } else { Step::TryFinish };
+                let reads = is_source && !had_finished;
+                let next = if reads { Step::Ask { request_id: 1 } } else { Step::TryFinish };
                 again(self, MILLI, next);
             }
             Step::Ask { request_id } => {
@@ -316,15 +406,17 @@ impl World {
                 }
             }
             Step::Enumerate { report_id } => {
-                let before = task.reported;
-                task.reported = splits.min(before + found);
-                let bytes = (before..task.reported).map(|split| split.to_le_bytes().to_vec());
+                let before = task.enumerator.map_or(0, |enumerator| enumerator.found);
+                let now_found = splits.min(before + found);
+                let bytes = (before..now_found).map(|split| split.to_le_bytes().to_vec());
                 // Now and then it learns only later that there are no others.
-                let complete = task.reported == splits && found != 1;
+                let complete = now_found == splits && found != 1;
                 let failed = unreadable && (complete || found == 0);
                 let cause = FailureCause::new(FailureKind::External, "no such file");
                 let result = if failed { Err(cause) } else { Ok(bytes.collect()) };
                 task.enumerated = Some(EnumeratedSplits { report_id, result, complete });
+                let enumerator = Enumerator { last_report: report_id, found: now_found };
+                task.enumerator = (!complete).then_some(enumerator);
                 if report_id > 1 {
                     self.count("splits found later");
                 }
@@ -338,16 +430,20 @@ impl World {
                 }
                 again(self, 500 * MILLI, Step::ReportSplits);
             }
-            Step::SplitRead { split } => {
-                self.truth(job_id).read.entry(split).or_default().push(subtask);
-                let request_id = self.next_request(job_id, subtask);
+            Step::SplitRead => {
+                let request_id = task.last_answered + 1;
                 again(self, MILLI, Step::Ask { request_id });
             }
-            Step::TryFinish if has_all_input => {
-                self.truth(job_id).finished.insert(subtask);
-                self.report(process, job_id, subtask, TaskState::Finished);
+            Step::TryFinish if has_all_input && awaits_checkpoint && task.ending == Ending::NotYet => {
+                task.ending = Ending::AwaitsBarrier;
+                self.await_checkpoint(process, job_id, number, subtask);
             }
+            // Its completion will end it.
+            Step::TryFinish if task.ending != Ending::NotYet => {}
+            Step::TryFinish if has_all_input => self.finish(process, job_id, number, subtask),
             Step::TryFinish => again(self, 40 * MILLI, Step::TryFinish),
+            Step::Barrier { id } => self.take_barrier(process, job_id, number, subtask, id),
+            Step::Acknowledge { id } => self.acknowledge(process, job_id, number, subtask, id),
             Step::Stop => self.report(process, job_id, subtask, TaskState::Canceled),
             Step::PeerLost => {
                 let cause = FailureCause::new(FailureKind::ConnectionLost, "connection to a peer was lost");
@@ -372,11 +468,11 @@ impl World {
         self.step(process, job_id, host, subtask, (SECOND, SECOND), Step::AskAgain { request_id });
     }
 
-    fn host(&mut self, process: Process, job_id: JobId, number: u64) -> Option<&mut Host> {
+    pub(crate) fn host(&mut self, process: Process, job_id: JobId, number: u64) -> Option<&mut Host> {
         self.process(process)?.hosts.get_mut(&job_id).filter(|host| host.number == number)
     }
 
-    fn step(
+    pub(crate) fn step(
         &mut self,
         process: Process,
         job_id: JobId,
@@ -385,13 +481,17 @@ impl World {
         (low, high): (u64, u64),
         step: Step,
     ) {
-        self.at_between(low, high, Action::TaskStep { process, job_id, host, subtask, step });
+        let task = self.host(process, job_id, host).and_then(|host| host.tasks.get(&subtask));
+        let Some(attempt) = task.map(|task| task.attempt) else { return };
+        self.at_between(low, high, Action::TaskStep { process, job_id, host, subtask, attempt, step });
     }
 
-    /// The request that follows the last one that was answered.
-    fn next_request(&mut self, job_id: JobId, subtask: SubtaskId) -> u64 {
-        let handed = self.truth(job_id).handed.values().filter(|(to, ..)| *to == subtask);
-        handed.map(|(_, _, request_id)| request_id + 1).max().unwrap_or_default()
+    pub(crate) fn finish(&mut self, process: Process, job_id: JobId, number: u64, subtask: SubtaskId) {
+        let Some(host) = self.host(process, job_id, number) else { return };
+        let Some(task) = host.tasks.get(&subtask) else { return };
+        let (attempt, read) = (task.attempt, task.read.clone());
+        self.truth(job_id).finished.insert((subtask, attempt), read);
+        self.report(process, job_id, subtask, TaskState::Finished);
     }
 
     fn report(&mut self, process: Process, job_id: JobId, subtask: SubtaskId, state: TaskState) {
@@ -402,19 +502,24 @@ impl World {
         let attempt = task.attempt;
         if state.is_terminal() {
             host.tasks.remove(&subtask);
-            self.task_ended(job_id, subtask);
+            self.task_ended(job_id, subtask, attempt);
         }
         let report = TaskReport::without_metrics(subtask, attempt, state);
         self.task_manager_event(process, Event::HostReportedTask { job_id, attempt: host_attempt, report });
     }
 
-    fn task_ended(&mut self, job_id: JobId, subtask: SubtaskId) {
-        let live = self.truth(job_id).live.get_mut(&subtask).expect("it was live");
-        *live -= 1;
+    fn task_ended(&mut self, job_id: JobId, subtask: SubtaskId, attempt: AttemptNumber) {
+        let ended = self.truth(job_id).live.get_mut(&subtask).and_then(|live| live.remove(&attempt));
+        assert!(ended.is_some(), "it was live");
     }
 
-    /// Subtasks elsewhere may notice that their peers are gone.
-    fn break_peers(&mut self, dead: Process, job_id: JobId) {
+    /// Subtasks elsewhere that were connected with these may notice that their peers are gone.
+    fn break_peers(&mut self, dead: Process, job_id: JobId, tasks: &[SubtaskId]) {
+        let truth = self.truth(job_id);
+        let regions: BTreeSet<_> = tasks.iter().map(|subtask| truth.regions[subtask]).collect();
+        let connected: BTreeSet<_> =
+            truth.regions.iter().filter(|(_, region)| regions.contains(region)).collect();
+        let connected: BTreeSet<_> = connected.into_iter().map(|(subtask, _)| *subtask).collect();
         for place in 0..self.places.len() {
             let process = Process { place, incarnation: self.places[place].incarnation };
             if process == dead {
@@ -423,11 +528,16 @@ impl World {
             let Some(task_manager) = self.process(process) else { continue };
             let Some(host) = task_manager.hosts.get(&job_id) else { continue };
             let (number, tasks) = (host.number, host.tasks.keys().copied().collect::<Vec<_>>());
-            for subtask in tasks {
+            for subtask in tasks.into_iter().filter(|subtask| connected.contains(subtask)) {
                 if self.random.percent(60) {
                     self.step(process, job_id, number, subtask, (0, 20 * MILLI), Step::PeerLost);
                 }
             }
         }
     }
+}
+
+/// A number that was made into bytes by a source.
+pub(crate) fn number_of(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(bytes.try_into().expect("bytes of ours"))
 }

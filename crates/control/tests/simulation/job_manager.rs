@@ -25,24 +25,24 @@ use super::{
 
 /// What waits in a JobMaster's mailbox.
 #[derive(Debug)]
-enum JobMail {
+pub(crate) enum JobMail {
     Event(job_master::Event),
     Reports { from: Sender, reports: Vec<(u64, Report)> },
     Split { from: Sender, subtask: SubtaskId, attempt: AttemptNumber, request_id: u64 },
     Splits { from: Sender, subtask: SubtaskId, attempt: AttemptNumber, splits: EnumeratedSplits },
 }
 
-struct JobActor {
-    machine: JobMaster,
+pub(crate) struct JobActor {
+    pub(crate) machine: JobMaster,
     mail: VecDeque<JobMail>,
-    timer: Option<MonoTime>,
+    pub(crate) timer: Option<MonoTime>,
     /// Who waits for the answer to which request of a split.
-    asking: BTreeMap<(SubtaskId, AttemptNumber, u64), Process>,
+    pub(crate) asking: BTreeMap<(SubtaskId, AttemptNumber, u64), Process>,
 }
 
 /// An order that has not been answered yet.
-struct Call {
-    actor: Actor,
+pub(crate) struct Call {
+    pub(crate) actor: Actor,
     to: TaskManagerId,
     fence: Fence,
     order: Order,
@@ -53,8 +53,8 @@ pub(crate) struct JobManager {
     pub(crate) resource_manager: ResourceManager,
     mail: VecDeque<resource_manager::Event>,
     timer: Option<MonoTime>,
-    jobs: BTreeMap<JobId, JobActor>,
-    calls: BTreeMap<u64, Call>,
+    pub(crate) jobs: BTreeMap<JobId, JobActor>,
+    pub(crate) calls: BTreeMap<u64, Call>,
     next_call: u64,
     /// Who waits for the answer to a registration.
     registering: BTreeMap<CallId, (Process, u64)>,
@@ -122,12 +122,14 @@ impl World {
             graph: truth.graph.clone(),
             secret: [0; 32],
             slots: 0,
+            checkpoint_dir: format!("file:///checkpoints/{job_id}"),
         };
         let config = JobMasterConfig {
             slot_request_timeout: Duration::from_secs(8),
             task_host_start_timeout: Duration::from_secs(5),
             deployment_timeout: Duration::from_secs(5),
             cancellation_timeout: Duration::from_secs(2),
+            exception_history_size: 4,
         };
         let actor = JobActor {
             machine: JobMaster::new(truth.graph.clone(), spec, config, now),
@@ -266,7 +268,7 @@ impl World {
         self.at_between(300 * MILLI, 800 * MILLI, Action::RetryCall { epoch, call: number });
     }
 
-    fn send_order(&mut self, actor: Actor, to: TaskManagerId, fence: Fence, order: Order) {
+    pub(crate) fn send_order(&mut self, actor: Actor, to: TaskManagerId, fence: Fence, order: Order) {
         let Some(job_manager) = &mut self.job_manager else { return };
         // The shell knows which registrations are over.
         let current = job_manager.resource_manager.task_managers();
@@ -279,7 +281,7 @@ impl World {
         self.call(number);
     }
 
-    fn post(&mut self, job_id: JobId, mail: JobMail) {
+    pub(crate) fn post(&mut self, job_id: JobId, mail: JobMail) {
         let Some(job_manager) = &mut self.job_manager else { return };
         let epoch = job_manager.epoch;
         if let Some(job) = job_manager.jobs.get_mut(&job_id) {
@@ -288,7 +290,7 @@ impl World {
         }
     }
 
-    fn post_resource(&mut self, event: resource_manager::Event) {
+    pub(crate) fn post_resource(&mut self, event: resource_manager::Event) {
         let Some(job_manager) = &mut self.job_manager else { return };
         let epoch = job_manager.epoch;
         job_manager.mail.push_back(event);
@@ -477,81 +479,6 @@ impl World {
                 let process = Process { place, incarnation: self.places[place].incarnation };
                 self.send_to_task_manager(ToTaskManager::StreamClosed { process, registration_id });
             }
-        }
-    }
-
-    fn job_event(&mut self, job_id: JobId, event: job_master::Event) {
-        let now = self.now();
-        let Some(job_manager) = &mut self.job_manager else { return };
-        let Some(job) = job_manager.jobs.get_mut(&job_id) else { return };
-        let (before, root) = (job.machine.outcome().cloned(), job.machine.failures().first().cloned());
-        let effects = job.machine.handle(event, now);
-        assert!(before.is_none() || job.machine.outcome() == before.as_ref(), "terminal stays terminal");
-        let root_replaced = root.is_some() && job.machine.failures().first() != root.as_ref();
-        let epoch = job_manager.epoch;
-        if let Some(at) = job.machine.next_wakeup()
-            && job.timer.is_none_or(|timer| at < timer)
-        {
-            job.timer = Some(at);
-            let delay = self.until(at);
-            self.at(delay, Action::JobManagerTimer { epoch, actor: Actor::Job(job_id), at });
-        }
-        if root_replaced {
-            self.count("root cause replaced");
-        }
-        for effect in effects {
-            self.perform_for_job(job_id, effect);
-        }
-        self.check_job(job_id);
-    }
-
-    fn perform_for_job(&mut self, job_id: JobId, effect: job_master::Effect) {
-        use job_master::Effect as E;
-        let Some(job_manager) = &mut self.job_manager else { return };
-        match effect {
-            E::RequireSlots { count } => {
-                self.post_resource(resource_manager::Event::SlotsRequired { job_id, count });
-            }
-            E::ReleaseSlot { allocation_id } => {
-                self.count("late slot released");
-                self.post_resource(resource_manager::Event::SlotReleased { job_id, allocation_id });
-            }
-            E::SendOrder { to, fence, order } => {
-                if matches!(order, Order::KillTaskHost { .. }) {
-                    self.count("task host killed after the cancellation timeout");
-                }
-                self.send_order(Actor::Job(job_id), to, fence, order);
-            }
-            E::AnswerSplit { subtask, attempt, request_id, answer } => {
-                let Some(job) = job_manager.jobs.get_mut(&job_id) else { return };
-                let process = job.asking.remove(&(subtask, attempt, request_id));
-                self.check_hand_out(job_id, (subtask, attempt, request_id), &answer);
-                if let Some(process) = process {
-                    self.send_to_task_manager(ToTaskManager::SplitAnswer {
-                        process,
-                        job_id,
-                        subtask,
-                        attempt,
-                        request_id,
-                        answer,
-                    });
-                }
-            }
-            E::RejectSplitRequest { .. } => self.count("split request rejected"),
-            E::StatusChanged { .. } => {}
-            E::Terminated { outcome } => {
-                self.check_outcome(job_id, outcome);
-                // Calls that wait may be dropped with their JobMaster, and the JobMaster may be gone at once.
-                let (drop_calls, drop_job) = (self.random.percent(50), self.random.percent(50));
-                let Some(job_manager) = &mut self.job_manager else { return };
-                if drop_calls {
-                    job_manager.calls.retain(|_, call| call.actor != Actor::Job(job_id));
-                }
-                if drop_job {
-                    job_manager.jobs.remove(&job_id);
-                }
-            }
-            E::Violation { message } => panic!("JobMaster: {message}"),
         }
     }
 }

@@ -226,12 +226,16 @@ impl World {
             Effect::KillTaskHost { job_id, attempt, grace } => {
                 self.kill_host(process, job_id, attempt, grace);
             }
-            Effect::SendToTaskHost { job_id, command: HostCommand::Deploy { tasks, .. } } => {
-                self.deploy_in_host(process, job_id, tasks);
-            }
-            Effect::SendToTaskHost { job_id, command: HostCommand::Cancel { tasks } } => {
-                self.cancel_in_host(process, job_id, &tasks);
-            }
+            Effect::SendToTaskHost { job_id, command } => match command {
+                HostCommand::Deploy { placement, tasks } => {
+                    self.deploy_in_host(process, job_id, &placement, tasks);
+                }
+                HostCommand::Cancel { tasks } => self.cancel_in_host(process, job_id, &tasks),
+                HostCommand::TriggerCheckpoint { barrier, tasks } => {
+                    self.trigger_in_host(process, job_id, &barrier, &tasks);
+                }
+                HostCommand::NotifyCheckpoint { notice } => self.notify_in_host(process, job_id, notice),
+            },
             Effect::SendReports { job_id, fence, reports } => {
                 self.count_early_cancels(job_id, &reports);
                 let up_to = reports.last().expect("there is at least one").0;

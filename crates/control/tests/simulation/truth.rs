@@ -5,11 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use flott_control::job_master::Outcome;
+use flott_control::job_master::{Outcome, pipelined_regions};
 use flott_core::{
-    AttemptNumber, JobGraph, JobId, SubtaskId, TaskManagerId, VertexId, VertexIndex,
+    AttemptNumber, CheckpointId, JobGraph, JobId, SubtaskId, TaskManagerId, VertexId, VertexIndex,
+    checkpoint::{CheckpointMetadata, CheckpointSettings},
     job_config::RuntimeMode,
     job_graph::{JobEdge, JobType, JobVertex, OperatorInfo, Partitioner},
+    restart::RestartStrategy,
 };
 
 use super::random::Random;
@@ -22,58 +24,84 @@ pub(crate) struct Truth {
     pub(crate) splits: u64,
     /// Microseconds that a split takes.
     pub(crate) split_time: u64,
-    /// This subtask panics.
-    pub(crate) panics: Option<SubtaskId>,
+    /// This subtask panics, in so many of its attempts.
+    pub(crate) panics: Option<(SubtaskId, u32)>,
     /// This subtask does not hear that it is canceled.
     pub(crate) deaf: Option<SubtaskId>,
     /// Its task hosts can't be started.
     pub(crate) broken: bool,
     /// Enumerating its splits fails.
     pub(crate) unreadable: bool,
+    /// Its sinks can't end before a checkpoint.
+    pub(crate) commits: bool,
+    /// Restarts as often as it takes.
+    pub(crate) endless: bool,
+    /// The number of the region of each subtask.
+    pub(crate) regions: BTreeMap<SubtaskId, usize>,
     /// Leader that it was submitted to.
     pub(crate) epoch: Option<u64>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) cancel_requested: bool,
-    /// To whom each split was handed out.
+    /// To whom each split was handed out last.
     pub(crate) handed: BTreeMap<u64, (SubtaskId, AttemptNumber, u64)>,
-    /// By whom each split was read to its end.
-    pub(crate) read: BTreeMap<u64, Vec<SubtaskId>>,
-    /// Subtasks that came to their natural end.
-    pub(crate) finished: BTreeSet<SubtaskId>,
+    /// What the attempts that came to their natural end had read.
+    pub(crate) finished: BTreeMap<(SubtaskId, AttemptNumber), Vec<u64>>,
+    /// What checkpoints are made of that were stored, and what those subtasks had read that had finished by then.
+    pub(crate) stored: BTreeMap<CheckpointId, Stored>,
+    /// The highest attempt of each subtask so far.
+    pub(crate) attempts: BTreeMap<SubtaskId, AttemptNumber>,
     /// TaskManagers that its JobMaster was told to be lost.
     pub(crate) lost: BTreeSet<TaskManagerId>,
     /// Task hosts that were started: place, incarnation of the TaskManager, attempt.
     pub(crate) started: BTreeSet<(usize, u64, AttemptNumber)>,
     /// Subtasks that some task host was told to run.
     pub(crate) deployed: BTreeSet<SubtaskId>,
-    /// Subtasks that run somewhere right now.
-    pub(crate) live: BTreeMap<SubtaskId, u64>,
+    /// Attempts that run somewhere right now, and the TaskManagers that started them.
+    pub(crate) live: BTreeMap<SubtaskId, BTreeMap<AttemptNumber, TaskManagerId>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) metadata: Arc<CheckpointMetadata>,
+    pub(crate) finished: BTreeMap<SubtaskId, Vec<u64>>,
 }
 
 impl Truth {
     pub(crate) fn new(random: &mut Random, calm: bool) -> Self {
-        let graph = graph(random);
-        let anyone = |random: &mut Random| {
+        let mut graph = graph(random);
+        let anyone = |graph: &JobGraph, random: &mut Random| {
             let vertex = random.below(graph.vertices.len() as u64) as u32;
             let parallelism = graph.vertex(VertexIndex(vertex)).parallelism;
             SubtaskId::new(vertex, random.below(u64::from(parallelism)) as u32)
         };
         let mut sometimes = |percent: u64| !calm && random.percent(percent);
-        let (panics, deaf) = (sometimes(15), sometimes(15));
+        let (panics, deaf) = (sometimes(25), sometimes(15));
         let (broken, unreadable) = (sometimes(4), sometimes(4));
+        let strategy = strategy(random, broken || unreadable);
+        graph.recovery.restart = Some(strategy);
+        let has_checkpoints = strategy != RestartStrategy::None && random.percent(60);
+        if has_checkpoints {
+            graph.recovery.checkpoints = checkpoints(random);
+        }
+        let regions = pipelined_regions(&graph).into_iter().enumerate();
+        let regions = regions.flat_map(|(number, members)| members.into_iter().map(move |it| (it, number)));
         Self {
             splits: random.between(0, 12),
             split_time: random.between(100, 400_000),
-            panics: panics.then(|| anyone(random)),
-            deaf: deaf.then(|| anyone(random)),
+            panics: panics.then(|| (anyone(&graph, random), random.between(1, 3) as u32)),
+            deaf: deaf.then(|| anyone(&graph, random)),
             broken,
             unreadable,
+            commits: has_checkpoints && random.percent(50),
+            endless: is_endless(strategy),
+            regions: regions.collect(),
             epoch: None,
             outcome: None,
             cancel_requested: false,
             handed: BTreeMap::new(),
-            read: BTreeMap::new(),
-            finished: BTreeSet::new(),
+            finished: BTreeMap::new(),
+            stored: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             lost: BTreeSet::new(),
             started: BTreeSet::new(),
             deployed: BTreeSet::new(),
@@ -83,16 +111,63 @@ impl Truth {
     }
 
     /// Whether all that the subtask waits for has come to its end.
-    pub(crate) fn has_all_input(&self, subtask: SubtaskId) -> bool {
+    pub(crate) fn has_all_input(&self, subtask: SubtaskId, attempt: AttemptNumber) -> bool {
         self.graph.inputs_of(subtask.vertex).all(|(_, edge)| {
-            self.graph
-                .producers_of(edge, subtask.subtask)
-                .all(|producer| self.finished.contains(&SubtaskId::new(edge.source.0, producer)))
+            self.graph.producers_of(edge, subtask.subtask).all(|producer| {
+                self.finished.contains_key(&(SubtaskId::new(edge.source.0, producer), attempt))
+            })
         })
     }
 
-    pub(crate) fn all_finished(&self) -> bool {
-        self.finished.len() == self.graph.total_subtasks()
+    pub(crate) fn is_live(&self) -> bool {
+        self.live.values().any(|attempts| !attempts.is_empty())
+    }
+}
+
+const fn is_endless(strategy: RestartStrategy) -> bool {
+    matches!(
+        strategy,
+        RestartStrategy::FixedDelay { attempts: u32::MAX, .. }
+            | RestartStrategy::ExponentialDelay { attempts: u32::MAX, .. }
+    )
+}
+
+/// `bounded`: it would fail again and again.
+fn strategy(random: &mut Random, bounded: bool) -> RestartStrategy {
+    let delay_ms = random.below(3) * random.between(0, 500);
+    match random.below(if bounded { 7 } else { 10 }) {
+        0..4 => RestartStrategy::None,
+        4 => RestartStrategy::FixedDelay { attempts: random.between(1, 3) as u32, delay_ms },
+        5 => RestartStrategy::FailureRate { max_failures: 2, interval_ms: 1_000_000, delay_ms },
+        6 => RestartStrategy::ExponentialDelay {
+            initial_ms: 100,
+            max_ms: 1_000,
+            multiplier: 2.0,
+            reset_after_ms: 100_000,
+            jitter: 0.1,
+            attempts: 3,
+        },
+        7 | 8 => RestartStrategy::FixedDelay { attempts: u32::MAX, delay_ms },
+        _ => RestartStrategy::ExponentialDelay {
+            initial_ms: 100,
+            max_ms: 1_000,
+            multiplier: 1.5,
+            reset_after_ms: 5_000,
+            jitter: 0.1,
+            attempts: u32::MAX,
+        },
+    }
+}
+
+fn checkpoints(random: &mut Random) -> CheckpointSettings {
+    CheckpointSettings {
+        interval_ms: Some(random.between(50, 800)),
+        timeout_ms: random.between(300, 3_000),
+        min_pause_ms: random.below(2) * random.between(1, 300),
+        max_concurrent: random.between(1, 3) as u32,
+        tolerable_failures: random.percent(20).then(|| random.below(4) as u32),
+        num_retained: random.between(1, 3) as u32,
+        ..CheckpointSettings::default()
     }
 }
 
@@ -102,10 +177,14 @@ pub(crate) fn job_id(index: usize) -> JobId {
     JobId::from_bytes(bytes)
 }
 
-/// A source, a map and a sink, perhaps in two slot sharing groups.
+/// A source, a map and a sink, perhaps in two slot sharing groups, perhaps as pipelines side by side.
 fn graph(random: &mut Random) -> JobGraph {
     let parallelism = random.between(1, 4) as u32;
-    let sink_parallelism = random.between(1, u64::from(parallelism)) as u32;
+    let (sink_parallelism, sink_edge) = match random.below(5) {
+        0..2 => (parallelism, Partitioner::Forward),
+        2 => (random.between(1, u64::from(parallelism)) as u32, Partitioner::Rescale),
+        _ => (random.between(1, u64::from(parallelism)) as u32, Partitioner::Hash),
+    };
     let sink_group = if random.percent(20) { "sink" } else { "default" };
     let vertex = |name: &str, parallelism, group: &str, is_source| JobVertex {
         id: VertexId::of_operators([name]),
@@ -131,7 +210,7 @@ fn graph(random: &mut Random) -> JobGraph {
             vertex("Map", parallelism, "default", false),
             vertex("Sink", sink_parallelism, sink_group, false),
         ],
-        edges: vec![edge(0, 1, Partitioner::Forward), edge(1, 2, Partitioner::Hash)],
+        edges: vec![edge(0, 1, Partitioner::Forward), edge(1, 2, sink_edge)],
         recovery: Default::default(),
     }
 }

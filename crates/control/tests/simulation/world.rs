@@ -20,7 +20,7 @@ pub(crate) const SECOND: u64 = 1_000 * MILLI;
 /// When the last fault ends.
 const FAULTS_END: u64 = 15 * SECOND;
 /// By when after that everything must have come to rest: the sum of the timeouts that can follow one another.
-const REST_WITHIN: u64 = 40 * SECOND;
+const REST_WITHIN: u64 = 60 * SECOND;
 
 /// An actor of the JobManager process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,7 +75,15 @@ pub(crate) enum Action {
         job_id: JobId,
         host: u64,
         subtask: flott_core::SubtaskId,
+        attempt: flott_core::AttemptNumber,
         step: Step,
+    },
+    /// The storage has answered.
+    Stored {
+        epoch: u64,
+        job_id: JobId,
+        checkpoint_id: flott_core::CheckpointId,
+        result: Box<Result<flott_control::job_master::StoredMetadata, flott_core::FailureCause>>,
     },
     Submit(usize),
     Cancel(usize),
@@ -207,7 +215,7 @@ impl World {
             }
         }
         if !self.calm {
-            for _ in 0..self.random.below(6) {
+            for _ in 0..self.random.below(9) {
                 let fault = Fault::any(self);
                 self.at_between(0, FAULTS_END - 6 * SECOND, Action::Fault(fault));
             }
@@ -228,8 +236,11 @@ impl World {
                 self.host_dies(process, job_id, host, *cause);
             }
             Action::OrphanDies { host } => self.orphan_dies(host),
-            Action::TaskStep { process, job_id, host, subtask, step } => {
-                self.task_step(process, job_id, host, subtask, step);
+            Action::TaskStep { process, job_id, host, subtask, attempt, step } => {
+                self.task_step(process, job_id, host, (subtask, attempt), step);
+            }
+            Action::Stored { epoch, job_id, checkpoint_id, result } => {
+                self.stored(epoch, job_id, checkpoint_id, *result);
             }
             Action::Submit(job) => self.submit(job),
             Action::Cancel(job) => self.cancel(job),
