@@ -3,7 +3,9 @@
 use super::{
     error::ConfigError,
     option::ConfigOption,
-    options::{execution, heartbeat, jobmanager, pipeline, rest, restart_strategy, security, taskmanager},
+    options::{
+        execution, heartbeat, jobmanager, pipeline, rest, restart_strategy, s3, security, taskmanager,
+    },
     settings::Configuration,
     value::{Host, duration},
 };
@@ -30,6 +32,13 @@ pub(super) fn contradictions(config: &Configuration) -> Vec<ConfigError> {
             format!("at least {} ({})", restart_strategy::EXPONENTIAL_INITIAL.key(), duration::text(initial));
         let got = format!("{:?}", duration::text(max));
         errors.push(config.contradiction(&restart_strategy::EXPONENTIAL_MAX, &got, allowed));
+    }
+
+    for (option, missing) in [(&s3::ACCESS_KEY, &s3::SECRET_KEY), (&s3::SECRET_KEY, &s3::ACCESS_KEY)] {
+        if config.get(option).is_some() && config.get(missing).is_none() {
+            let allowed = format!("it together with {}, or none of the two", missing.key());
+            errors.push(config.contradiction(option, "it alone", allowed));
+        }
     }
 
     let parallelism = config.get(&execution::PARALLELISM);

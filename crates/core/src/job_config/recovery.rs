@@ -187,6 +187,7 @@ execution.checkpointing.data-inline-threshold: 1 kb
         let submitted: BTreeMap<String, String> = [
             ("state.checkpoints.dir", "/data"),
             ("execution.state-recovery.path", "/data/savepoint-1"),
+            ("s3.access-key", "me"),
             ("s3.secret-key", "hush"),
             ("my.key", "x"),
         ]

@@ -251,7 +251,14 @@ fn storage_gets_what_is_set_of_its_options() {
         [("s3.access-key", "me"), ("s3.path.style.access", "true"), ("s3.secret-key", "hush")]
     );
     assert_eq!(s3::storage_options(&parse("")), std::collections::BTreeMap::new());
-    assert!(errors("s3.endpoint: minio:9000")[0].contains("http://"));
+    assert!(errors("s3.endpoint: http://me:hush@minio:9000")[0].contains("without user name"));
+    let found = errors("fs.s3a.access.key: me");
+    assert_eq!(
+        found,
+        [
+            "config.yaml:1: s3.access-key: got it alone, allowed: it together with s3.secret-key, or none of the two"
+        ]
+    );
 }
 
 #[test]
@@ -321,7 +328,7 @@ fn a_jobs_settings_go_over_the_clusters() {
 
 #[test]
 fn secrets_are_never_shown() {
-    let text = "s3.secret-key: hush\nmy.Password: hush\nauth.token: hush\nrest.port: 1";
+    let text = "my.secret-key: hush\nmy.Password: hush\nauth.token: hush\nrest.port: 1";
     let (config, _) = Configuration::parse(text, "f").unwrap();
     let shown: Vec<String> = config.entries_redacted().map(|(_, value)| value).collect();
     assert_eq!(shown, ["******", "******", "1", "******"]);
