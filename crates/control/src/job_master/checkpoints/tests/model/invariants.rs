@@ -8,6 +8,8 @@ pub(super) struct Ledger {
     /// Metadata that was written, by URI.
     pub(super) stored: BTreeMap<String, Arc<CheckpointMetadata>>,
     durable: BTreeSet<CheckpointId>,
+    /// Those whose metadata is being written.
+    pub(super) storing: BTreeSet<CheckpointId>,
     files: BTreeSet<String>,
     /// What each transaction of each pipeline has made visible.
     committed: BTreeMap<(u32, u64), Vec<u8>>,
@@ -37,6 +39,7 @@ impl Ledger {
                 self.last_completed = *id;
             }
             Effect::SendOrder { order: Order::DeployTasks { tasks, .. }, .. } => {
+                assert!(self.storing.is_empty(), "subtasks begin before it is known from where");
                 for task in tasks {
                     let id = task.restore.as_ref().map_or(CheckpointId(0), |point| point.checkpoint_id);
                     assert_eq!(id, self.last_completed, "a subtask begins with another than the last");
@@ -45,6 +48,7 @@ impl Ledger {
             Effect::StoreCheckpoint { checkpoint_id, directory, .. } => {
                 let uri = format!("{directory}/_metadata");
                 assert!(!self.stored.contains_key(&uri), "number {checkpoint_id} was used before");
+                self.storing.insert(*checkpoint_id);
             }
             Effect::DeleteFiles { files, directories } => {
                 assert!(!directories.iter().any(|it| it.starts_with("file:///s/") && self.is_kept(it)));
@@ -81,6 +85,11 @@ impl Ledger {
                     "checkpoint {id} has lost {file}"
                 );
             }
+        }
+        if let Some(RecordStatus::Failed { message, .. }) =
+            job.checkpoints().latest_failed.as_ref().map(|record| &record.status)
+        {
+            assert!(!message.contains("twice") && !message.contains("was deleted"), "{message}");
         }
         let counts = job.checkpoints().counts;
         assert_eq!(counts.total, counts.in_progress + counts.completed + counts.failed);
@@ -162,12 +171,13 @@ fn check_splits(metadata: &CheckpointMetadata, committed: &BTreeMap<(u32, u64), 
     let parts = metadata.operator("Sink").map_or(&[][..], |operator| &operator.subtasks);
     for (pipeline, part) in parts.iter().enumerate() {
         let Some(OperatorSubtaskState { manifest: Blob::Inline(bytes), .. }) = part else { continue };
-        for entry in bytes.chunks(2) {
-            prepared.insert((pipeline as u32, u64::from(entry[0])));
-            all.push(entry[1]);
+        for entry in bytes.chunks(3) {
+            prepared.insert((pipeline as u32, pipeline::number_of(entry)));
+            all.push(entry[2]);
         }
     }
-    let earlier = committed.iter().filter(|(transaction, _)| !prepared.contains(transaction));
+    let is_earlier = |it: &(u32, u64)| !prepared.contains(it) && it.1 <= metadata.checkpoint_id.0;
+    let earlier = committed.iter().filter(|(transaction, _)| is_earlier(transaction));
     all.extend(earlier.flat_map(|(_, splits)| splits).copied());
     all.sort_unstable();
     assert!(all.iter().copied().eq(0..SPLITS), "{all:?} in {metadata:?}");

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The source has so many splits.
-pub(super) const SPLITS: u8 = 24;
+pub(super) const SPLITS: u8 = 90;
 
 #[derive(Clone, Debug)]
 enum Item {
@@ -135,8 +135,8 @@ impl Pipeline {
             if let Some(OperatorSubtaskState { manifest: Blob::Inline(bytes), files, .. }) = part {
                 let id = from.map_or(0, |from| from.checkpoint_id.0);
                 ledger.check_files(&files, from.expect("it has a part"));
-                for entry in bytes.chunks(2) {
-                    self.sink.prepared.entry(u64::from(entry[0])).or_default().push(entry[1]);
+                for entry in bytes.chunks(3) {
+                    self.sink.prepared.entry(number_of(entry)).or_default().push(entry[2]);
                 }
                 // All that belongs to what it begins with is committed before anything new.
                 self.sink.commit(self.number, id, ledger);
@@ -291,7 +291,10 @@ impl Sink {
             let checkpoint_id = barrier.id;
             return Some(Report::Checkpoint(CheckpointReport { subtask, attempt, checkpoint_id, outcome }));
         }
-        let entries = self.prepared.iter().flat_map(|(id, splits)| splits.iter().map(|it| [*id as u8, *it]));
+        let entries = self
+            .prepared
+            .iter()
+            .flat_map(|(id, splits)| splits.iter().map(|it| [(*id >> 8) as u8, *id as u8, *it]));
         let manifest = Blob::Inline(entries.flatten().collect());
         let file = self.state_file(barrier, subtask, ledger);
         let files = vec![StateFile { path: file, size: 1 }];
@@ -336,4 +339,9 @@ fn acknowledgment(
     let (snapshot, stats) = (Box::new(snapshot), CheckpointStats::default());
     let outcome = CheckpointOutcome::Acknowledged { snapshot, stats };
     Report::Checkpoint(CheckpointReport { subtask, attempt, checkpoint_id, outcome })
+}
+
+/// The transaction of an entry of a sink's state.
+pub(super) fn number_of(entry: &[u8]) -> u64 {
+    u64::from(u16::from_be_bytes([entry[0], entry[1]]))
 }
