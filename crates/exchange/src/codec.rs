@@ -120,6 +120,13 @@ pub(crate) fn take_barrier(bytes: &mut Vec<u8>) -> Option<Barrier> {
     Some(barrier)
 }
 
+/// The barrier of an encoded buffer, if it has one and is not damaged.
+pub(crate) fn barrier(bytes: &[u8]) -> Option<Barrier> {
+    let (header, rest) = bytes.split_first_chunk::<HEADER_LEN>()?;
+    let has_barrier = u32::from_le_bytes(*header) & BARRIER != 0;
+    has_barrier.then(|| postcard::take_from_bytes(rest).ok()).flatten().map(|(barrier, _)| barrier)
+}
+
 /// Whether an encoded buffer holds nothing but perhaps a barrier.
 pub(crate) fn is_empty(bytes: &[u8]) -> bool {
     bytes
@@ -207,6 +214,7 @@ mod tests {
             decode(&bytes, CHANNEL, &mut decoded).unwrap();
             prop_assert_eq!(&decoded, &buffer);
 
+            prop_assert_eq!(super::barrier(&bytes).map(Arc::new), buffer.barrier().cloned());
             let taken = buffer.take_barrier();
             prop_assert_eq!(take_barrier(&mut bytes), taken.map(|barrier| (*barrier).clone()));
             prop_assert_eq!(&bytes, &encode(&buffer, CHANNEL, Vec::new()).unwrap());
@@ -215,6 +223,7 @@ mod tests {
 
         #[test]
         fn any_bytes_hold_a_barrier_or_none(mut bytes: Vec<u8>) {
+            let _ = super::barrier(&bytes);
             let _ = take_barrier(&mut bytes);
             let _ = is_empty(&bytes);
         }

@@ -17,7 +17,10 @@ use bytes::Bytes;
 use flott_core::{ChannelId, CheckpointId, checkpoint::Barrier};
 use tokio::sync::Notify;
 
-use self::{capture::Capture, queue::Entries};
+use self::{
+    capture::Capture,
+    queue::{Entries, News},
+};
 pub(crate) use queue::{GateQueue, Queued, RemoteConsumer};
 
 use crate::{
@@ -89,6 +92,11 @@ pub enum GateItem<T> {
         /// The barrier.
         barrier: Arc<Barrier>,
     },
+    /// A barrier has come that waits for its turn, but not for longer than its timeout.
+    Announcement {
+        /// The barrier, which will be delivered in its turn.
+        barrier: Arc<Barrier>,
+    },
     /// A channel has ended.
     ChannelEnded {
         /// Its position in the gate.
@@ -98,6 +106,23 @@ pub enum GateItem<T> {
     Empty,
     /// All channels have ended.
     Ended,
+}
+
+/// What a gate delivers in front of its turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UrgentItem {
+    /// As [`GateItem::Barrier`], with an unaligned barrier.
+    Barrier {
+        /// Position of the channel in the gate.
+        channel: u32,
+        /// The barrier.
+        barrier: Arc<Barrier>,
+    },
+    /// As [`GateItem::Announcement`].
+    Announcement {
+        /// The barrier.
+        barrier: Arc<Barrier>,
+    },
 }
 
 /// The input of a subtask: all channels over all edges that end in it.
@@ -121,8 +146,8 @@ pub struct InputGate<T> {
     blocked: usize,
     /// What came in blocked channels.
     stash: Entries<T>,
-    /// Barriers that were found in front of their turn.
-    urgent: VecDeque<(u32, Arc<Barrier>)>,
+    /// Barriers that are to be told of before their turn.
+    news: VecDeque<(u32, News)>,
     capture: Option<Capture>,
 }
 
@@ -158,7 +183,7 @@ impl<T: Record> InputGate<T> {
             lent_for_free: false,
             blocked: 0,
             stash: VecDeque::new(),
-            urgent: VecDeque::new(),
+            news: VecDeque::new(),
             capture: None,
         }
     }
@@ -173,8 +198,12 @@ impl<T: Record> InputGate<T> {
     /// # Errors
     /// If a channel broke or a batch can't be decoded. The gate must not be used after that.
     pub fn poll(&mut self) -> Result<GateItem<T>, Error> {
-        if let Some((channel, barrier)) = self.poll_urgent()? {
-            return Ok(GateItem::Barrier { channel, barrier });
+        match self.poll_urgent()? {
+            Some(UrgentItem::Barrier { channel, barrier }) => {
+                return Ok(GateItem::Barrier { channel, barrier });
+            }
+            Some(UrgentItem::Announcement { barrier }) => return Ok(GateItem::Announcement { barrier }),
+            None => {}
         }
         loop {
             if let Some(item) = self.next_piece() {
@@ -224,16 +253,20 @@ impl<T: Record> InputGate<T> {
         }
     }
 
-    /// Takes the next barrier that does not wait for its turn, if there is one. [`poll`](Self::poll) delivers these first;
-    /// this is for who can't take anything else.
+    /// Takes the next item that does not wait for its turn, if there is one: an unaligned barrier or an announcement.
+    /// [`poll`](Self::poll) delivers these first; this is for who can't take anything else.
     ///
     /// # Errors
-    /// If what it has overtaken can't be kept.
-    pub fn poll_urgent(&mut self) -> Result<Option<(u32, Arc<Barrier>)>, Error> {
+    /// If what a barrier has overtaken can't be kept.
+    #[inline]
+    pub fn poll_urgent(&mut self) -> Result<Option<UrgentItem>, Error> {
         if self.queue.is_urgent() {
             self.take_in()?;
         }
-        Ok(self.urgent.pop_front())
+        Ok(self.news.pop_front().map(|(channel, news)| match news {
+            News::Arrived(barrier) => UrgentItem::Barrier { channel, barrier },
+            News::Announced(barrier) => UrgentItem::Announcement { barrier },
+        }))
     }
 
     /// Takes in what has come.
@@ -244,9 +277,7 @@ impl<T: Record> InputGate<T> {
             return Ok(());
         }
         for (channel, entry) in self.taken.range(before..) {
-            if let Queued::Barrier(barrier) = entry {
-                self.urgent.push_back((*channel, barrier.clone()));
-            }
+            self.news.extend(entry.news().map(|news| (*channel, news)));
             if let Some(capture) = &mut self.capture {
                 capture.entry(*channel, entry)?;
             }

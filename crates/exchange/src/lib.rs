@@ -33,7 +33,7 @@ pub use buffer::Buffer;
 pub use capture::{CapturedChannel, ChannelCapture};
 pub use codec::Record;
 pub use error::Error;
-pub use gate::{GateItem, InputGate};
+pub use gate::{GateItem, InputGate, UrgentItem};
 pub use plane::{ChannelPeer, DataPlane};
 pub use sender::ChannelSender;
 

@@ -67,9 +67,9 @@ async fn receive_all(gate: &mut InputGate<String>, signal: &Notify) -> Result<Ve
                 received.append(&mut records.records);
                 gate.recycle(channel, records);
             }
-            GateItem::Mark { .. } | GateItem::Barrier { .. } | GateItem::ChannelEnded { .. } => {}
             GateItem::Empty => signal.notified().await,
             GateItem::Ended => return Ok(received),
+            _ => {}
         }
     }
 }

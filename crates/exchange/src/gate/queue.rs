@@ -9,10 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use flott_core::checkpoint::Barrier;
+use flott_core::checkpoint::{Alignment, Barrier};
 use tokio::sync::Notify;
 
-use crate::{Buffer, Error};
+use crate::{Buffer, Error, codec};
 
 /// What lies in a gate's queue.
 pub(crate) enum Queued<T> {
@@ -30,13 +30,45 @@ pub(crate) enum Queued<T> {
     Failed(Error),
 }
 
+impl<T> Queued<T> {
+    /// The barrier of which the consumer is to know before its turn: since it does not wait for that at all, or only for a
+    /// while.
+    pub(super) fn news(&self) -> Option<News> {
+        match self {
+            Self::Barrier(barrier) => Some(News::Arrived(barrier.clone())),
+            Self::Buffer(buffer) => {
+                buffer.barrier().filter(|barrier| is_impatient(barrier)).map(|b| News::Announced(b.clone()))
+            }
+            Self::Encoded(frames) => {
+                let barrier = frames.first().and_then(|frame| codec::barrier(frame));
+                barrier.filter(is_impatient).map(|barrier| News::Announced(Arc::new(barrier)))
+            }
+            Self::Restored(_) | Self::End | Self::Failed(_) => None,
+        }
+    }
+}
+
+/// Whether it overtakes after a while.
+fn is_impatient(barrier: &Barrier) -> bool {
+    matches!(barrier.alignment, Alignment::Aligned { timeout_ms: Some(_) })
+}
+
+/// What the consumer is to know before its turn.
+#[derive(Debug)]
+pub(super) enum News {
+    /// This barrier does not wait for its turn.
+    Arrived(Arc<Barrier>),
+    /// This one waits for it, but perhaps not for ever.
+    Announced(Arc<Barrier>),
+}
+
 /// Entries, each with the position of its channel.
 pub(super) type Entries<T> = VecDeque<(u32, Queued<T>)>;
 
 /// The queue of a gate, shared with its producers.
 pub(crate) struct GateQueue<T> {
     shared: Mutex<Shared<T>>,
-    /// Whether there is a barrier that does not wait for its turn: asked between all batches.
+    /// Whether there are barriers of which the consumer is to know before their turn: asked between all batches.
     urgent: AtomicBool,
     consumer: Arc<Notify>,
 }
@@ -59,7 +91,7 @@ impl<T> GateQueue<T> {
 
     /// Appends an entry; drops it if the gate is gone.
     pub(crate) fn push(&self, channel: u32, entry: Queued<T>) {
-        let is_urgent = matches!(entry, Queued::Barrier(_));
+        let is_urgent = entry.news().is_some();
         let was_empty = {
             let mut shared = self.shared();
             if shared.closed {
@@ -72,21 +104,21 @@ impl<T> GateQueue<T> {
             }
             shared.entries.len() == 1
         };
-        // The consumer takes all entries at once, so it can only be waiting if there were none; or, if it waits for credit
-        // itself, only for what is urgent.
+        // The consumer takes all entries at once, so it can only be waiting if there were none. If it waits for credit itself,
+        // it still has to hear of what is urgent.
         if was_empty || is_urgent {
             self.consumer.notify_one();
         }
     }
 
-    /// Whether there is a barrier that does not wait for its turn.
+    /// Whether there are barriers of which the consumer is to know before their turn.
     #[inline]
     pub(super) fn is_urgent(&self) -> bool {
         self.urgent.load(Ordering::Acquire)
     }
 
-    /// Moves all entries behind those of `taken`. Returns whether there are barriers among them that do not wait for their
-    /// turn.
+    /// Moves all entries behind those of `taken`. Returns whether there are barriers among them of which the consumer is to
+    /// know before their turn.
     pub(super) fn take_all(&self, taken: &mut Entries<T>) -> bool {
         let mut shared = self.shared();
         if taken.is_empty() {

@@ -66,6 +66,7 @@ impl Fixture {
                 }
                 GateItem::Mark { channel, mark } => format!("{channel}: {mark:?}"),
                 GateItem::Barrier { channel, barrier } => format!("{channel}: barrier {}", barrier.id),
+                GateItem::Announcement { barrier } => format!("barrier {} waits", barrier.id),
                 GateItem::ChannelEnded { channel } => format!("{channel}: end"),
                 GateItem::Empty | GateItem::Ended => return texts,
             });
@@ -112,6 +113,18 @@ async fn what_comes_in_a_blocked_channel_is_delivered_later_in_order() {
     fixture.send(1, &[12]);
     fixture.gate.unblock_all();
     assert_eq!(fixture.delivered(), ["0: [2]", "0: [3]", "0: end", "1: [12]"]);
+}
+
+#[tokio::test]
+async fn a_barrier_that_may_overtake_later_is_announced_and_delivered_in_its_turn() {
+    let mut fixture = fixture(2);
+    fixture.send(0, &[1]);
+    let mut patient = Barrier::clone(&barrier(1));
+    patient.alignment = Alignment::Aligned { timeout_ms: Some(5) };
+    let mut buffer = Buffer::from(vec![2]);
+    buffer.set_barrier(Arc::new(patient));
+    assert!(fixture.senders[0].try_send(&mut buffer).unwrap());
+    assert_eq!(fixture.delivered(), ["barrier 1 waits", "0: [1]", "0: [2]", "0: barrier 1"]);
 }
 
 #[tokio::test]

@@ -285,6 +285,15 @@ async fn barriers_keep_their_place_or_overtake_here_and_elsewhere() {
         assert!(ends.sender.try_send(&mut buffer).unwrap());
         assert_eq!(ends.record().await, 2);
         assert_eq!(ends.receive().await.unwrap(), GateItem::Barrier { channel: 0, barrier: barrier(1) });
+        // One that has a timeout is announced, too.
+        let mut buffer = Buffer::from(vec![5]);
+        let alignment = Alignment::Aligned { timeout_ms: Some(1) };
+        let patient = Arc::new(Barrier { alignment, ..Barrier::clone(&barrier(1)) });
+        buffer.set_barrier(patient.clone());
+        assert!(ends.sender.try_send(&mut buffer).unwrap());
+        assert_eq!(ends.receive().await.unwrap(), GateItem::Announcement { barrier: patient.clone() });
+        assert_eq!(ends.record().await, 5);
+        assert_eq!(ends.receive().await.unwrap(), GateItem::Barrier { channel: 0, barrier: patient });
         // In front of all that waits, without credit.
         let mut sent = 0;
         while ends.sender.try_send(&mut vec![3].into()).unwrap() {

@@ -12,7 +12,7 @@
 mod tests;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -59,6 +59,8 @@ pub(super) struct BarrierAligner {
     last: CheckpointId,
     /// Higher ones that were given up before they have come.
     aborted: BTreeSet<CheckpointId>,
+    /// Higher ones whose barriers are on their way, and since when.
+    announced: BTreeMap<CheckpointId, (Arc<Barrier>, Instant)>,
     current: Option<Current>,
 }
 
@@ -89,6 +91,7 @@ impl BarrierAligner {
             channels: vec![Channel::default(); channels],
             last: CheckpointId(0),
             aborted: BTreeSet::new(),
+            announced: BTreeMap::new(),
             current: None,
         }
     }
@@ -115,6 +118,13 @@ impl BarrierAligner {
         decision
     }
 
+    /// A barrier is in a channel and waits for its turn, but only for as long as its timeout says.
+    pub(super) fn on_announcement(&mut self, barrier: &Arc<Barrier>, now: Instant) {
+        if barrier.id > self.last && !self.aborted.contains(&barrier.id) {
+            self.announced.entry(barrier.id).or_insert_with(|| (barrier.clone(), now));
+        }
+    }
+
     /// The checkpoint begins here, since all who would send its barrier have finished: it is taken when the channels have
     /// ended.
     pub(super) fn on_trigger(&mut self, barrier: &Arc<Barrier>, now: Instant) -> Decision {
@@ -139,10 +149,17 @@ impl BarrierAligner {
     /// It is `now`: perhaps the barriers have waited long enough.
     pub(super) fn on_time(&mut self, now: Instant) -> Decision {
         let mut decision = Decision::default();
-        if self.due().is_some_and(|due| now >= due) {
-            self.overtake(&mut decision);
-            self.settle(&mut decision);
+        if self.due().is_none_or(|due| now < due) {
+            return decision;
         }
+        if self.current.as_ref().is_none_or(|current| current.due.is_none_or(|due| now < due))
+            && let Some((barrier, _)) = self.announced.values().next()
+        {
+            let barrier = barrier.clone();
+            self.enter(&barrier, now, &mut decision);
+        }
+        self.overtake(&mut decision);
+        self.settle(&mut decision);
         decision
     }
 
@@ -153,13 +170,20 @@ impl BarrierAligner {
             self.drop_current(&mut decision);
         } else if id > self.last {
             self.aborted.insert(id);
+            self.announced.remove(&id);
         }
         decision
     }
 
     /// When [`on_time`](Self::on_time) is to be called.
+    #[inline]
     pub(super) fn due(&self) -> Option<Instant> {
-        self.current.as_ref()?.due
+        let current = self.current.as_ref().and_then(|current| current.due);
+        let announced = self.announced.values().next().and_then(|(barrier, since)| due(barrier, *since));
+        match (current, announced) {
+            (Some(current), Some(announced)) => Some(current.min(announced)),
+            (current, announced) => current.or(announced),
+        }
     }
 
     /// Since when barriers are awaited; `None` if none are.
@@ -180,18 +204,15 @@ impl BarrierAligner {
         self.drop_current(decision);
         self.last = barrier.id;
         self.aborted.retain(|id| *id > barrier.id);
+        let began = self.announced.get(&barrier.id).map_or(now, |(_, since)| *since);
+        self.announced.retain(|id, _| *id > barrier.id);
         for channel in &mut self.channels {
             (channel.arrived, channel.passed) = (false, false);
         }
-        let timeout = match barrier.alignment {
-            Alignment::Aligned { timeout_ms } => timeout_ms,
-            Alignment::Unaligned | Alignment::AtLeastOnce => None,
-        };
         self.current = Some(Current {
             barrier: barrier.clone(),
-            began: now,
-            // One that is too far away for the clock never comes.
-            due: timeout.and_then(|timeout| now.checked_add(Duration::from_millis(timeout))),
+            began,
+            due: due(barrier, began),
             blocks: matches!(barrier.alignment, Alignment::Aligned { .. }),
             taken: false,
         });
@@ -239,5 +260,14 @@ impl BarrierAligner {
             self.unblock(&current, decision);
             decision.take = Some(Take { barrier: current.barrier, began: current.began });
         }
+    }
+}
+
+/// When a barrier that came at this time begins to overtake, if ever.
+fn due(barrier: &Barrier, since: Instant) -> Option<Instant> {
+    match barrier.alignment {
+        // A time that is too far away for the clock never comes.
+        Alignment::Aligned { timeout_ms } => since.checked_add(Duration::from_millis(timeout_ms?)),
+        Alignment::Unaligned | Alignment::AtLeastOnce => None,
     }
 }

@@ -81,6 +81,11 @@ impl Barriers {
         self.aligner.on_barrier(channel, barrier, now())
     }
 
+    /// See [`BarrierAligner::on_announcement`].
+    pub(super) fn on_announcement(&mut self, barrier: &Arc<Barrier>) {
+        self.aligner.on_announcement(barrier, now());
+    }
+
     /// See [`BarrierAligner::on_end`].
     pub(super) fn on_end(&mut self, channel: usize) -> Decision {
         self.aligner.on_end(channel)

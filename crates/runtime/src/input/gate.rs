@@ -4,7 +4,7 @@ pub(in crate::input) mod tests;
 use std::{sync::Arc, time::Instant};
 
 use flott_core::{checkpoint::Barrier, time::Timestamp};
-use flott_exchange::{GateItem, InputGate};
+use flott_exchange::{GateItem, InputGate, UrgentItem};
 
 use super::{
     Step, TaskInput, WatermarkMerger,
@@ -88,6 +88,10 @@ impl<T: Record> TaskInput for GateInput<T> {
                 let decision = self.barriers.on_barrier(channel as usize, &barrier);
                 self.step_by(channel, decision)
             }
+            GateItem::Announcement { barrier } => {
+                self.barriers.on_announcement(&barrier);
+                Ok(Step::Worked)
+            }
             GateItem::ChannelEnded { channel } => {
                 let decision = self.barriers.on_end(channel as usize);
                 self.step_by(channel, decision)
@@ -102,18 +106,20 @@ impl<T: Record> TaskInput for GateInput<T> {
     }
 
     fn urgent_barrier(&mut self) -> Result<Option<Step>> {
-        if let Some(decision) = self.barriers.on_urgent_step()
-            && let Some((barrier, stats)) = self.follow(0, decision)?
-        {
-            return Ok(Some(Step::Barrier(barrier, stats)));
-        }
-        while let Some((channel, barrier)) = self.gate.poll_urgent()? {
-            let decision = self.barriers.on_barrier(channel as usize, &barrier);
-            if let Some((barrier, stats)) = self.follow(channel, decision)? {
-                return Ok(Some(Step::Barrier(barrier, stats)));
+        while let Some(item) = self.gate.poll_urgent()? {
+            match item {
+                UrgentItem::Announcement { barrier } => self.barriers.on_announcement(&barrier),
+                UrgentItem::Barrier { channel, barrier } => {
+                    let decision = self.barriers.on_barrier(channel as usize, &barrier);
+                    if let Some((barrier, stats)) = self.follow(channel, decision)? {
+                        return Ok(Some(Step::Barrier(barrier, stats)));
+                    }
+                }
             }
         }
-        Ok(None)
+        let Some(decision) = self.barriers.on_urgent_step() else { return Ok(None) };
+        let due = self.follow(0, decision)?;
+        Ok(due.map(|(barrier, stats)| Step::Barrier(barrier, stats)))
     }
 
     fn alignment_due(&self) -> Option<Instant> {

@@ -4,7 +4,7 @@ mod tests;
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use flott_core::{checkpoint::Barrier, time::Timestamp};
-use flott_exchange::{GateItem, InputGate};
+use flott_exchange::{GateItem, InputGate, UrgentItem};
 
 use super::{
     Step, TaskInput, WatermarkMerger,
@@ -153,6 +153,7 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
                 Ok(Step::Worked)
             }
             GateItem::Barrier { channel, barrier } => self.on_barrier(Side::Left(channel), &barrier),
+            GateItem::Announcement { barrier } => Ok(self.on_announcement(&barrier)),
             GateItem::ChannelEnded { channel } => self.on_channel_end(Side::Left(channel)),
             GateItem::Empty => Ok(Step::Idle(None)),
             GateItem::Ended => Ok(Step::Ended),
@@ -175,6 +176,7 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
                 Ok(Step::Worked)
             }
             GateItem::Barrier { channel, barrier } => self.on_barrier(Side::Right(channel), &barrier),
+            GateItem::Announcement { barrier } => Ok(self.on_announcement(&barrier)),
             GateItem::ChannelEnded { channel } => self.on_channel_end(Side::Right(channel)),
             GateItem::Empty => Ok(Step::Idle(None)),
             GateItem::Ended => Ok(Step::Ended),
@@ -195,6 +197,33 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
         }
         let decision = self.barriers.on_barrier(self.position(side), barrier);
         self.step_by(side, decision)
+    }
+
+    /// The next barrier of either input that does not wait for its turn.
+    fn next_urgent(&mut self) -> Result<Option<(Side, Arc<Barrier>)>> {
+        loop {
+            let (item, is_left) = match self.left.poll_urgent()? {
+                Some(item) => (item, true),
+                None => match self.right.poll_urgent()? {
+                    Some(item) => (item, false),
+                    None => return Ok(None),
+                },
+            };
+            match item {
+                UrgentItem::Announcement { barrier } => self.barriers.on_announcement(&barrier),
+                UrgentItem::Barrier { channel, barrier } => {
+                    let side = if is_left { Side::Left(channel) } else { Side::Right(channel) };
+                    return Ok(Some((side, barrier)));
+                }
+            }
+        }
+    }
+
+    fn on_announcement(&mut self, barrier: &Arc<Barrier>) -> Step {
+        if self.held.is_none() {
+            self.barriers.on_announcement(barrier);
+        }
+        Step::Worked
     }
 
     fn on_channel_end(&mut self, side: Side) -> Result<Step> {
@@ -320,24 +349,15 @@ impl<A: Record, B: Record> TaskInput for TwoGatesInput<A, B> {
         if self.held.is_some() {
             return Ok(None);
         }
-        if let Some(decision) = self.barriers.on_urgent_step()
-            && let Some((barrier, stats)) = self.follow(Side::Left(0), decision)?
-        {
-            return Ok(Some(Step::Barrier(barrier, stats)));
-        }
-        loop {
-            let (side, barrier) = match self.left.poll_urgent()? {
-                Some((channel, barrier)) => (Side::Left(channel), barrier),
-                None => match self.right.poll_urgent()? {
-                    Some((channel, barrier)) => (Side::Right(channel), barrier),
-                    None => return Ok(None),
-                },
-            };
+        while let Some((side, barrier)) = self.next_urgent()? {
             let decision = self.barriers.on_barrier(self.position(side), &barrier);
             if let Some((barrier, stats)) = self.follow(side, decision)? {
                 return Ok(Some(Step::Barrier(barrier, stats)));
             }
         }
+        let Some(decision) = self.barriers.on_urgent_step() else { return Ok(None) };
+        let due = self.follow(Side::Left(0), decision)?;
+        Ok(due.map(|(barrier, stats)| Step::Barrier(barrier, stats)))
     }
 
     fn alignment_due(&self) -> Option<Instant> {

@@ -127,6 +127,35 @@ fn after_its_timeout_an_aligned_barrier_overtakes() {
 }
 
 #[test]
+fn one_whose_turn_does_not_come_overtakes_too() {
+    let clock = Clock::new();
+    let patient = |id| barrier(id, Alignment::Aligned { timeout_ms: Some(10) });
+    let mut aligner = BarrierAligner::new(2);
+    aligner.on_announcement(&patient(1), clock.at(3));
+    aligner.on_announcement(&patient(1), clock.at(8));
+    assert_eq!(aligner.due(), Some(clock.at(13)), "the first one counts");
+    assert_eq!(aligner.on_time(clock.at(12)), Decision::default());
+    let decision = aligner.on_time(clock.at(13));
+    let urgent = barrier(1, Alignment::Unaligned);
+    assert_eq!(decision, Decision { take: take(urgent, clock.at(3)), ..Decision::default() });
+    assert!(!aligner.is_passed(0) && !aligner.is_passed(1));
+    assert_eq!(aligner.on_barrier(0, &patient(1), clock.at(20)), Decision::default());
+    assert_eq!(aligner.on_barrier(1, &patient(1), clock.at(21)), Decision::default());
+    assert_eq!((aligner.aligning_since(), aligner.due()), (None, None));
+
+    // One that comes in its turn has waited since it was announced.
+    aligner.on_announcement(&patient(2), clock.at(30));
+    assert!(aligner.on_barrier(0, &patient(2), clock.at(35)).block);
+    assert_eq!(aligner.due(), Some(clock.at(40)));
+    aligner.on_announcement(&patient(3), clock.at(36));
+    assert_eq!(aligner.due(), Some(clock.at(40)), "the older one comes first");
+    assert!(aligner.on_barrier(1, &patient(2), clock.at(37)).take.is_some());
+    assert_eq!(aligner.due(), Some(clock.at(46)));
+    assert_eq!(aligner.on_abort(CheckpointId(3)), Decision::default());
+    assert_eq!(aligner.due(), None);
+}
+
+#[test]
 fn one_that_has_overtaken_elsewhere_overtakes_here() {
     let (clock, mut aligner) = (Clock::new(), BarrierAligner::new(2));
     let patient = barrier(1, Alignment::Aligned { timeout_ms: Some(10) });
@@ -334,6 +363,16 @@ proptest! {
                     }
                 }
                 _ if run.blocked.contains(&channel) => continue,
+                10..17 if mode == 3 => {
+                    let next = run.channels[channel].iter().find_map(|item| match item {
+                        Item::Barrier(id) => Some(*id),
+                        Item::Record => None,
+                    });
+                    if let Some(id) = next {
+                        aligner.on_announcement(&barrier(id, alignment), clock.at(now));
+                    }
+                    continue;
+                }
                 // One that overtakes is told of at the latest when its turn comes.
                 _ if mode == 2 && matches!(run.channels[channel].front(), Some(Item::Barrier(id)) if told[channel] < *id) => {
                     let Some(Item::Barrier(id)) = run.channels[channel].front().copied() else { continue };

@@ -53,6 +53,7 @@ impl<D: crate::writer::Distribution<u64>> Edge<u64, D> {
                     texts.push(format!("{} {way}", barrier.id));
                 }
                 GateItem::Mark { mark, .. } => texts.push(format!("{mark:?}")),
+                GateItem::Announcement { .. } => {}
                 GateItem::ChannelEnded { .. } => texts.push("end".to_owned()),
                 GateItem::Empty | GateItem::Ended => break,
             }
