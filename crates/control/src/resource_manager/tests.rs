@@ -352,3 +352,43 @@ fn a_newer_leader_ends_this_one() {
     let event = answered(&manager, "a", holder, OrderAnswer::StaleLeader { highest: LeaderEpoch(8) });
     assert_eq!(drive(&mut manager, [(10, event)]), [Effect::LeadershipLost { epoch: LeaderEpoch(8) }]);
 }
+
+#[test]
+fn what_a_job_loses_is_replaced_at_once_if_there_is_something_to_spare() {
+    let (mut manager, _) = one_allocated();
+    drive(&mut manager, [(10, register("b", 1, report(1, &[None, None, None])))]);
+    let effects = drive(&mut manager, [(11, Event::SlotsRequired { job_id: JOB, count: 3 })]);
+    let asked: Vec<_> =
+        requests(&effects).into_iter().map(|(to, slot, holder)| (to.to_owned(), slot, holder)).collect();
+    let on_b = asked.iter().filter(|(to, ..)| to == "b").map(|(_, slot, holder)| (*slot, *holder));
+    let on_b: Vec<_> = on_b.collect();
+    assert_eq!(
+        (asked.len(), on_b.len()),
+        (2, 2),
+        "it holds one and lacks two, which are where most are free"
+    );
+    let mut slots = vec![None; 3];
+    for (slot, holder) in &on_b {
+        slots[slot.0 as usize] = Some(*holder);
+        let accepted = OrderAnswer::Accepted { slots: report(2 + u64::from(slot.0), &slots) };
+        let event = answered(&manager, "b", *holder, accepted);
+        assert_eq!(grants(&drive(&mut manager, [(12, event)])).len(), 1);
+    }
+    let registration_id = registration(&manager, "a");
+    let lost = Event::ConnectionLost { task_manager_id: tm("a"), registration_id };
+    let effects = drive(&mut manager, [(20, lost)]);
+    assert_eq!(losses(&effects).len(), 1);
+    let replaced: Vec<_> = requests(&effects).into_iter().map(|(to, slot, _)| (to, slot)).collect();
+    assert_eq!(replaced, [("b", SlotIndex(2))], "in the same step, without a further word of the job");
+    let effects = drive(&mut manager, [(21, Event::SlotsRequired { job_id: JOB, count: 3 })]);
+    assert!(requests(&effects).is_empty(), "wanting the same again wants no more");
+}
+
+#[test]
+fn a_job_that_has_lost_slots_gets_them_as_soon_as_a_task_manager_comes() {
+    let (mut manager, _) = one_allocated();
+    let registration_id = registration(&manager, "a");
+    drive(&mut manager, [(10, Event::ConnectionLost { task_manager_id: tm("a"), registration_id })]);
+    let effects = drive(&mut manager, [(20, register("c", 1, report(1, &[None])))]);
+    assert_eq!(requests(&effects).len(), 1);
+}

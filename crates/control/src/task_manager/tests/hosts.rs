@@ -95,3 +95,73 @@ fn a_host_that_nobody_started_is_a_violation() {
     let effects = drive(&mut registered(), [(1, host_ready(JOB)), (2, host_exited(JOB))]);
     assert_eq!(effects.iter().filter(|effect| matches!(effect, Effect::Violation { .. })).count(), 2);
 }
+
+fn spawned(effects: &[Effect]) -> Vec<u32> {
+    let attempt = |effect: &Effect| match effect {
+        Effect::SpawnTaskHost { attempt, .. } => Some(attempt.0),
+        _ => None,
+    };
+    effects.iter().filter_map(attempt).collect()
+}
+
+fn killed(effects: &[Effect]) -> Vec<u32> {
+    let attempt = |effect: &Effect| match effect {
+        Effect::KillTaskHost { attempt, .. } => Some(attempt.0),
+        _ => None,
+    };
+    effects.iter().filter_map(attempt).collect()
+}
+
+#[test]
+fn a_task_host_that_has_ended_is_started_again() {
+    let mut task_manager = registered();
+    let script = [request(0, holder(JOB, 1)), start(JOB, 0, &[1]), host_ready(JOB), host_exited(JOB)];
+    drive(&mut task_manager, script.map(|event| (1, event)));
+    assert_eq!(
+        spawned(&drive(&mut task_manager, [(2, start(JOB, 0, &[1]))])),
+        [0; 0],
+        "a copy that came late"
+    );
+    assert_eq!(spawned(&drive(&mut task_manager, [(3, start(JOB, 4, &[1]))])), [4]);
+    assert_eq!(spawned(&drive(&mut task_manager, [(4, start(JOB, 3, &[1]))])), [0; 0], "overtaken");
+}
+
+#[test]
+fn a_task_host_that_nobody_counts_on_any_more_makes_room_for_the_next() {
+    let mut task_manager = registered();
+    let script = [request(0, holder(JOB, 1)), start(JOB, 0, &[1]), host_ready(JOB), deploy(JOB, &[(0, 1)])];
+    drive(&mut task_manager, script.map(|event| (1, event)));
+    let effects = drive(&mut task_manager, [(2, start(JOB, 7, &[1])), (3, start(JOB, 7, &[1]))]);
+    assert_eq!((killed(&effects), spawned(&effects)), (vec![0], vec![]), "one at a time");
+    let effects = drive(&mut task_manager, [(4, host_exited(JOB))]);
+    assert_eq!(spawned(&effects), [7]);
+}
+
+#[test]
+fn what_is_stopped_while_it_waits_for_its_predecessor_never_starts() {
+    let stop = |attempt| order(Order::KillTaskHost { job_id: JOB, attempt: AttemptNumber(attempt) });
+    let begun = [request(0, holder(JOB, 1)), start(JOB, 0, &[1]), host_ready(JOB)];
+    let rest = [
+        vec![start(JOB, 7, &[1]), stop(7), host_exited(JOB)],
+        vec![stop(7), start(JOB, 7, &[1]), host_exited(JOB)],
+        vec![start(JOB, 7, &[1]), free(holder(JOB, 1)), host_exited(JOB)],
+    ];
+    for rest in rest {
+        let mut task_manager = registered();
+        drive(&mut task_manager, begun.clone().map(|event| (1, event)));
+        let effects = drive(&mut task_manager, rest.into_iter().map(|event| (2, event)));
+        assert_eq!(spawned(&effects), [0; 0], "{effects:?}");
+    }
+}
+
+#[test]
+fn a_deployment_for_a_task_host_that_has_ended_is_not_for_its_successor() {
+    let mut task_manager = registered();
+    let script = [request(0, holder(JOB, 1)), start(JOB, 0, &[1]), host_ready(JOB), host_exited(JOB)];
+    drive(&mut task_manager, script.map(|event| (1, event)));
+    let ready =
+        Event::HostReady { job_id: JOB, attempt: AttemptNumber(1), data_address: "a:7001".to_owned() };
+    drive(&mut task_manager, [(2, start(JOB, 1, &[1])), (3, ready)]);
+    let effects = drive(&mut task_manager, [(4, deploy(JOB, &[(0, 1)]))]);
+    assert_eq!(refusal(&effects), Some(Refusal::NoTaskHost));
+}
