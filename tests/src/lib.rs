@@ -4,9 +4,11 @@
 //! The tests run the release binaries of this checkout and never build them: `tests/run.sh` does that first.
 
 mod binaries;
+pub mod chaos;
 mod clock;
 mod cluster;
 mod command;
+pub mod oracle;
 mod ports;
 pub mod processes;
 mod rest;

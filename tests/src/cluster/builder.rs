@@ -40,6 +40,7 @@ impl ClusterBuilder {
     }
 
     /// Sets a key of the configuration, before those that the tests need themselves.
+    /// `{dir}` in the value stands for the directory of the cluster.
     #[must_use]
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.settings.push((key.to_owned(), value.to_owned()));
@@ -104,7 +105,9 @@ impl ClusterBuilder {
         if let Some(slots) = self.slots {
             set("taskmanager.numberOfTaskSlots", &slots.to_string());
         }
-        lines.extend(self.settings.iter().map(|(key, value)| format!("{key}: {value}")));
+        let dir_text = dir.display().to_string();
+        let own = |(key, value): &(String, String)| format!("{key}: {}", value.replace("{dir}", &dir_text));
+        lines.extend(self.settings.iter().map(own));
         fs::write(conf.join("config.yaml"), lines.join("\n") + "\n").expect("a new file");
         fs::write(conf.join("workers"), "localhost\n".repeat(self.task_managers)).expect("a new file");
     }

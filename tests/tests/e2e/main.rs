@@ -14,6 +14,7 @@ mod files;
 mod jobs;
 mod lost_processes;
 mod new_project;
+mod oracle;
 mod registration;
 mod requests;
 mod scripts;

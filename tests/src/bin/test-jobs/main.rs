@@ -2,6 +2,7 @@
 
 mod broken_mains;
 mod failing;
+mod oracle;
 mod sinks;
 mod steady;
 
@@ -28,6 +29,11 @@ const ENTRIES: &[Entry] = &[
         name: "shop",
         description: "Several sources, branches and sinks, for pictures of the dashboard",
         main: steady::shop,
+    },
+    Entry {
+        name: "oracle",
+        description: "Shows whether each record was counted exactly once",
+        main: oracle::oracle,
     },
     Entry { name: "print", description: "Prints numbered lines at a limited rate", main: steady::print },
     Entry { name: "panic-in-map", description: "Panics at a certain record", main: failing::panic_in_map },
