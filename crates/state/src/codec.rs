@@ -114,10 +114,7 @@ impl<'a> Reader<'a> {
             .apply(&self.bytes[self.at..], &mut self.rewritten)
             .map_err(|error| self.damaged(error.to_string()))?;
         let value = postcard::from_bytes(&self.rewritten).map_err(|error| {
-            self.damaged(format!(
-                "cannot make a value of type {} of it: {error}",
-                std::any::type_name::<T>()
-            ))
+            self.damaged(format!("cannot make a value of type {} of it: {error}", std::any::type_name::<T>()))
         })?;
         self.at += length;
         Ok(value)

@@ -24,6 +24,10 @@ pub enum StateKind {
     Broadcast,
     /// Timers of keys.
     Timers,
+    /// A list whose elements are spread over the subtasks, whatever the key.
+    OperatorList,
+    /// A list of which all subtasks get all elements at a restore, whatever the key.
+    UnionList,
 }
 
 impl fmt::Display for StateKind {
@@ -36,6 +40,8 @@ impl fmt::Display for StateKind {
             Self::Aggregating => "aggregating",
             Self::Broadcast => "broadcast",
             Self::Timers => "timers",
+            Self::OperatorList => "split list",
+            Self::UnionList => "union list",
         })
     }
 }

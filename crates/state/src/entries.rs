@@ -58,11 +58,14 @@ impl<A: Aging> Decoding<'_, A> {
     }
 }
 
-impl<K: Key, N: Namespace, C, A: Aging, F> Entries<K, N, C, A, F> {
+impl<K: Key, N: Namespace, C: Content<A>, A: Aging, F> Entries<K, N, C, A, F> {
     pub(crate) fn new(groups: Range<u32>, aging: A, function: F) -> Self {
-        Self { table: Table::new(groups), aging, function, budget: 0, sweep_at: Position::default() }
+        let table = Table::new(groups, encode_entry::<K, N, C, A>);
+        Self { table, aging, function, budget: 0, sweep_at: Position::default() }
     }
+}
 
+impl<K: Key, N: Namespace, C, A: Aging, F> Entries<K, N, C, A, F> {
     /// To be called at each write, before it.
     #[inline]
     pub(crate) fn before_write(&mut self) {
@@ -112,7 +115,7 @@ impl<K: Key, N: Namespace, C: Content<A>, A: Aging, F: Send + 'static> StateTabl
     }
 
     fn begin(&mut self, id: CheckpointId, incremental: bool) {
-        self.table.segments.begin(id, incremental, encode_entry::<K, N, C, A>);
+        self.table.segments.begin(id, incremental);
     }
 
     fn write(&mut self, id: CheckpointId, table: u16, out: &mut dyn SegmentSink) -> Result<bool> {

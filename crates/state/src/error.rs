@@ -79,9 +79,6 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// Timers were not made for a subtask's key groups.
-    #[error("timers without key groups cannot be in a snapshot: make their queue with `TimerQueue::of_subtask`")]
-    NoKeyGroups,
     /// A snapshot cannot be written.
     #[error("cannot write a segment: {reason}")]
     Write {

@@ -44,9 +44,12 @@ mod tests;
 
 use std::{collections::VecDeque, ops::Range};
 
-use flott_core::{CheckpointId, SubtaskIndex, key_group::groups_of_subtask, time::Timestamp};
+use flott_core::{CheckpointId, SubtaskIndex, time::Timestamp};
 
-use crate::{Key, Namespace, StateInfo, TableDescription, schema::Migration, snapshot::Conversion};
+use crate::{
+    Key, Namespace, StateInfo, TableDescription, key_groups::KeyGroups, schema::Migration,
+    snapshot::Conversion,
+};
 
 use carried::Carried;
 pub(crate) use current::Current;
@@ -106,9 +109,8 @@ struct Registered<K> {
 impl<K: Key> KeyedState<K> {
     /// The state of a subtask, still without any.
     pub fn new(subtask: SubtaskIndex, parallelism: u32, max_parallelism: u32) -> Self {
-        let groups = groups_of_subtask(subtask, parallelism, max_parallelism);
         Self {
-            current: Current::new(groups, max_parallelism),
+            current: Current::new(KeyGroups::of_subtask(subtask, parallelism, max_parallelism)),
             states: Vec::new(),
             carried: Vec::new(),
             pending: VecDeque::new(),

@@ -2,14 +2,11 @@
 
 use std::{borrow::Borrow, ops::Range};
 
-use flott_core::{
-    CheckpointId, SubtaskIndex,
-    hash::stable_hash,
-    key_group::{groups_of_subtask, key_group},
-};
+use flott_core::{CheckpointId, SubtaskIndex, hash::stable_hash};
 
 use crate::{
     Key, KeyedSnapshot, RestoredSegment, Result, SegmentSink, StateKind, StateValue, TableDescription, codec,
+    key_groups::KeyGroups,
     schema::Schema,
     segments::{Restored, Segments, Slot, Stored},
     snapshot::Conversion,
@@ -59,30 +56,32 @@ impl<K: Key, V> Stored for Entry<K, V> {
 /// ```
 pub struct KeyedTable<K, V> {
     segments: Segments<Entry<K, V>>,
-    groups: Range<u32>,
-    max_parallelism: u32,
+    groups: KeyGroups,
     /// How stored entries are read, once it is known.
     conversion: Option<Box<Conversion>>,
 }
 
-impl<K: Key, V> KeyedTable<K, V> {
+impl<K: Key, V: StateValue> KeyedTable<K, V> {
     /// The empty table of a subtask.
     pub fn new(subtask: SubtaskIndex, parallelism: u32, max_parallelism: u32) -> Self {
-        let groups = groups_of_subtask(subtask, parallelism, max_parallelism);
-        Self { segments: Segments::new(groups.clone()), groups, max_parallelism, conversion: None }
+        let groups = KeyGroups::of_subtask(subtask, parallelism, max_parallelism);
+        Self { segments: Segments::new(groups.owned(), encode_entry::<K, V>), groups, conversion: None }
     }
 
-    #[inline]
-    fn group(&self, hash: u64) -> usize {
-        let group = key_group(hash, self.max_parallelism).wrapping_sub(self.groups.start) as usize;
-        // A record of a group that is not ours was sent to the wrong subtask: going on would split its key's state.
-        assert!(
-            group < self.segments.groups(),
-            "records reach only the subtask that owns their key group: the key of a record must be the same each time"
-        );
-        group
+    fn description() -> TableDescription {
+        TableDescription {
+            name: "values".to_owned(),
+            kind: StateKind::Value,
+            key: Schema::of::<K>(),
+            namespace: Schema::of::<()>(),
+            map_key: None,
+            value: Schema::of::<V>(),
+            ttl: false,
+        }
     }
+}
 
+impl<K: Key, V> KeyedTable<K, V> {
     /// The value of a key whose [`stable_hash`] is `hash`.
     ///
     /// # Panics
@@ -93,7 +92,7 @@ impl<K: Key, V> KeyedTable<K, V> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        let entry = self.segments.get(self.group(hash), hash, |entry| entry.key.borrow() == key)?;
+        let entry = self.segments.get(self.groups.index(hash), hash, |entry| entry.key.borrow() == key)?;
         Some(&entry.value)
     }
 
@@ -120,8 +119,8 @@ impl<K: Key, V> KeyedTable<K, V> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        let group = self.group(hash);
-        let entry = self.segments.find(group, hash, |entry| entry.key.borrow() == key)?.into_mut();
+        let group = self.groups.index(hash);
+        let entry = self.segments.get_mut(group, hash, |entry| entry.key.borrow() == key)?;
         Some((&entry.key, &mut entry.value))
     }
 
@@ -149,7 +148,7 @@ impl<K: Key, V> KeyedTable<K, V> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        let group = self.group(hash);
+        let group = self.groups.index(hash);
         let entry = match self.segments.slot(group, hash, |entry| entry.key.borrow() == key) {
             Slot::Occupied(entry) => entry,
             Slot::Vacant(slot) => slot.insert(Entry { key: own(), value: create() }),
@@ -162,7 +161,7 @@ impl<K: Key, V> KeyedTable<K, V> {
     /// # Panics
     /// If the key belongs to a group of another subtask.
     pub fn insert(&mut self, hash: u64, key: K, value: V) -> (&K, &mut V) {
-        let group = self.group(hash);
+        let group = self.groups.index(hash);
         let entry = self.segments.insert(group, hash, Entry { key, value });
         (&entry.key, &mut entry.value)
     }
@@ -176,7 +175,7 @@ impl<K: Key, V> KeyedTable<K, V> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        let group = self.group(hash);
+        let group = self.groups.index(hash);
         Some(self.segments.find(group, hash, |entry| entry.key.borrow() == key)?.remove().value)
     }
 
@@ -188,11 +187,10 @@ impl<K: Key, V> KeyedTable<K, V> {
 
     /// The key groups that the subtask owns.
     pub fn key_groups(&self) -> Range<u32> {
-        self.groups.clone()
+        self.groups.owned()
     }
 
-    /// All entries, one key group after the other; in a group in no particular order, which depends on the changes and
-    /// snapshots alone.
+    /// All entries, in no particular order, which depends on the changes and restores alone.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.segments.iter().map(|entry| (&entry.key, &entry.value))
     }
@@ -203,10 +201,19 @@ impl<K: Key, V> KeyedTable<K, V> {
         self.segments.iter_mut().map(|entry| (&entry.key, &mut entry.value))
     }
 
-    /// Removes everything, handing out the entries of one group after the other. If a snapshot is not written yet, what
-    /// is left of it is encoded first.
+    /// Removes everything and hands it out. If a snapshot is not written yet, what is left of it is encoded first.
     pub fn drain(&mut self) -> impl Iterator<Item = (K, V)> + '_ {
         self.segments.drain().map(|entry| (entry.key, entry.value))
+    }
+
+    /// As [`drain`](Self::drain), but the memory stays for keys to come.
+    pub fn drain_with(&mut self, mut take: impl FnMut(K, V)) {
+        self.segments.drain_with(|entry| take(entry.key, entry.value));
+    }
+
+    /// Whether something of a snapshot that has begun is still to be written.
+    pub fn has_pending_snapshot(&self) -> bool {
+        self.segments.oldest().is_some()
     }
 
     /// Number of keys.
@@ -220,20 +227,6 @@ impl<K: Key, V> KeyedTable<K, V> {
     }
 }
 
-impl<K: Key, V: StateValue> KeyedTable<K, V> {
-    fn description() -> TableDescription {
-        TableDescription {
-            name: "values".to_owned(),
-            kind: StateKind::Value,
-            key: Schema::of::<K>(),
-            namespace: Schema::of::<()>(),
-            map_key: None,
-            value: Schema::of::<V>(),
-            ttl: false,
-        }
-    }
-}
-
 fn encode_entry<K: Key, V: StateValue>(entry: &Entry<K, V>, out: &mut Vec<u8>) -> Result<()> {
     codec::put(&entry.key, out)?;
     codec::put(&entry.value, out)
@@ -241,7 +234,7 @@ fn encode_entry<K: Key, V: StateValue>(entry: &Entry<K, V>, out: &mut Vec<u8>) -
 
 impl<K: Key, V: StateValue> KeyedSnapshot for KeyedTable<K, V> {
     fn begin(&mut self, id: CheckpointId, incremental: bool) {
-        self.segments.begin(id, incremental, encode_entry::<K, V>);
+        self.segments.begin(id, incremental);
     }
 
     fn write(&mut self, out: &mut dyn SegmentSink) -> Result<bool> {
@@ -257,9 +250,9 @@ impl<K: Key, V: StateValue> KeyedSnapshot for KeyedTable<K, V> {
     }
 
     fn restore(&mut self, segment: &RestoredSegment<'_>) -> Result<()> {
-        let Self { segments, max_parallelism, conversion, .. } = self;
+        let Self { segments, groups, conversion } = self;
         let conversion = Conversion::of(conversion, segment.table, Self::description, &[])?;
-        segments.restore(segment, *max_parallelism, |reader| {
+        segments.restore(segment, groups.max_parallelism(), |reader| {
             let (key, value) = (reader.get()?, reader.get_as(&conversion.value)?);
             let entry = Entry { key, value };
             Ok(if conversion.is_same { Restored::AsStored(entry) } else { Restored::Changed(entry) })

@@ -2,7 +2,8 @@
 //!
 //! [`KeyedState`] holds all states of an operator, of which [`ValueState`], [`ListState`], [`MapState`],
 //! [`ReducingState`] and [`AggregatingState`] are the handles. [`KeyedTable`] is the bare table for operators that know
-//! what they keep, [`TimerQueue`] keeps their timers. [`BroadcastState`] belongs to an operator's subtask, whatever the key.
+//! what they keep, [`TimerQueue`] keeps their timers. [`BroadcastState`] and [`OperatorListState`] belong to an operator's subtask,
+//! whatever the key.
 
 mod aggregate_function;
 mod aggregating_state;
@@ -11,10 +12,12 @@ mod descriptor;
 mod entries;
 mod error;
 mod handle;
+mod key_groups;
 mod keyed_state;
 mod keyed_table;
 mod list_state;
 pub mod map_state;
+pub mod operator_list;
 pub mod operator_state;
 mod reducing_state;
 pub mod schema;
@@ -36,6 +39,7 @@ pub use keyed_state::{InNamespace, KeyedState, StateContext, StateHandle};
 pub use keyed_table::KeyedTable;
 pub use list_state::ListState;
 pub use map_state::MapState;
+pub use operator_list::{OperatorListContext, OperatorListState, OperatorLists, StoredElement, StoredLists};
 pub use operator_state::{
     BroadcastState, OperatorState, OperatorStateContext, OperatorStateContextMut, StoredState,
 };

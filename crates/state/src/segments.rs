@@ -1,32 +1,35 @@
 //! The hash tables beneath everything that is kept by key, cut into segments that are snapshot one by one.
 //!
 //! A key group holds a number of small hash tables, its segments. They are addressed by *linear hashing* (Litwin, VLDB
-//! 1980): when a group has grown, one segment more is made of half of the entries of another one, so that growing never
-//! takes longer than moving a few hundred entries, however large the group is. Which segment an entry belongs to is
-//! decided by bits of its hash that neither choose its key group nor its place in a small hash table.
+//! 1980): when there are more entries, one segment more is made of half of the entries of another one, group by group, so
+//! that growing never takes longer than moving a few hundred entries, however many there are. Which segment of its group
+//! an entry belongs to is decided by bits of its hash that neither choose the group nor the place in a small hash table.
+//! All groups have the same number of segments (or one more), since hashes spread keys evenly over them: so where a
+//! segment is follows from the hash alone.
 //!
 //! Each segment carries the *epoch* in which it was changed last; an epoch ends when a snapshot begins. A change costs
 //! one comparison with the current epoch, and only the first one of an epoch more than that: if the segment still has
 //! to be written for a snapshot, it is encoded before it changes.
 
 mod files;
-mod group;
 mod log;
+mod restore;
+mod segment;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 
-use flott_core::{CheckpointId, key_group::key_group};
-use hashbrown::hash_table::{Entry, OccupiedEntry, VacantEntry};
-
-use crate::{
-    Result,
-    codec::Reader,
-    snapshot::{RestoredSegment, SegmentSink},
+use flott_core::CheckpointId;
+use hashbrown::{
+    HashTable,
+    hash_table::{Entry, OccupiedEntry, VacantEntry},
 };
-use group::{Address, Group};
+
+use crate::{Result, snapshot::SegmentSink};
 use log::SnapshotLog;
+pub(crate) use restore::Restored;
+use segment::{Layout, Segment};
 
 /// What segments consist of.
 pub(crate) trait Stored {
@@ -45,9 +48,14 @@ pub(crate) type EncodeEntry<E> = fn(&E, &mut Vec<u8>) -> Result<()>;
 
 /// Entries by key group and hash.
 pub(crate) struct Segments<E> {
-    groups: Vec<Group<E>>,
+    segments: Vec<Segment<E>>,
+    layout: Layout,
     /// The current one.
     epoch: u32,
+    /// Number of entries.
+    len: usize,
+    /// How many entries there must be for the next segment to be made.
+    grows_at: usize,
     log: SnapshotLog<E>,
 }
 
@@ -56,153 +64,200 @@ const RESTORED: u32 = 1;
 
 impl<E: Stored> Segments<E> {
     /// Nothing yet, in these key groups.
-    pub(crate) fn new(groups: Range<u32>) -> Self {
+    pub(crate) fn new(groups: Range<u32>, encode: EncodeEntry<E>) -> Self {
         let epoch = RESTORED + 1;
         Self {
-            groups: groups.clone().map(|_| Group::new(epoch)).collect(),
+            segments: groups.clone().map(|_| Segment::new(HashTable::new(), epoch)).collect(),
+            layout: Layout::new(groups.len()),
             epoch,
-            log: SnapshotLog::new(groups.start),
+            len: 0,
+            grows_at: 0,
+            log: SnapshotLog::new(groups.start, encode),
         }
     }
 
-    /// Number of key groups.
+    /// Number of entries.
     #[inline]
-    pub(crate) fn groups(&self) -> usize {
-        self.groups.len()
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
-    /// Number of entries.
-    pub(crate) fn len(&self) -> usize {
-        self.groups.iter().map(|group| group.len).sum()
+    #[inline]
+    fn position(&self, group: usize, hash: u64) -> usize {
+        self.layout.position(self.segments.len(), group, hash)
     }
 
     /// The entry with this hash in a group, counted from the first.
     #[inline]
     pub(crate) fn get(&self, group: usize, hash: u64, is: impl Fn(&E) -> bool) -> Option<&E> {
-        let group = &self.groups[group];
-        group.segments[group.index(hash)].table.find(hash, is)
+        self.segments[self.position(group, hash)].table.find(hash, is)
     }
 
     /// To be called if reading has changed an entry with this hash, such as the time until which it lives. The segment
     /// is written again, but not before it changes: a pending snapshot may contain what was read after it began.
     pub(crate) fn note_read(&self, group: usize, hash: u64) {
-        let group = &self.groups[group];
-        group.segments[group.index(hash)].note_read(self.epoch);
+        self.segments[self.position(group, hash)].note_read(self.epoch);
+    }
+
+    /// The entry with this hash in a group, to change it.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, group: usize, hash: u64, is: impl Fn(&E) -> bool) -> Option<&mut E> {
+        let position = self.position(group, hash);
+        if self.segments[position].version.get() != self.epoch {
+            return Some(self.find_first(position, hash, is)?.into_mut());
+        }
+        self.segments[position].table.find_mut(hash, is)
     }
 
     /// The entry with this hash in a group, to change or remove it.
     #[inline]
     pub(crate) fn find(&mut self, group: usize, hash: u64, is: impl Fn(&E) -> bool) -> Option<Found<'_, E>> {
-        let Self { groups, epoch, log } = self;
-        let in_group = &mut groups[group];
-        let index = in_group.index(hash);
-        let count = in_group.segments.len();
-        let segment = &mut in_group.segments[index];
-        if segment.version.get() != *epoch {
-            segment.table.find(hash, &is)?;
-            log.before_change(segment, Address { group, index, count }, *epoch);
+        let position = self.position(group, hash);
+        if self.segments[position].version.get() != self.epoch {
+            return self.find_first(position, hash, is);
         }
-        let entry = segment.table.find_entry(hash, is).ok()?;
-        Some(Found { entry, len: &mut in_group.len })
+        let entry = self.segments[position].table.find_entry(hash, is).ok()?;
+        Some(Found { entry, len: &mut self.len })
+    }
+
+    /// As [`find`](Self::find), in a segment that has not changed in the current epoch. Apart from it, so that the rest
+    /// is as short as can be.
+    #[cold]
+    #[inline(never)]
+    fn find_first(&mut self, position: usize, hash: u64, is: impl Fn(&E) -> bool) -> Option<Found<'_, E>> {
+        // If there is nothing to change, nothing changes.
+        self.segments[position].table.find(hash, &is)?;
+        self.before_change(position);
+        let entry = self.segments[position].table.find_entry(hash, is).ok()?;
+        Some(Found { entry, len: &mut self.len })
     }
 
     /// The place for an entry with this hash in a group, taken or not; the caller will change it.
     #[inline]
     pub(crate) fn slot(&mut self, group: usize, hash: u64, is: impl Fn(&E) -> bool) -> Slot<'_, E> {
-        if self.groups[group].wants_to_grow() {
-            self.grow(group);
+        let mut position = self.position(group, hash);
+        if self.len >= self.grows_at || self.segments[position].version.get() != self.epoch {
+            position = self.make_ready(group, hash);
         }
-        let Self { groups, epoch, log } = self;
-        let in_group = &mut groups[group];
-        let index = in_group.index(hash);
-        let count = in_group.segments.len();
-        let segment = &mut in_group.segments[index];
-        if segment.version.get() != *epoch {
-            log.before_change(segment, Address { group, index, count }, *epoch);
-        }
-        match segment.table.entry(hash, is, E::hash) {
+        match self.segments[position].table.entry(hash, is, E::hash) {
             Entry::Occupied(entry) => Slot::Occupied(entry.into_mut()),
-            Entry::Vacant(entry) => Slot::Vacant(Vacant { entry, len: &mut in_group.len }),
+            Entry::Vacant(entry) => Slot::Vacant(Vacant { entry, len: &mut self.len }),
         }
     }
 
     /// Adds an entry that is not there yet.
     #[inline]
     pub(crate) fn insert(&mut self, group: usize, hash: u64, entry: E) -> &mut E {
-        if self.groups[group].wants_to_grow() {
-            self.grow(group);
+        let mut position = self.position(group, hash);
+        if self.len >= self.grows_at || self.segments[position].version.get() != self.epoch {
+            position = self.make_ready(group, hash);
         }
-        let Self { groups, epoch, log } = self;
-        let in_group = &mut groups[group];
-        let index = in_group.index(hash);
-        let count = in_group.segments.len();
-        let segment = &mut in_group.segments[index];
-        if segment.version.get() != *epoch {
-            log.before_change(segment, Address { group, index, count }, *epoch);
-        }
-        in_group.len += 1;
-        segment.table.insert_unique(hash, entry, E::hash).into_mut()
+        self.len += 1;
+        self.segments[position].table.insert_unique(hash, entry, E::hash).into_mut()
     }
 
+    /// Lets there be more segments if need be, and prepares one for a change.
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, group: usize) {
-        self.groups[group].set_growth(self.log.entries_per_segment());
-        if self.groups[group].wants_to_grow() {
-            self.split(group);
-            self.groups[group].set_growth(self.log.entries_per_segment());
+    fn make_ready(&mut self, group: usize, hash: u64) -> usize {
+        if self.len >= self.grows_at {
+            let position = self.position(group, hash);
+            self.log.sample(&self.segments[position]);
+            if self.len >= self.update_growth() {
+                self.split();
+                self.update_growth();
+            }
         }
+        let position = self.position(group, hash);
+        if self.segments[position].version.get() != self.epoch {
+            self.before_change(position);
+        }
+        position
     }
 
-    /// Makes one segment more in a group.
-    fn split(&mut self, group: usize) {
-        let Self { groups, epoch, log } = self;
-        let in_group = &mut groups[group];
-        let (index, count) = (in_group.next_to_split(), in_group.segments.len());
-        log.before_change(&mut in_group.segments[index], Address { group, index, count }, *epoch);
-        in_group.split(*epoch);
+    /// To be called before a segment changes for the first time in the current epoch.
+    #[cold]
+    fn before_change(&mut self, position: usize) {
+        let count = self.segments.len();
+        let name = self.layout.name(count, position);
+        self.log.before_change(&mut self.segments[position], (position, name), self.epoch);
     }
 
-    /// All entries, one key group after the other.
+    /// Lets there be one segment more when there are more entries a segment than there should be: so many, which is
+    /// returned. That is thought over when there are twice as many as now, since it is known better then how large they
+    /// are.
+    fn update_growth(&mut self) -> usize {
+        let count = self.segments.len();
+        let target = if self.layout.can_grow(count) {
+            count.saturating_mul(self.log.entries_per_segment())
+        } else {
+            usize::MAX
+        };
+        self.grows_at = target.min((self.len + 1).saturating_mul(2));
+        target
+    }
+
+    /// Makes one segment more.
+    fn split(&mut self) {
+        let before = self.layout;
+        let count = self.segments.len();
+        let (source, bit) = self.layout.grow(count);
+        let source_name = before.name(count, source);
+        let segment = &mut self.segments[source];
+        self.log.before_change(segment, (source, source_name), self.epoch);
+        let mut table = HashTable::with_capacity(segment.table.len() / 2);
+        for entry in segment.table.extract_if(|entry| entry.hash() & bit != 0) {
+            let hash = entry.hash();
+            table.insert_unique(hash, entry, E::hash);
+        }
+        self.segments.push(Segment::new(table, self.epoch));
+    }
+
+    /// All entries, in an order that depends on the changes and restores alone.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &E> {
-        self.groups.iter().flat_map(|group| &group.segments).flat_map(|segment| &segment.table)
+        self.segments.iter().flat_map(|segment| &segment.table)
     }
 
     /// All entries, to change them. If a snapshot is not written yet, what is left of it is encoded first.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut E> {
         self.before_changing_all();
-        self.groups.iter_mut().flat_map(|group| &mut group.segments).flat_map(|segment| &mut segment.table)
+        self.segments.iter_mut().flat_map(|segment| &mut segment.table)
     }
 
     /// Takes out all entries. If a snapshot is not written yet, what is left of it is encoded first.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = E> + '_ {
         self.before_changing_all();
-        self.groups.iter_mut().flat_map(|group| {
-            group.len = 0;
-            group.segments.iter_mut().flat_map(|segment| std::mem::take(&mut segment.table))
-        })
+        self.len = 0;
+        let mut tables: Vec<_> =
+            self.segments.iter_mut().map(|segment| std::mem::take(&mut segment.table)).collect();
+        tables.reverse();
+        std::iter::from_fn(move || tables.pop()).flatten()
+    }
+
+    /// As [`drain`](Self::drain), but the memory stays for entries to come.
+    pub(crate) fn drain_with(&mut self, mut take: impl FnMut(E)) {
+        self.before_changing_all();
+        self.len = 0;
+        for segment in &mut self.segments {
+            segment.table.drain().for_each(&mut take);
+        }
     }
 
     /// Keeps the entries for which `keep` says so.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&mut E) -> bool) {
         self.before_changing_all();
-        for group in &mut self.groups {
-            group.len = 0;
-            for segment in &mut group.segments {
-                segment.table.retain(&mut keep);
-                group.len += segment.table.len();
-            }
+        self.len = 0;
+        for segment in &mut self.segments {
+            segment.table.retain(&mut keep);
+            self.len += segment.table.len();
         }
     }
 
     fn before_changing_all(&mut self) {
-        let Self { groups, epoch, log } = self;
-        for (group, in_group) in groups.iter_mut().enumerate() {
-            let count = in_group.segments.len();
-            for (index, segment) in in_group.segments.iter_mut().enumerate() {
-                if segment.version.get() != *epoch && !segment.table.is_empty() {
-                    log.before_change(segment, Address { group, index, count }, *epoch);
-                }
+        for position in 0..self.segments.len() {
+            let segment = &self.segments[position];
+            if segment.version.get() != self.epoch && !segment.table.is_empty() {
+                self.before_change(position);
             }
         }
     }
@@ -217,41 +272,23 @@ impl<E: Stored> Segments<E> {
         look: impl Fn(&E) -> Looked,
         mut clean: impl FnMut(&mut E) -> bool,
     ) -> isize {
-        let Self { groups, epoch, log } = self;
-        let number_of_groups = groups.len();
-        let mut groups_to_begin = number_of_groups;
+        let mut segments_to_begin = self.segments.len();
         while budget > 0 {
-            let Some(in_group) = groups.get_mut(from.group) else { return budget };
+            let Some(segment) = self.segments.get(from.segment) else { return budget };
             budget -= 1;
-            let count = in_group.segments.len();
-            let segment = &mut in_group.segments[from.index];
             if segment.table.is_empty() || from.bucket >= segment.table.num_buckets() {
-                from.bucket = 0;
-                from.index += 1;
-                if in_group.len > 0 && from.index < count {
-                    continue;
-                }
-                from.index = 0;
-                if groups_to_begin == 0 {
+                if segments_to_begin == 0 {
                     break;
                 }
-                groups_to_begin -= 1;
-                from.group = (from.group + 1) % number_of_groups;
+                segments_to_begin -= 1;
+                *from = Position { segment: (from.segment + 1) % self.segments.len(), bucket: 0 };
                 continue;
             }
             if let Some(entry) = segment.table.get_bucket(from.bucket) {
                 let looked = look(entry);
                 budget -= looked.cost as isize - 1;
                 if looked.is_due {
-                    if segment.version.get() != *epoch {
-                        log.before_change(segment, Address { group: from.group, index: from.index, count }, *epoch);
-                    }
-                    if let Ok(mut entry) = segment.table.get_bucket_entry(from.bucket)
-                        && !clean(entry.get_mut())
-                    {
-                        entry.remove();
-                        in_group.len -= 1;
-                    }
+                    self.clean(*from, &mut clean);
                 }
             }
             from.bucket += 1;
@@ -259,9 +296,21 @@ impl<E: Stored> Segments<E> {
         budget
     }
 
+    fn clean(&mut self, at: Position, clean: &mut impl FnMut(&mut E) -> bool) {
+        if self.segments[at.segment].version.get() != self.epoch {
+            self.before_change(at.segment);
+        }
+        if let Ok(mut entry) = self.segments[at.segment].table.get_bucket_entry(at.bucket)
+            && !clean(entry.get_mut())
+        {
+            entry.remove();
+            self.len -= 1;
+        }
+    }
+
     /// What is here now belongs to the snapshot.
-    pub(crate) fn begin(&mut self, id: CheckpointId, incremental: bool, encode: EncodeEntry<E>) {
-        self.log.begin(&self.groups, (id, incremental), self.epoch, encode);
+    pub(crate) fn begin(&mut self, id: CheckpointId, incremental: bool) {
+        self.log.begin((&self.segments, self.layout), (id, incremental), self.epoch);
         self.epoch += 1;
     }
 
@@ -272,7 +321,10 @@ impl<E: Stored> Segments<E> {
 
     /// Writes of a snapshot until the sink is full, as a table at this position. Returns whether nothing is left of it.
     pub(crate) fn write(&mut self, id: CheckpointId, table: u16, out: &mut dyn SegmentSink) -> Result<bool> {
-        self.log.write(&mut self.groups, (id, table), out)
+        let outcome = self.log.write((&mut self.segments, self.layout), (id, table), out);
+        // The sizes of what was written are known now.
+        self.update_growth();
+        outcome
     }
 
     /// As [`KeyedSnapshot::completed`](crate::KeyedSnapshot::completed).
@@ -284,101 +336,12 @@ impl<E: Stored> Segments<E> {
     pub(crate) fn aborted(&mut self, id: CheckpointId) {
         self.log.aborted(id);
     }
-
-    /// Takes in a segment whose entries `decode` makes; `None` for those that are not to be kept. If what is then in
-    /// memory would be written just as it was, it may be referred to where it is. Skips segments of foreign groups.
-    pub(crate) fn restore(
-        &mut self,
-        restored: &RestoredSegment<'_>,
-        max_parallelism: u32,
-        mut decode: impl FnMut(&mut Reader<'_>) -> Result<Restored<E>>,
-    ) -> Result<()> {
-        let group = restored.group.wrapping_sub(self.log.first_group()) as usize;
-        if group >= self.groups.len() {
-            return Ok(());
-        }
-        let (mut reader, entries) = Reader::of_segment(restored)?;
-        let Some((index, count)) = Address::of_number(restored.segment) else {
-            return Err(reader.damaged_at(0, "there is no segment of this number"));
-        };
-        // As it was cut then, so that the pieces are the same again.
-        while self.groups[group].segments.len() < count {
-            self.split(group);
-        }
-        let mut is_as_stored = restored.location.is_some() && self.epoch == RESTORED + 1;
-        for _ in 0..entries {
-            let start = reader.position();
-            let entry = match decode(&mut reader)? {
-                Restored::AsStored(entry) => entry,
-                Restored::Changed(entry) => {
-                    is_as_stored = false;
-                    entry
-                }
-                Restored::Dropped => {
-                    is_as_stored = false;
-                    continue;
-                }
-            };
-            let key_group = key_group(entry.key_hash(), max_parallelism);
-            if key_group != restored.group {
-                let reason = format!("its key belongs to key group {key_group} of {max_parallelism}");
-                return Err(reader.damaged_at(start, reason));
-            }
-            let hash = entry.hash();
-            match self.slot_to_restore(group, hash, &entry) {
-                Slot::Vacant(slot) => {
-                    slot.insert(entry);
-                }
-                Slot::Occupied(_) => return Err(reader.damaged_at(start, "it has a key that is there already")),
-            }
-        }
-        reader.finish()?;
-        self.log.measure(entries, restored.bytes.len());
-        let in_group = &mut self.groups[group];
-        in_group.set_growth(self.log.entries_per_segment());
-        let count = in_group.segments.len();
-        let segment = &mut in_group.segments[index];
-        if let Some(location) = restored.location
-            && is_as_stored
-            && segment.table.len() == entries
-            && (Address { group, index, count }).number() == restored.segment
-        {
-            self.log.note_restored(segment, location);
-        }
-        Ok(())
-    }
-
-    /// As [`slot`](Self::slot), but without splitting anything.
-    fn slot_to_restore(&mut self, group: usize, hash: u64, entry: &E) -> Slot<'_, E> {
-        let Self { groups, epoch, log } = self;
-        let in_group = &mut groups[group];
-        let index = in_group.index(hash);
-        let count = in_group.segments.len();
-        let segment = &mut in_group.segments[index];
-        if segment.version.get() != *epoch {
-            log.before_change(segment, Address { group, index, count }, *epoch);
-        }
-        match segment.table.entry(hash, |other| other.is_same(entry), E::hash) {
-            Entry::Occupied(entry) => Slot::Occupied(entry.into_mut()),
-            Entry::Vacant(entry) => Slot::Vacant(Vacant { entry, len: &mut in_group.len }),
-        }
-    }
-}
-
-/// What became of an entry of a snapshot.
-pub(crate) enum Restored<E> {
-    /// It would be written just as it was.
-    AsStored(E),
-    Changed(E),
-    /// It is not there any more.
-    Dropped,
 }
 
 /// Where a sweep goes on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Position {
-    group: usize,
-    index: usize,
+    segment: usize,
     bucket: usize,
 }
 

@@ -9,8 +9,8 @@
 mod conversion;
 mod description;
 
-pub use description::TableDescription;
 pub(crate) use conversion::Conversion;
+pub use description::TableDescription;
 
 use flott_core::CheckpointId;
 

@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 
 use crate::{
     Key, Namespace,
-    segments::{Found, Segments, Slot, Stored},
+    segments::{EncodeEntry, Found, Segments, Slot, Stored},
 };
 
 /// Where an access goes.
@@ -64,8 +64,8 @@ pub(crate) struct Table<K, N, V> {
 }
 
 impl<K: Key, N: Namespace, V> Table<K, N, V> {
-    pub(crate) fn new(groups: Range<u32>) -> Self {
-        Self { segments: Segments::new(groups) }
+    pub(crate) fn new(groups: Range<u32>, encode: EncodeEntry<Entry<K, N, V>>) -> Self {
+        Self { segments: Segments::new(groups, encode) }
     }
 
     #[inline]

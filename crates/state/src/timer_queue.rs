@@ -12,21 +12,18 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    ops::Range,
-};
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use flott_core::{
     SubtaskIndex,
     hash::{mix, stable_hash},
-    key_group::{groups_of_subtask, key_group},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Key, Namespace,
+    key_groups::KeyGroups,
     segments::{Segments, Stored},
     snapshot::Conversion,
     table::{is_empty_type, place_hash},
@@ -74,10 +71,7 @@ pub struct TimerQueue<K, N = ()> {
     len: usize,
     /// Of the next timer that is registered.
     next_number: u64,
-    groups: Range<u32>,
-    max_parallelism: u32,
-    /// Whether it knows the key groups.
-    is_of_subtask: bool,
+    groups: KeyGroups,
     /// How stored timers are read, once it is known.
     conversion: Option<Box<Conversion>>,
 }
@@ -94,8 +88,7 @@ struct Stands<K, N> {
 /// The hash by which a timer is found.
 #[inline]
 fn timer_hash<N: Namespace>(time: Timestamp, key_hash: u64, namespace: &N) -> u64 {
-    let place =
-        if is_empty_type::<N>() { key_hash } else { place_hash(key_hash, stable_hash(namespace)) };
+    let place = if is_empty_type::<N>() { key_hash } else { place_hash(key_hash, stable_hash(namespace)) };
     mix(place ^ mix(time.as_millis() as u64))
 }
 
@@ -116,51 +109,22 @@ impl<K: Key, N: Namespace> Stored for Stands<K, N> {
 impl<K: Key, N: Namespace> Stands<K, N> {
     #[inline]
     fn is(&self, time: Timestamp, key: &K, namespace: &N) -> bool {
-        self.time == time
-            && self.key == *key
-            && (is_empty_type::<N>() || self.namespace == *namespace)
-    }
-}
-
-impl<K: Key, N: Namespace> Default for TimerQueue<K, N> {
-    fn default() -> Self {
-        Self::new()
+        self.time == time && self.key == *key && (is_empty_type::<N>() || self.namespace == *namespace)
     }
 }
 
 impl<K: Key, N: Namespace> TimerQueue<K, N> {
     /// The queue of a subtask, without timers.
     pub fn of_subtask(subtask: SubtaskIndex, parallelism: u32, max_parallelism: u32) -> Self {
-        let groups = groups_of_subtask(subtask, parallelism, max_parallelism);
-        Self { is_of_subtask: true, ..Self::of_groups(groups, max_parallelism) }
-    }
-
-    /// A queue that can never be part of a snapshot, because it does not know the key groups.
-    pub fn new() -> Self {
-        Self::of_groups(0..1, 1)
-    }
-
-    fn of_groups(groups: Range<u32>, max_parallelism: u32) -> Self {
+        let groups = KeyGroups::of_subtask(subtask, parallelism, max_parallelism);
         Self {
-            timers: Segments::new(groups.clone()),
+            timers: Segments::new(groups.owned(), snapshot::encode_timer),
             times: BTreeMap::new(),
             len: 0,
             next_number: 0,
             groups,
-            max_parallelism,
-            is_of_subtask: false,
             conversion: None,
         }
-    }
-
-    #[inline]
-    fn group(&self, hash: u64) -> usize {
-        let group = key_group(hash, self.max_parallelism).wrapping_sub(self.groups.start) as usize;
-        assert!(
-            group < self.timers.groups(),
-            "a subtask has timers only for keys whose group it owns: the key of a record must be the same each time"
-        );
-        group
     }
 
     /// Adds a timer for a key whose hash is `hash`, if it is not there. Returns whether it was added.
@@ -168,7 +132,7 @@ impl<K: Key, N: Namespace> TimerQueue<K, N> {
     /// # Panics
     /// If the key belongs to a group of another subtask.
     pub fn register(&mut self, time: Timestamp, hash: u64, key: &K, namespace: &N) -> bool {
-        let group = self.group(hash);
+        let group = self.groups.index(hash);
         let hash = timer_hash(time, hash, namespace);
         if self.timers.get(group, hash, |timer| timer.is(time, key, namespace)).is_some() {
             return false;
@@ -193,7 +157,7 @@ impl<K: Key, N: Namespace> TimerQueue<K, N> {
     /// # Panics
     /// If the key belongs to a group of another subtask.
     pub fn delete(&mut self, time: Timestamp, hash: u64, key: &K, namespace: &N) -> bool {
-        let group = self.group(hash);
+        let group = self.groups.index(hash);
         let hash = timer_hash(time, hash, namespace);
         let Some(found) = self.timers.find(group, hash, |timer| timer.is(time, key, namespace)) else {
             return false;

@@ -180,9 +180,7 @@ impl<K: Key, N: Namespace, V: StateValue, A: Aging, F> Values<K, N, V, A, F> {
         self.before_write();
         let stamp = self.aging.stamp(now);
         let entry = match self.table.slot(at) {
-            Slot::Vacant(slot) => {
-                slot.insert(at.entry(Aged { value: create(&self.function), stamp }))
-            }
+            Slot::Vacant(slot) => slot.insert(at.entry(Aged { value: create(&self.function), stamp })),
             Slot::Occupied(entry) => {
                 if !self.aging.is_visible(&entry.value.stamp, now) {
                     entry.value.value = create(&self.function);

@@ -5,10 +5,11 @@ use std::{
     ops::Range,
 };
 
-use flott_core::{hash::stable_hash, key_group::key_group, time::Timestamp};
+use flott_core::{hash::stable_hash, time::Timestamp};
 
 use crate::{
     Key, Namespace,
+    key_groups::KeyGroups,
     table::{Place, is_empty_type, place_hash},
 };
 
@@ -21,12 +22,11 @@ pub(crate) struct Current<K> {
     namespace_type: &'static str,
     namespace_hash: u64,
     now: Timestamp,
-    groups: Range<u32>,
-    max_parallelism: u32,
+    groups: KeyGroups,
 }
 
 impl<K: Key> Current<K> {
-    pub(super) fn new(groups: Range<u32>, max_parallelism: u32) -> Self {
+    pub(super) fn new(groups: KeyGroups) -> Self {
         Self {
             key: None,
             hash: 0,
@@ -36,7 +36,6 @@ impl<K: Key> Current<K> {
             namespace_hash: 0,
             now: Timestamp::EPOCH,
             groups,
-            max_parallelism,
         }
     }
 
@@ -49,12 +48,7 @@ impl<K: Key> Current<K> {
             none => *none = Some(key.clone()),
         }
         self.hash = hash;
-        self.group = key_group(hash, self.max_parallelism).wrapping_sub(self.groups.start) as usize;
-        // A record of a group that is not ours was sent to the wrong subtask: going on would split its key's state.
-        assert!(
-            self.group < self.groups.len(),
-            "records reach only the subtask that owns their key group: the key of a record must be the same each time"
-        );
+        self.group = self.groups.index(hash);
     }
 
     #[inline]
@@ -110,11 +104,11 @@ impl<K: Key> Current<K> {
     }
 
     pub(crate) fn max_parallelism(&self) -> u32 {
-        self.max_parallelism
+        self.groups.max_parallelism()
     }
 
     pub(super) fn groups(&self) -> Range<u32> {
-        self.groups.clone()
+        self.groups.owned()
     }
 
     /// Where the state of the current key and namespace is.

@@ -131,8 +131,7 @@ impl<K: Key> KeyedState<K> {
         }
         let Schemas { namespace, map_key, value, check } = schemas();
         for migration in &migrations {
-            check(migration)
-                .map_err(|reason| Error::Incompatible { state: name.to_string(), reason })?;
+            check(migration).map_err(|reason| Error::Incompatible { state: name.to_string(), reason })?;
         }
         let description = TableDescription {
             name: name.to_string(),
@@ -194,11 +193,15 @@ impl<K: Key, N: Namespace> InNamespace<'_, K, N> {
         let descriptor = descriptor.into();
         let ttl = descriptor.ttl;
         let state_type = state_type::<N>(StateKind::Value, type_name::<V>());
-        let index =
-            self.state.register::<ValueTable<K, N, V>>(descriptor, state_type, Schemas::of::<N, V>, |groups| match ttl {
+        let index = self.state.register::<ValueTable<K, N, V>>(
+            descriptor,
+            state_type,
+            Schemas::of::<N, V>,
+            |groups| match ttl {
                 None => MaybeTtl::Plain(Entries::new(groups, Forever, ())),
                 Some(ttl) => MaybeTtl::Ttl(Entries::new(groups, ttl, ())),
-            })?;
+            },
+        )?;
         Ok(ValueState::new(index))
     }
 
@@ -210,11 +213,15 @@ impl<K: Key, N: Namespace> InNamespace<'_, K, N> {
         let descriptor = descriptor.into();
         let ttl = descriptor.ttl;
         let state_type = state_type::<N>(StateKind::List, type_name::<V>());
-        let index =
-            self.state.register::<ListTable<K, N, V>>(descriptor, state_type, Schemas::of::<N, V>, |groups| match ttl {
+        let index = self.state.register::<ListTable<K, N, V>>(
+            descriptor,
+            state_type,
+            Schemas::of::<N, V>,
+            |groups| match ttl {
                 None => MaybeTtl::Plain(Entries::new(groups, Forever, ())),
                 Some(ttl) => MaybeTtl::Ttl(Entries::new(groups, ttl, ())),
-            })?;
+            },
+        )?;
         Ok(ListState::new(index))
     }
 
@@ -231,11 +238,15 @@ impl<K: Key, N: Namespace> InNamespace<'_, K, N> {
         let values = format!("{} to {}", type_name::<MK>(), type_name::<MV>());
         let state_type = state_type::<N>(StateKind::Map, values);
         let schemas = || Schemas { map_key: Some(Schema::of::<MK>()), ..Schemas::of::<N, MV>() };
-        let index =
-            self.state.register::<MapTable<K, N, MK, MV>>(descriptor, state_type, schemas, |groups| match ttl {
+        let index = self.state.register::<MapTable<K, N, MK, MV>>(
+            descriptor,
+            state_type,
+            schemas,
+            |groups| match ttl {
                 None => MaybeTtl::Plain(Entries::new(groups, Forever, ())),
                 Some(ttl) => MaybeTtl::Ttl(Entries::new(groups, ttl, ())),
-            })?;
+            },
+        )?;
         Ok(MapState::new(index))
     }
 
@@ -258,7 +269,12 @@ impl<K: Key, N: Namespace> InNamespace<'_, K, N> {
                 Some(ttl) => MaybeTtl::Ttl(Entries::new(groups, ttl, reduce)),
             }
         };
-        let index = self.state.register::<ReducingTable<K, N, V>>(descriptor, state_type, Schemas::of::<N, V>, table)?;
+        let index = self.state.register::<ReducingTable<K, N, V>>(
+            descriptor,
+            state_type,
+            Schemas::of::<N, V>,
+            table,
+        )?;
         Ok(ReducingState::new(index))
     }
 

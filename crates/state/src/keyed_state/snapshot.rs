@@ -107,9 +107,15 @@ impl<K: Key> KeyedState<K> {
     pub(super) fn adopt(&mut self, state: &mut Registered<K>) -> Result<()> {
         let Self { carried, current, .. } = self;
         let mut is_pending = false;
-        for old in carried.iter_mut().filter(|old| !old.is_leaving && *old.description.name == *state.info.name) {
-            let conversion =
-                Conversion::of(&mut state.conversion, &old.description, || state.description.clone(), &state.migrations)?;
+        for old in
+            carried.iter_mut().filter(|old| !old.is_leaving && *old.description.name == *state.info.name)
+        {
+            let conversion = Conversion::of(
+                &mut state.conversion,
+                &old.description,
+                || state.description.clone(),
+                &state.migrations,
+            )?;
             for segment in old.segments() {
                 state.table.restore(&segment, conversion, current)?;
             }

@@ -2,6 +2,7 @@ mod cleanup;
 mod lists;
 mod maps;
 mod registry;
+mod snapshots;
 mod values;
 mod visits;
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use flott_core::key_group::subtask_of_group;
+use flott_core::key_group::{key_group, subtask_of_group};
 use proptest::prelude::*;
 
 use super::*;

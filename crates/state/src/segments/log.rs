@@ -10,7 +10,7 @@ use flott_core::CheckpointId;
 use super::{
     EncodeEntry, Stored,
     files::{Files, Rewrite, Written},
-    group::{Address, Group, READ, Segment},
+    segment::{Layout, READ, Segment},
 };
 use crate::{
     Error, Result, codec,
@@ -19,15 +19,16 @@ use crate::{
 
 /// About how many bytes a segment has on average when it is written: what a single change may cost, and the unit of
 /// incremental snapshots.
-const SEGMENT_BYTES: u64 = 6 << 10;
+const SEGMENT_BYTES: u64 = 8 << 10;
 
 /// Segments have at most this many entries on average, so that even twice as many fit into a small hash table.
-const SEGMENT_ENTRIES: u64 = 224;
+const SEGMENT_ENTRIES: u64 = 896;
 
 pub(super) struct SnapshotLog<E> {
     first_group: u32,
+    encode: EncodeEntry<E>,
     /// Snapshots that are not written yet, in their order. Only the last one may have segments that are not encoded.
-    pending: VecDeque<Pending<E>>,
+    pending: VecDeque<Pending>,
     /// Snapshots of which it is not known whether they were completed.
     begun: Vec<Begun>,
     /// What was written in later epochs cannot be referred to yet.
@@ -50,24 +51,23 @@ struct Begun {
     incremental: bool,
 }
 
-struct Pending<E> {
+struct Pending {
     id: CheckpointId,
     /// Segments that have not changed after it belong to the snapshot.
     epoch: u32,
     incremental: bool,
-    encode: EncodeEntry<E>,
     /// What had to be encoded before it changed.
     encoded: VecDeque<Encoded>,
-    /// The segments before this one, group and index, are done; `None`: all are.
-    at: Option<(usize, usize)>,
+    /// The segments before this one are done; `None`: all are.
+    at: Option<usize>,
     rewrite: Rewrite,
     failure: Option<Error>,
 }
 
 struct Encoded {
-    group: usize,
-    index: usize,
-    number: u32,
+    position: usize,
+    /// Its group and number.
+    name: (usize, u32),
     content: Content,
 }
 
@@ -77,9 +77,10 @@ enum Content {
 }
 
 impl<E: Stored> SnapshotLog<E> {
-    pub(super) fn new(first_group: u32) -> Self {
+    pub(super) fn new(first_group: u32, encode: EncodeEntry<E>) -> Self {
         Self {
             first_group,
+            encode,
             pending: VecDeque::new(),
             begun: Vec::new(),
             completed: super::RESTORED,
@@ -109,12 +110,24 @@ impl<E: Stored> SnapshotLog<E> {
         *known_bytes += bytes as u64;
     }
 
+    /// Learns from some entries of a segment.
+    pub(super) fn sample(&mut self, segment: &Segment<E>) {
+        const SAMPLES: usize = 4;
+        let mut bytes = mem::take(&mut self.buffer);
+        for entry in segment.table.iter().take(SAMPLES) {
+            bytes.clear();
+            // What cannot be serialized is an error when it is to be written.
+            if (self.encode)(entry, &mut bytes).is_ok() {
+                self.measure(1, bytes.len());
+            }
+        }
+        self.buffer = bytes;
+    }
+
     /// To be called before a segment changes for the first time in the current epoch.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn before_change(&mut self, segment: &mut Segment<E>, at: Address, epoch: u32) {
+    pub(super) fn before_change(&mut self, segment: &mut Segment<E>, at: (usize, (usize, u32)), epoch: u32) {
         if let Some(mut pending) = self.pending.pop_back() {
-            let is_to_be_written = pending.at.is_some_and(|next| (at.group, at.index) >= next);
+            let is_to_be_written = pending.at.is_some_and(|next| at.0 >= next);
             if is_to_be_written && segment.version.get() <= pending.epoch {
                 self.encode_now(&mut pending, segment, at);
             }
@@ -127,7 +140,12 @@ impl<E: Stored> SnapshotLog<E> {
     }
 
     /// Puts a segment aside for a snapshot.
-    fn encode_now(&mut self, pending: &mut Pending<E>, segment: &Segment<E>, at: Address) {
+    fn encode_now(
+        &mut self,
+        pending: &mut Pending,
+        segment: &Segment<E>,
+        (position, name): (usize, (usize, u32)),
+    ) {
         if segment.table.is_empty() || pending.failure.is_some() {
             return;
         }
@@ -135,19 +153,18 @@ impl<E: Stored> SnapshotLog<E> {
             Some(location) => Content::Unchanged(location),
             None => {
                 let mut bytes = Vec::new();
-                if let Err(error) = self.encode(segment, pending.encode, &mut bytes) {
+                if let Err(error) = self.encode(segment, &mut bytes) {
                     pending.failure = Some(error);
                     return;
                 }
                 Content::Bytes(bytes)
             }
         };
-        let (group, index, number) = (at.group, at.index, at.number());
-        pending.encoded.push_back(Encoded { group, index, number, content });
+        pending.encoded.push_back(Encoded { position, name, content });
     }
 
     /// Where the segment was written already, if a snapshot may refer to that.
-    fn reference(&self, pending: &Pending<E>, segment: &Segment<E>) -> Option<SegmentLocation> {
+    fn reference(&self, pending: &Pending, segment: &Segment<E>) -> Option<SegmentLocation> {
         let written = segment.written.filter(|_| pending.incremental && segment.version.get() != READ)?;
         let is_valid = written.epoch <= self.completed
             && written.epoch > self.full
@@ -155,10 +172,10 @@ impl<E: Stored> SnapshotLog<E> {
         is_valid.then(|| written.location())
     }
 
-    fn encode(&mut self, segment: &Segment<E>, encode: EncodeEntry<E>, out: &mut Vec<u8>) -> Result<()> {
+    fn encode(&mut self, segment: &Segment<E>, out: &mut Vec<u8>) -> Result<()> {
         codec::begin_segment(segment.table.len(), out);
         for entry in &segment.table {
-            encode(entry, out)?;
+            (self.encode)(entry, out)?;
         }
         self.measure(segment.table.len(), out.len());
         Ok(())
@@ -167,21 +184,19 @@ impl<E: Stored> SnapshotLog<E> {
     /// A snapshot begins, of all that changed in no later epoch than `epoch`.
     pub(super) fn begin(
         &mut self,
-        groups: &[Group<E>],
+        segments: (&[Segment<E>], Layout),
         (id, incremental): (CheckpointId, bool),
         epoch: u32,
-        encode: EncodeEntry<E>,
     ) {
-        self.encode_rest(groups);
+        self.encode_rest(segments);
         self.begun.push(Begun { id, epoch, incremental });
         self.update_full();
         self.pending.push_back(Pending {
             id,
             epoch,
             incremental,
-            encode,
             encoded: VecDeque::new(),
-            at: Some((0, 0)),
+            at: Some(0),
             rewrite: if incremental { self.files.to_rewrite() } else { Rewrite::default() },
             failure: None,
         });
@@ -194,15 +209,13 @@ impl<E: Stored> SnapshotLog<E> {
     }
 
     /// Encodes all that is left of the last snapshot.
-    pub(super) fn encode_rest(&mut self, groups: &[Group<E>]) {
+    fn encode_rest(&mut self, (segments, layout): (&[Segment<E>], Layout)) {
         let Some(mut pending) = self.pending.pop_back() else { return };
-        if let Some((first, mut from)) = pending.at.take() {
-            for (group, in_group) in groups.iter().enumerate().skip(first) {
-                let count = in_group.segments.len();
-                for (index, segment) in in_group.segments.iter().enumerate().skip(mem::take(&mut from)) {
-                    if segment.version.get() <= pending.epoch {
-                        self.encode_now(&mut pending, segment, Address { group, index, count });
-                    }
+        if let Some(from) = pending.at.take() {
+            for (position, segment) in segments.iter().enumerate().skip(from) {
+                if segment.version.get() <= pending.epoch {
+                    let name = layout.name(segments.len(), position);
+                    self.encode_now(&mut pending, segment, (position, name));
                 }
             }
         }
@@ -217,13 +230,13 @@ impl<E: Stored> SnapshotLog<E> {
     /// Writes of a snapshot until the sink is full. Returns whether nothing is left of it.
     pub(super) fn write(
         &mut self,
-        groups: &mut [Group<E>],
+        segments: (&mut [Segment<E>], Layout),
         (id, table): (CheckpointId, u16),
         out: &mut dyn SegmentSink,
     ) -> Result<bool> {
         let Some(mut pending) = self.pending.pop_front() else { return Ok(true) };
         let outcome = if pending.id == id {
-            self.write_pending(groups, &mut pending, table, out)
+            self.write_pending(segments, &mut pending, table, out)
         } else {
             debug_assert!(pending.id > id, "snapshots are written in their order");
             self.pending.push_front(pending);
@@ -246,8 +259,8 @@ impl<E: Stored> SnapshotLog<E> {
 
     fn write_pending(
         &mut self,
-        groups: &mut [Group<E>],
-        pending: &mut Pending<E>,
+        (segments, layout): (&mut [Segment<E>], Layout),
+        pending: &mut Pending,
         table: u16,
         out: &mut dyn SegmentSink,
     ) -> Result<bool> {
@@ -259,13 +272,13 @@ impl<E: Stored> SnapshotLog<E> {
             if out.is_full() {
                 return Ok(false);
             }
-            let Some(Encoded { group, index, number, content }) = pending.encoded.pop_front() else { break };
-            let address = SegmentAddress { table, group: self.first_group + group as u32, segment: number };
+            let Some(Encoded { position, name, content }) = pending.encoded.pop_front() else { break };
+            let address = self.address(table, name);
             match content {
                 Content::Unchanged(location) => out.refer(address, location),
                 Content::Bytes(bytes) => {
                     let location = out.write(address, &bytes)?;
-                    let segment = groups[group].segments.get_mut(index);
+                    let segment = segments.get_mut(position);
                     // It may have been encoded for another reason than that it was about to change.
                     let is_unchanged = |version| version != READ && version <= pending.epoch;
                     if let Some(segment) = segment.filter(|segment| is_unchanged(segment.version.get())) {
@@ -274,34 +287,30 @@ impl<E: Stored> SnapshotLog<E> {
                 }
             }
         }
-        let Some((mut group, mut index)) = pending.at else { return Ok(true) };
-        while let Some(in_group) = groups.get_mut(group) {
-            let count = in_group.segments.len();
-            for (at, segment) in in_group.segments.iter_mut().enumerate().skip(index) {
-                if segment.version.get() > pending.epoch || segment.table.is_empty() {
-                    continue;
-                }
-                pending.at = Some((group, at));
-                if out.is_full() {
-                    return Ok(false);
-                }
-                let number = Address { group, index: at, count }.number();
-                let address =
-                    SegmentAddress { table, group: self.first_group + group as u32, segment: number };
-                self.write_segment(pending, segment, address, out)?;
-                pending.at = Some((group, at + 1));
+        let Some(from) = pending.at else { return Ok(true) };
+        let count = segments.len();
+        for (position, segment) in segments.iter_mut().enumerate().skip(from) {
+            if segment.version.get() > pending.epoch || segment.table.is_empty() {
+                continue;
             }
-            in_group.set_growth(self.entries_per_segment());
-            group += 1;
-            index = 0;
+            pending.at = Some(position);
+            if out.is_full() {
+                return Ok(false);
+            }
+            let address = self.address(table, layout.name(count, position));
+            self.write_segment(pending, segment, address, out)?;
         }
         pending.at = None;
         Ok(true)
     }
 
+    fn address(&self, table: u16, (group, number): (usize, u32)) -> SegmentAddress {
+        SegmentAddress { table, group: self.first_group + group as u32, segment: number }
+    }
+
     fn write_segment(
         &mut self,
-        pending: &mut Pending<E>,
+        pending: &mut Pending,
         segment: &mut Segment<E>,
         address: SegmentAddress,
         out: &mut dyn SegmentSink,
@@ -315,7 +324,7 @@ impl<E: Stored> SnapshotLog<E> {
         }
         let mut bytes = mem::take(&mut self.buffer);
         bytes.clear();
-        self.encode(segment, pending.encode, &mut bytes)?;
+        self.encode(segment, &mut bytes)?;
         let location = out.write(address, &bytes)?;
         self.buffer = bytes;
         self.note_written(pending, segment, location);
@@ -323,7 +332,7 @@ impl<E: Stored> SnapshotLog<E> {
     }
 
     /// The segment is written, as it is now.
-    fn note_written(&mut self, pending: &Pending<E>, segment: &mut Segment<E>, location: SegmentLocation) {
+    fn note_written(&mut self, pending: &Pending, segment: &mut Segment<E>, location: SegmentLocation) {
         // What is written for others, as savepoints are, is not ours to refer to.
         if !pending.incremental {
             return;

@@ -38,7 +38,7 @@ fn restored(files: &Files, snapshot: &Snapshot) -> Model {
 fn a_snapshot_is_what_was_there_when_it_began() {
     let mut table = table();
     for key in 0..5_000 {
-        set(&mut table, key, key.to_le_bytes().to_vec());
+        set(&mut table, key, vec![key as u8; 200]);
     }
     let before = content(&table);
     let mut files = Files::default();
@@ -62,8 +62,8 @@ fn a_snapshot_is_what_was_there_when_it_began() {
 #[test]
 fn what_has_not_changed_is_referred_to() {
     let mut table = table();
-    for key in 0..100_000u32 {
-        set(&mut table, key, key.to_le_bytes().to_vec());
+    for key in 0..20_000u32 {
+        set(&mut table, key, vec![key as u8; 200]);
     }
     let mut files = Files::default();
     let first = files.checkpoint(&mut table, 1);
@@ -72,29 +72,30 @@ fn what_has_not_changed_is_referred_to() {
     assert_eq!((second.written, second.referred), (0, first.written));
 
     // A hundredth of the segments, spread over all groups.
-    let touched = first.written / 100;
+    let touched = first.written.div_ceil(100);
     for key in 0..touched as u32 {
-        set(&mut table, key * 991, vec![7; 4]);
+        set(&mut table, key * 991, vec![7; 200]);
     }
     // Neither looking for what is not there nor reading is a change.
-    for key in 200_000..300_000u32 {
+    for key in 20_000..30_000u32 {
         assert_eq!(table.get_mut(stable_hash(&key), &key), None);
         assert_eq!(table.remove(stable_hash(&key), &key), None);
     }
-    assert!(table.iter().count() == 100_000 && table.get(stable_hash(&5u32), &5).is_some());
+    assert!(table.iter().count() == 20_000 && table.get(stable_hash(&5u32), &5).is_some());
     let third = files.checkpoint(&mut table, 3);
-    assert!(third.written <= touched && third.written > 0, "{} of {touched}", third.written);
-    assert_eq!(third.written + third.referred, first.written);
-    assert!(third.written_bytes * 80 < first.written_bytes, "{} of {}", third.written_bytes, first.written_bytes);
+    // Their sizes are known better now, so that some may be split as well.
+    assert!(third.written <= 2 * touched && third.written > 0, "{} of {touched}", third.written);
+    assert!(third.written + third.referred >= first.written);
+    let share = third.written_bytes as f64 / first.written_bytes as f64;
+    assert!((0.005..0.025).contains(&share), "{share}");
     assert_eq!(restored(&files, &third), content(&table));
 
     // So it is after a restore.
     let mut again = super::tests::table();
     files.restore(&third, &mut again, true).unwrap();
     let fourth = files.checkpoint(&mut again, 4);
-    assert_eq!((fourth.written, fourth.referred), (0, first.written));
-    // Other keys would have made segments again; these are cut as they were.
-    set(&mut again, 3, vec![]);
+    assert_eq!((fourth.written, fourth.referred), (0, third.segments.len()));
+    again.get_mut(stable_hash(&3u32), &3).unwrap().clear();
     assert_eq!(files.checkpoint(&mut again, 5).written, 1);
 }
 
@@ -134,7 +135,7 @@ fn old_files_fade_away() {
     // Keys of the lower half change again and again; without rewriting the upper half would stay in the first file.
     let mut most_files = 0;
     for id in 2..300u64 {
-        for i in 0..20u32 {
+        for i in 0..4u32 {
             set(&mut table, (id as u32 * 7919 + i * 131) % 20_000, id.to_le_bytes().to_vec());
         }
         let snapshot = files.checkpoint(&mut table, id);
@@ -148,13 +149,14 @@ fn old_files_fade_away() {
 }
 
 #[test]
-fn a_change_never_encodes_more_than_a_segment() {
-    let mut table = table();
-    (0..200_000).for_each(|key| set(&mut table, key, vec![1; 20]));
-    let mut files = Files::default();
-    let snapshot = files.snapshot(&mut table, 1, true);
-    let largest = snapshot.segments.iter().map(|(_, location)| location.length).max();
-    assert!(largest.unwrap() < 20 << 10, "{largest:?}");
-    let mean = snapshot.written_bytes / snapshot.written;
-    assert!((2 << 10..10 << 10).contains(&mean), "{mean}");
+fn a_change_encodes_little_however_large_the_values_are() {
+    for (count, size) in [(60_000, 4), (3_000, 600), (300, 6_000)] {
+        let mut table = table();
+        (0..count).for_each(|key| set(&mut table, key, vec![1; size]));
+        let snapshot = Files::default().snapshot(&mut table, 1, true);
+        let largest = snapshot.segments.iter().map(|(_, location)| location.length).max().unwrap();
+        assert!(largest < 32 << 10, "{largest} bytes in a segment of values of {size}");
+        let mean = snapshot.written_bytes / snapshot.written;
+        assert!((2 << 10..12 << 10).contains(&mean), "{mean} bytes in a segment of values of {size}");
+    }
 }

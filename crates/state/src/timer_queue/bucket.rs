@@ -65,8 +65,7 @@ impl Bucket {
         match self {
             Self::Many(many) => many.push(handle),
             Self::One(first) => {
-                let mut many =
-                    Many { handles: VecDeque::with_capacity(4), standing: 0, is_unordered: false };
+                let mut many = Many { handles: VecDeque::with_capacity(4), standing: 0, is_unordered: false };
                 many.push(*first);
                 many.push(handle);
                 *self = Self::Many(Box::new(many));

@@ -5,7 +5,7 @@ use super::{
     bucket::{Bucket, Handle, MAX_NUMBER},
 };
 use crate::{
-    Error, Key, KeyedSnapshot, Namespace, RestoredSegment, Result, SegmentSink, StateKind, TableDescription, codec,
+    Key, KeyedSnapshot, Namespace, RestoredSegment, Result, SegmentSink, StateKind, TableDescription, codec,
     schema::Schema,
     segments::{Restored, Stored},
     snapshot::Conversion,
@@ -25,7 +25,7 @@ impl<K: Key, N: Namespace> TimerQueue<K, N> {
     }
 }
 
-fn encode_timer<K: Key, N: Namespace>(timer: &Stands<K, N>, out: &mut Vec<u8>) -> Result<()> {
+pub(super) fn encode_timer<K: Key, N: Namespace>(timer: &Stands<K, N>, out: &mut Vec<u8>) -> Result<()> {
     codec::put(&timer.key, out)?;
     codec::put(&timer.namespace, out)?;
     codec::put(&(timer.time, timer.number), out)
@@ -33,13 +33,10 @@ fn encode_timer<K: Key, N: Namespace>(timer: &Stands<K, N>, out: &mut Vec<u8>) -
 
 impl<K: Key, N: Namespace> KeyedSnapshot for TimerQueue<K, N> {
     fn begin(&mut self, id: CheckpointId, incremental: bool) {
-        self.timers.begin(id, incremental, encode_timer::<K, N>);
+        self.timers.begin(id, incremental);
     }
 
     fn write(&mut self, out: &mut dyn SegmentSink) -> Result<bool> {
-        if !self.is_of_subtask {
-            return Err(Error::NoKeyGroups);
-        }
         self.timers.oldest().map_or(Ok(true), |id| self.timers.write(id, 0, out))
     }
 
@@ -52,13 +49,10 @@ impl<K: Key, N: Namespace> KeyedSnapshot for TimerQueue<K, N> {
     }
 
     fn restore(&mut self, segment: &RestoredSegment<'_>) -> Result<()> {
-        if !self.is_of_subtask {
-            return Err(Error::NoKeyGroups);
-        }
         Conversion::of(&mut self.conversion, segment.table, Self::description, &[])?;
-        let group = segment.group.wrapping_sub(self.groups.start) as usize;
+        let group = segment.group.wrapping_sub(self.groups.owned().start) as usize;
         let mut restored = Vec::new();
-        self.timers.restore(segment, self.max_parallelism, |reader| {
+        self.timers.restore(segment, self.groups.max_parallelism(), |reader| {
             let (key, namespace) = (reader.get()?, reader.get()?);
             let (time, number): (Timestamp, u64) = reader.get()?;
             if number > MAX_NUMBER {

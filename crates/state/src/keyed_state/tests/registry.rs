@@ -103,7 +103,7 @@ fn a_time_to_live_is_part_of_a_state() {
 fn state_moves_between_threads() {
     fn is_send<T: Send>(_: &T) {}
     is_send(&new_state::<u8>());
-    is_send(&crate::TimerQueue::<u8, u8>::new());
+    is_send(&crate::TimerQueue::<u8, u8>::of_subtask(SubtaskIndex(0), 1, 4));
     is_send(&crate::OperatorState::new());
     is_send(&ValueState::<std::cell::Cell<u8>>::default());
 }

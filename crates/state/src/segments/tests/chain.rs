@@ -8,18 +8,30 @@ use super::*;
 
 #[derive(Clone, Debug)]
 enum Op {
-    Set { first: u32, count: u32, size: usize },
-    Remove { first: u32, count: u32 },
+    Set {
+        first: u32,
+        count: u32,
+        size: usize,
+    },
+    Remove {
+        first: u32,
+        count: u32,
+    },
     ChangeAll,
     RemoveEvery(u32),
     Drain,
     Begin(Kind),
     Write(usize),
     /// The JobMaster decides on a written snapshot, and deletes files.
-    Decide { which: usize, completes: bool },
+    Decide {
+        which: usize,
+        completes: bool,
+    },
     /// The table hears of it.
     Tell(usize),
-    Restart { owned: bool },
+    Restart {
+        owned: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -208,7 +220,7 @@ impl Job {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn each_snapshot_is_what_was_there_when_it_began(ops in prop::collection::vec(op(), 1..80)) {

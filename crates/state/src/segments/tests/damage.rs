@@ -3,7 +3,11 @@
 use super::*;
 use crate::{Error, RestoredSegment, TableDescription};
 
-fn segment<'a>(table: &'a TableDescription, (group, segment): (u32, u32), bytes: &'a [u8]) -> RestoredSegment<'a> {
+fn segment<'a>(
+    table: &'a TableDescription,
+    (group, segment): (u32, u32),
+    bytes: &'a [u8],
+) -> RestoredSegment<'a> {
     RestoredSegment { table, group, segment, bytes, location: None }
 }
 
@@ -24,7 +28,7 @@ fn golden_bytes() {
         .collect();
     bytes.sort();
     assert_eq!(bytes, [(3, 1, GOLDEN.to_vec())]);
-    let description = postcard::to_stdvec(&table.describe()).unwrap();
+    let description = postcard::to_stdvec(&table.describe()[0]).unwrap();
     assert_eq!(description, b"\x06values\x00\x01\x07\x02\x01\x00\x00\x02\x0a\x01\x07\x00\x00");
 }
 
