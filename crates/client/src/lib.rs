@@ -25,11 +25,17 @@ pub use client::{Client, ClientOptions};
 pub use error::{Error, ErrorKind};
 pub use retry::{RetryAdvice, RetryPolicy};
 pub use types::{
+    checkpoints::{
+        Checkpoint, CheckpointConfig, CheckpointCounts, CheckpointParts, CheckpointStatus, CheckpointSummary,
+        Checkpoints, LatestCheckpoints, RestoredCheckpoint, Statistics, TaskCheckpoint,
+    },
     cluster::{DashboardConfig, Features, Hardware, Overview, TaskManager},
-    jars::{Jar, JarEntry, RunRequest},
+    jars::{ClaimMode, Jar, JarEntry, RunRequest},
     jobs::{
         ApplicationStatus, ExceptionEntry, ExceptionHistory, ExecutionResult, FailureCause, IoMetrics,
         JobDetail, JobSummary, VertexDetail,
     },
+    operations::OperationStatus,
     plan::{Plan, PlanInput, PlanNode},
+    snapshots::{CheckpointRequest, CheckpointType, SavepointRequest, StopRequest},
 };

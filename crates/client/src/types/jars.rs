@@ -54,9 +54,28 @@ pub struct RunRequest {
     /// The id that the job is to have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_id: Option<JobId>,
+    /// A savepoint or checkpoint to begin with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub savepoint_path: Option<String>,
+    /// Whether it may hold state that no operator of the job takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_non_restored_state: Option<bool>,
+    /// Whose its files are then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim_mode: Option<ClaimMode>,
     /// Settings of this job, as key and value.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub flink_configuration: BTreeMap<String, String>,
+}
+
+/// Whose the files are of a snapshot that a job begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ClaimMode {
+    /// The job's, which deletes them when it needs them no more.
+    Claim,
+    /// The user's.
+    NoClaim,
 }
 
 #[derive(Deserialize)]
