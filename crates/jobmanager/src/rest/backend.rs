@@ -3,17 +3,21 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flott_core::{JobId, TaskManagerId};
+use flott_control::job_master::{ManualCheckpoint, SnapshotTaken};
+use flott_core::{JobId, TaskManagerId, TriggerId};
 use futures::{future::BoxFuture, stream::BoxStream};
 
 use crate::{
-    ClusterHandle, ConfigEntry, Error, LogFile, LogStream, RunOptions,
+    ClusterHandle, ConfigEntry, Error, LogFile, LogStream, OperationStatus, RunOptions, SavepointOptions,
     artifacts::ArtifactId,
     view::{ArtifactView, ClusterOverview, JobView, LogFileView, PlanView, ProcessMetrics, TaskManagerView},
 };
 
 /// A future that borrows the backend.
 pub(crate) type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
+/// How far an operation is, if it is known.
+pub(crate) type Known<T> = Option<OperationStatus<T>>;
 
 /// The pieces of an upload as they come.
 pub(crate) type UploadStream<'a> = BoxStream<'a, Result<Bytes, Box<dyn std::error::Error + Send + Sync>>>;
@@ -33,6 +37,17 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn jobs(&self) -> Answer<'_, Vec<Arc<JobView>>>;
     fn job(&self, id: JobId) -> Answer<'_, Option<Arc<JobView>>>;
     fn cancel(&self, id: JobId) -> Answer<'_, ()>;
+    fn trigger_savepoint(&self, id: JobId, options: SavepointOptions) -> Answer<'_, TriggerId>;
+    fn savepoint(&self, id: JobId, trigger: TriggerId) -> Answer<'_, Known<SnapshotTaken>>;
+    fn trigger_checkpoint(
+        &self,
+        id: JobId,
+        wanted: ManualCheckpoint,
+        trigger: Option<TriggerId>,
+    ) -> Answer<'_, TriggerId>;
+    fn checkpoint(&self, id: JobId, trigger: TriggerId) -> Answer<'_, Known<SnapshotTaken>>;
+    fn dispose_savepoint<'a>(&'a self, path: &'a str, trigger: Option<TriggerId>) -> Answer<'a, TriggerId>;
+    fn disposal(&self, trigger: TriggerId) -> Answer<'_, Known<()>>;
     fn artifacts(&self) -> Answer<'_, Vec<ArtifactView>>;
     fn upload<'a>(&'a self, name: &'a str, body: UploadStream<'a>) -> Answer<'a, ArtifactView>;
     fn delete_artifact<'a>(&'a self, id: &'a ArtifactId) -> Answer<'a, ()>;
@@ -68,6 +83,35 @@ impl Backend for ClusterHandle {
 
     fn cancel(&self, id: JobId) -> Answer<'_, ()> {
         Box::pin(self.cancel(id))
+    }
+
+    fn trigger_savepoint(&self, id: JobId, options: SavepointOptions) -> Answer<'_, TriggerId> {
+        Box::pin(self.trigger_savepoint(id, options))
+    }
+
+    fn savepoint(&self, id: JobId, trigger: TriggerId) -> Answer<'_, Known<SnapshotTaken>> {
+        Box::pin(self.savepoint(id, trigger))
+    }
+
+    fn trigger_checkpoint(
+        &self,
+        id: JobId,
+        wanted: ManualCheckpoint,
+        trigger: Option<TriggerId>,
+    ) -> Answer<'_, TriggerId> {
+        Box::pin(self.trigger_checkpoint(id, wanted, trigger))
+    }
+
+    fn checkpoint(&self, id: JobId, trigger: TriggerId) -> Answer<'_, Known<SnapshotTaken>> {
+        Box::pin(self.checkpoint(id, trigger))
+    }
+
+    fn dispose_savepoint<'a>(&'a self, path: &'a str, trigger: Option<TriggerId>) -> Answer<'a, TriggerId> {
+        Box::pin(self.dispose_savepoint(path, trigger))
+    }
+
+    fn disposal(&self, trigger: TriggerId) -> Answer<'_, Known<()>> {
+        Box::pin(self.disposal(trigger))
     }
 
     fn artifacts(&self) -> Answer<'_, Vec<ArtifactView>> {

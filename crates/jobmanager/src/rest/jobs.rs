@@ -10,4 +10,5 @@ pub(crate) mod metrics;
 pub(crate) mod overview;
 pub(crate) mod plan;
 pub(crate) mod result;
+pub(crate) mod savepoints;
 pub(crate) mod submit;

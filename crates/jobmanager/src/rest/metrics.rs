@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use super::{error::ApiError, params::Query};
 
 /// A metric's value.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     /// A counter or a size.
     Count(u64),
@@ -17,14 +17,18 @@ pub(crate) enum Value {
     Integer(i64),
     /// A rate or a share.
     Gauge(f64),
+    /// No number.
+    Text(String),
 }
 
 impl Value {
-    fn as_f64(self) -> f64 {
+    /// The number; NaN if it is none.
+    fn as_f64(&self) -> f64 {
         match self {
-            Self::Count(count) => count as f64,
-            Self::Millis(number) | Self::Integer(number) => number as f64,
-            Self::Gauge(gauge) => gauge,
+            Self::Count(count) => *count as f64,
+            Self::Millis(number) | Self::Integer(number) => *number as f64,
+            Self::Gauge(gauge) => *gauge,
+            Self::Text(_) => f64::NAN,
         }
     }
 
@@ -37,6 +41,7 @@ impl Value {
                 if gauge > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
             }
             Self::Gauge(gauge) => format!("{gauge:?}"),
+            Self::Text(text) => text,
         }
     }
 }

@@ -18,7 +18,7 @@ use super::{
     error::ApiError,
     guard, jars, job_manager, jobs,
     path::{OriginalPath, normalize},
-    task_managers, unread, vertices,
+    savepoint_disposal, task_managers, unread, vertices,
 };
 
 /// The whole of REST as one service.
@@ -31,6 +31,8 @@ pub(crate) fn service(api: Api) -> RestService {
         .route("/overview", get(cluster::overview))
         .route("/datasets", get(cluster::data_sets))
         .route("/cluster", delete(cluster::shut_down))
+        .route("/savepoint-disposal", post(savepoint_disposal::trigger))
+        .route("/savepoint-disposal/{triggerid}", get(savepoint_disposal::status))
         .merge(of_jobs())
         .merge(of_vertices())
         .merge(of_applications())
@@ -64,15 +66,29 @@ fn of_jobs() -> Router<Api> {
         .route("/jobs/{jobid}/exceptions", get(jobs::exceptions::exceptions))
         .route("/jobs/{jobid}/accumulators", get(jobs::accumulators::accumulators))
         .route("/jobs/{jobid}/metrics", get(jobs::metrics::of_job))
-        .route("/jobs/{jobid}/checkpoints", get(jobs::checkpoints::checkpoints))
-        .route("/jobs/{jobid}/checkpoints/config", get(jobs::checkpoints::config))
-        .route("/jobs/{jobid}/checkpoints/details/{checkpointid}", get(jobs::checkpoints::detail))
+        .route("/jobs/{jobid}/stop", post(jobs::savepoints::stop))
+        .route("/jobs/{jobid}/savepoints", post(jobs::savepoints::trigger))
+        .route("/jobs/{jobid}/savepoints/{triggerid}", get(jobs::savepoints::status))
+        .merge(of_checkpoints())
         .route("/jobs/{jobid}/jobmanager/config", get(job_manager::config::of_job))
         .route("/jobs/{jobid}/jobmanager/environment", get(job_manager::environment::of_job))
         .route("/jobs/{jobid}/jobmanager/log-url", get(job_manager::log_url::of_job_manager))
         .route(
             "/jobs/{jobid}/taskmanagers/{taskmanagerid}/log-url",
             get(job_manager::log_url::of_task_manager),
+        )
+}
+
+fn of_checkpoints() -> Router<Api> {
+    use jobs::checkpoints::{config, history, subtasks, trigger};
+    Router::new()
+        .route("/jobs/{jobid}/checkpoints", get(history::checkpoints).post(trigger::trigger))
+        .route("/jobs/{jobid}/checkpoints/{triggerid}", get(trigger::status))
+        .route("/jobs/{jobid}/checkpoints/config", get(config::config))
+        .route("/jobs/{jobid}/checkpoints/details/{checkpointid}", get(history::detail))
+        .route(
+            "/jobs/{jobid}/checkpoints/details/{checkpointid}/subtasks/{vertexid}",
+            get(subtasks::subtasks),
         )
 }
 

@@ -5,6 +5,7 @@ mod fuzz;
 mod log_files;
 mod security;
 mod shapes;
+mod snapshots;
 mod support;
 mod unread;
 mod uploads;

@@ -5,7 +5,10 @@
 //! `serialVersionUID`s of the classes in Flink 2.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use flott_core::FailureCause;
 use serde::Serialize;
+
+use crate::view::ExceptionView;
 
 /// A failure as asynchronous results carry it.
 #[derive(Debug, Serialize)]
@@ -16,7 +19,26 @@ pub(crate) struct SerializedThrowable {
     serialized_throwable: String,
 }
 
+/// What has failed in place of a result.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Failure<'a> {
+    pub(crate) failure_cause: &'a SerializedThrowable,
+}
+
 impl SerializedThrowable {
+    /// The failure of something that concerns no subtask. Where Flink names a Java class there stands its kind.
+    pub(crate) fn of(cause: &FailureCause) -> Self {
+        let exception = ExceptionView {
+            cause: cause.clone(),
+            unix_ms: 0, // not part of the text
+            task_name: None,
+            location: None,
+            concurrent: Vec::new(),
+        };
+        Self::new(cause.kind.as_str(), &cause.message, exception.report())
+    }
+
     /// A failure of this class with a message and the text that clients print.
     pub(crate) fn new(class: &str, message: &str, stack_trace: String) -> Self {
         Self {

@@ -36,7 +36,7 @@ pub(crate) async fn cancel(
         Some(other) => return Err(ApiError::query_parameter("mode", other)),
     }
     let id = params.job_id()?;
-    check_enabled(&api, is_from_page(&headers))?;
+    check_may_end(&api, &headers)?;
     cancel_job(&api, id).await
 }
 
@@ -57,7 +57,7 @@ pub(crate) async fn cancel_application(
     headers: HeaderMap,
 ) -> Result<(StatusCode, Json<Empty>), ApiError> {
     let id = params.parse("applicationid")?;
-    check_enabled(&api, is_from_page(&headers))?;
+    check_may_end(&api, &headers)?;
     cancel_job(&api, id).await
 }
 
@@ -66,12 +66,22 @@ fn is_from_page(headers: &HeaderMap) -> bool {
     headers.contains_key(header::ORIGIN) || headers.contains_key(SEC_FETCH_SITE)
 }
 
+/// Whether a request may end a job.
+///
+/// # Errors
+/// 403 if it is the dashboard's and that is not to.
+pub(super) fn check_may_end(api: &Api, headers: &HeaderMap) -> Result<(), ApiError> {
+    check_enabled(api, is_from_page(headers))
+}
+
 /// `web.cancel.enable` is about the dashboard alone, as in Flink: the command line and other tools may always cancel.
 fn check_enabled(api: &Api, from_page: bool) -> Result<(), ApiError> {
     if api.options.cancel_enabled || !from_page {
         return Ok(());
     }
-    Err(ApiError::forbidden("Canceling jobs from the dashboard is switched off (web.cancel.enable: false)."))
+    Err(ApiError::forbidden(
+        "Canceling and stopping jobs from the dashboard is switched off (web.cancel.enable: false).",
+    ))
 }
 
 async fn cancel_job(api: &Api, id: JobId) -> Result<(StatusCode, Json<Empty>), ApiError> {

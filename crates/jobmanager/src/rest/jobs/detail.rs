@@ -71,6 +71,7 @@ struct Submission {
     program_args_list: Vec<String>,
     parallelism: u32,
     fingerprint: String,
+    savepoint_path: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -142,6 +143,7 @@ impl JobDetail {
                 program_args_list: job.submission.arguments.clone(),
                 parallelism: job.graph.parallelism,
                 fingerprint: job.submission.fingerprint.clone(),
+                savepoint_path: job.submission.savepoint.clone(),
             },
             root_cause: job.root_cause().and(job.exceptions.first()).map(RootCause::new),
         }

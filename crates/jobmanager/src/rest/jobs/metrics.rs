@@ -1,6 +1,7 @@
 //! `GET /jobs/:jobid/metrics` and `GET /jobs/metrics`.
 
 use axum::extract::State;
+use flott_control::job_master::{CheckpointRecord, CheckpointStatistics, RecordStatus};
 use flott_core::{JobId, JobStatus};
 
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         metrics::{AggregatedMetric, Aggregation, Metric, Value, Values, aggregate, select},
         params::{PathParams, Query},
     },
-    view::JobView,
+    view::{CheckpointsView, JobView},
 };
 
 fn values(job: &JobView, now: i64) -> Values {
@@ -25,21 +26,55 @@ fn values(job: &JobView, now: i64) -> Values {
         JobStatus::Restarting => (0, since(JobStatus::Restarting)),
         _ => (0, 0),
     };
-    let attempts = job.vertices.iter().flat_map(|vertex| &vertex.subtasks).map(|subtask| subtask.attempt.0);
-    vec![
-        ("numRestarts", Value::Count(attempts.max().unwrap_or(0).into())),
+    let mut values = vec![
+        ("numRestarts", Value::Count(job.restarts)),
         ("uptime", Value::Millis(uptime)),
         ("downtime", Value::Millis(downtime)),
         ("initializingTime", time_in(JobStatus::Initializing)),
         ("createdTime", time_in(JobStatus::Created)),
         ("runningTime", time_in(JobStatus::Running)),
         ("restartingTime", time_in(JobStatus::Restarting)),
+        ("restartingTimeTotal", Value::Count(job.restarting_ms)),
         ("cancellingTime", time_in(JobStatus::Cancelling)),
         ("failingTime", time_in(JobStatus::Failing)),
-        ("totalNumberOfCheckpoints", Value::Count(0)),
-        ("numberOfInProgressCheckpoints", Value::Count(0)),
-        ("numberOfCompletedCheckpoints", Value::Count(0)),
-        ("numberOfFailedCheckpoints", Value::Count(0)),
+    ];
+    values.extend(of_checkpoints(&job.checkpoints));
+    values
+}
+
+/// Of its checkpoints; -1, and `n/a` in place of a path, for what there has not been yet.
+fn of_checkpoints(view: &CheckpointsView) -> Values {
+    let CheckpointStatistics { counts, latest_completed, latest_savepoint, latest_restored, .. } =
+        &view.statistics;
+    let last = [latest_completed, latest_savepoint].into_iter().flatten().max_by_key(|record| record.id);
+    let of_last = |value: &dyn Fn(&CheckpointRecord) -> i64| last.map_or(-1, |record| value(record));
+    let path = last.and_then(|record| match &record.status {
+        RecordStatus::Completed { external_path, .. } => Some(external_path.clone()),
+        _ => None,
+    });
+    vec![
+        ("totalNumberOfCheckpoints", Value::Count(counts.total)),
+        ("numberOfInProgressCheckpoints", Value::Count(counts.in_progress)),
+        ("numberOfCompletedCheckpoints", Value::Count(counts.completed)),
+        ("numberOfFailedCheckpoints", Value::Count(counts.failed)),
+        ("lastCompletedCheckpointId", Value::Integer(of_last(&|record| record.id.0 as i64))),
+        (
+            "lastCheckpointCompletedTimestamp",
+            Value::Integer(of_last(&|record| record.latest_ack.map_or(-1, |ack| view.unix_ms(ack)))),
+        ),
+        (
+            "lastCheckpointDuration",
+            Value::Millis(of_last(&|record| record.end_to_end_ms(record.triggered_at) as i64)),
+        ),
+        ("lastCheckpointSize", Value::Integer(of_last(&|record| record.totals.checkpointed_size as i64))),
+        ("lastCheckpointFullSize", Value::Integer(of_last(&|record| record.totals.state_size as i64))),
+        ("lastCheckpointProcessedData", Value::Integer(of_last(&|record| record.totals.processed as i64))),
+        ("lastCheckpointPersistedData", Value::Integer(of_last(&|record| record.totals.persisted as i64))),
+        ("lastCheckpointExternalPath", Value::Text(path.unwrap_or_else(|| "n/a".to_owned()))),
+        (
+            "lastCheckpointRestoreTimestamp",
+            Value::Integer(latest_restored.as_ref().map_or(-1, |it| view.unix_ms(it.restored_at))),
+        ),
     ]
 }
 

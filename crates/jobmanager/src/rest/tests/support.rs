@@ -1,5 +1,7 @@
 //! A cluster made of canned views, and a client without a network.
 
+mod snapshots;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -10,9 +12,10 @@ use std::{
 
 use axum::{body::Body, extract::Request, http::StatusCode, response::Response};
 use bytes::Bytes;
+use flott_control::job_master::{ManualCheckpoint, SnapshotTaken};
 use flott_core::{
     AllocationId, AttemptNumber, ExecutionState, FailureCause, FailureKind, JobEdge, JobGraph, JobId,
-    JobStatus, JobType, JobVertex, OperatorInfo, Partitioner, SlotIndex, TaskManagerId, VertexId,
+    JobStatus, JobType, JobVertex, OperatorInfo, Partitioner, SlotIndex, TaskManagerId, TriggerId, VertexId,
     VertexIndex,
     job_config::{JobConfig, RuntimeMode},
     metrics::{HistogramSummary, MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
@@ -24,18 +27,20 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
+pub(super) use snapshots::{BROKEN, DONE, UNDERWAY};
+
 use crate::{
-    ConfigEntry, Error, LogFile, LogStream, RunOptions,
+    ConfigEntry, Error, LogFile, LogStream, RunOptions, SavepointOptions,
     artifacts::ArtifactId,
     rest::{
         Api, RestOptions,
-        backend::{Answer, Backend, Daemon, UploadStream},
+        backend::{Answer, Backend, Daemon, Known, UploadStream},
         routes::{self, RestService},
     },
     view::{
-        ArtifactView, ClusterOverview, ExceptionView, HardwareView, JobView, LogFileView, PlanView,
-        ProcessMetrics, SlotView, StateTimes, StatusTimes, SubmissionView, SubtaskView, TaskHostView,
-        TaskLocation, TaskManagerView, TaskRates, VertexView,
+        ArtifactView, AttemptView, CheckpointsView, ClusterOverview, ExceptionView, HardwareView, JobView,
+        LogFileView, PlanView, ProcessMetrics, SlotView, StateTimes, StatusTimes, SubmissionView,
+        SubtaskView, TaskHostView, TaskLocation, TaskManagerView, TaskRates, VertexView,
     },
 };
 
@@ -59,13 +64,16 @@ pub(super) fn vertex() -> VertexId {
 pub(super) struct FakeCluster {
     pub(super) canceled: Mutex<Vec<JobId>>,
     pub(super) runs: Mutex<Vec<RunOptions>>,
+    pub(super) savepoints: Mutex<Vec<(JobId, SavepointOptions)>>,
+    pub(super) checkpoints: Mutex<Vec<ManualCheckpoint>>,
+    pub(super) disposed: Mutex<Vec<String>>,
     pub(super) deleted: Mutex<Vec<ArtifactId>>,
     pub(super) uploaded_bytes: AtomicU64,
     pub(super) largest_chunk: AtomicU64,
     pub(super) shut_down: AtomicU64,
     /// Makes the overview panic.
     pub(super) panics: AtomicBool,
-    /// Makes the next upload or run fail.
+    /// Makes the next upload, run or trigger fail.
     pub(super) failure: Mutex<Option<Error>>,
 }
 
@@ -154,8 +162,18 @@ fn subtask(state: ExecutionState, index: u64) -> SubtaskView {
     }
     let deployed = state >= ExecutionState::Deploying;
     let load = index as f64;
-    SubtaskView {
+    let is_second = state == ExecutionState::Running;
+    let past = is_second.then(|| AttemptView {
         attempt: AttemptNumber(0),
+        state: ExecutionState::Failed,
+        times: StateTimes::default(),
+        location: Some(location()),
+        metrics: TaskMetrics { records_in: 5, ..TaskMetrics::default() },
+        operators: OperatorMetrics::default(),
+        failure: None,
+    });
+    SubtaskView {
+        attempt: AttemptNumber(u32::from(is_second)),
         state,
         times,
         location: deployed.then(location),
@@ -171,7 +189,7 @@ fn subtask(state: ExecutionState, index: u64) -> SubtaskView {
         },
         operators: if deployed { operators(index) } else { OperatorMetrics::default() },
         rates: TaskRates { records_in: 10.5 * load, backpressured_ms: 600.0 * load, ..TaskRates::default() },
-        past: Arc::default(),
+        past: past.into_iter().collect(),
     }
 }
 
@@ -241,10 +259,14 @@ fn job(id: &str, status: JobStatus, state: ExecutionState) -> Arc<JobView> {
         vertices: vec![Arc::clone(&vertex), vertex],
         exceptions: Arc::new(exceptions),
         exceptions_dropped: 0,
-        restarts: 0,
-        restarting_ms: 0,
+        restarts: u64::from(status == JobStatus::Running),
+        restarting_ms: 40,
         checkpoint_dir: "file:/checkpoints/job".into(),
-        checkpoints: Arc::default(),
+        checkpoints: Arc::new(if status == JobStatus::Running {
+            snapshots::checkpoints()
+        } else {
+            CheckpointsView::default()
+        }),
     })
 }
 
@@ -319,6 +341,39 @@ impl Backend for Arc<FakeCluster> {
         }
         self.canceled.lock().unwrap().push(id);
         ready(Ok(()))
+    }
+
+    fn trigger_savepoint(&self, id: JobId, options: SavepointOptions) -> Answer<'_, TriggerId> {
+        let trigger = options.trigger_id.unwrap_or_else(|| DONE.parse().unwrap());
+        self.savepoints.lock().unwrap().push((id, options));
+        ready(self.fail().map(|()| trigger))
+    }
+
+    fn savepoint(&self, id: JobId, trigger: TriggerId) -> Answer<'_, Known<SnapshotTaken>> {
+        ready(Ok(snapshots::of_job(id, trigger)))
+    }
+
+    fn trigger_checkpoint(
+        &self,
+        _id: JobId,
+        wanted: ManualCheckpoint,
+        trigger: Option<TriggerId>,
+    ) -> Answer<'_, TriggerId> {
+        self.checkpoints.lock().unwrap().push(wanted);
+        ready(self.fail().map(|()| trigger.unwrap_or_else(|| DONE.parse().unwrap())))
+    }
+
+    fn checkpoint(&self, id: JobId, trigger: TriggerId) -> Answer<'_, Known<SnapshotTaken>> {
+        ready(Ok(snapshots::of_job(id, trigger)))
+    }
+
+    fn dispose_savepoint<'a>(&'a self, path: &'a str, trigger: Option<TriggerId>) -> Answer<'a, TriggerId> {
+        self.disposed.lock().unwrap().push(path.to_owned());
+        ready(self.fail().map(|()| trigger.unwrap_or_else(|| DONE.parse().unwrap())))
+    }
+
+    fn disposal(&self, trigger: TriggerId) -> Answer<'_, Known<()>> {
+        ready(Ok(snapshots::status(trigger, ())))
     }
 
     fn artifacts(&self) -> Answer<'_, Vec<ArtifactView>> {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     Vertex,
-    subtask::{check_attempt, endpoint},
+    subtask::{endpoint, find_attempt},
 };
 use crate::rest::{
     Api, error::ApiError, jobs::accumulators::UserAccumulator, json::Json, params::PathParams,
@@ -85,11 +85,11 @@ pub(crate) async fn of_attempt(
 ) -> Result<Json<AttemptAccumulators>, ApiError> {
     let vertex = Vertex::find(&api, &params).await?;
     let (index, subtask) = vertex.subtask(&params)?;
-    check_attempt(subtask, &params)?;
+    let attempt = find_attempt(subtask, &params)?.attempt;
     Ok(Json(AttemptAccumulators {
         subtask: index,
-        attempt: subtask.attempt,
-        id: format!("{}_{}_{index}_{}", vertex.job.job_id, vertex.planned().id, subtask.attempt),
+        attempt,
+        id: format!("{}_{}_{index}_{attempt}", vertex.job.job_id, vertex.planned().id),
         user_accumulators: Vec::new(),
     }))
 }

@@ -1,6 +1,6 @@
 //! One attempt of a subtask: `GET …/subtasks/:subtaskindex` and `…/attempts/:attempt`.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use axum::extract::State;
 use flott_core::{AttemptNumber, ExecutionState};
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     clock::unix_ms,
     rest::{Api, error::ApiError, io_metrics::IoMetrics, json::Json, params::PathParams},
-    view::SubtaskView,
+    view::{AttemptView, SubtaskView, TaskRates},
 };
 
 /// Flink's `SubtaskExecutionAttemptDetailsInfo`.
@@ -36,7 +36,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// The newest attempt of a subtask.
+    /// An attempt of the subtask with this index.
     pub(crate) fn new(index: u32, subtask: &SubtaskView, now: i64) -> Self {
         let timing = Timing::of(subtask, now);
         let location = subtask.location.as_ref();
@@ -67,25 +67,48 @@ pub(crate) async fn current(State(api): State<Api>, params: PathParams) -> Resul
     Ok(Json(Attempt::new(index, subtask, unix_ms())))
 }
 
-/// An attempt by its number. Only the newest is kept.
+/// An attempt by its number. Only the newest and some before it are kept.
 pub(crate) async fn by_attempt(
     State(api): State<Api>,
     params: PathParams,
 ) -> Result<Json<Attempt>, ApiError> {
     let vertex = Vertex::find(&api, &params).await?;
     let (index, subtask) = vertex.subtask(&params)?;
-    check_attempt(subtask, &params)?;
-    Ok(Json(Attempt::new(index, subtask, unix_ms())))
+    let attempt = find_attempt(subtask, &params)?;
+    Ok(Json(Attempt::new(index, &attempt, unix_ms())))
 }
 
-/// Whether the attempt in the path is the one that is kept.
+/// The attempt of a subtask that the path names, as the subtask was or is in it.
 ///
 /// # Errors
-/// 400 for a malformed number, 404 for another attempt.
-pub(crate) fn check_attempt(subtask: &SubtaskView, params: &PathParams) -> Result<(), ApiError> {
-    let attempt: u32 = params.parse("attempt")?;
-    if attempt == subtask.attempt.0 {
-        return Ok(());
+/// 400 for a malformed number, 404 for an attempt that is not known, or not any more.
+pub(crate) fn find_attempt<'a>(
+    subtask: &'a SubtaskView,
+    params: &PathParams,
+) -> Result<Cow<'a, SubtaskView>, ApiError> {
+    let attempt = AttemptNumber(params.parse("attempt")?);
+    if attempt == subtask.attempt {
+        return Ok(Cow::Borrowed(subtask));
     }
-    Err(ApiError::not_found(format!("Attempt {attempt} not found: the newest is {}", subtask.attempt)))
+    match subtask.past.iter().find(|past| past.attempt == attempt) {
+        Some(past) => Ok(Cow::Owned(as_it_was(past))),
+        None => Err(ApiError::not_found(format!(
+            "Attempt {attempt} not found: the newest is {}, {} before it are known",
+            subtask.attempt,
+            subtask.past.len()
+        ))),
+    }
+}
+
+fn as_it_was(past: &AttemptView) -> SubtaskView {
+    SubtaskView {
+        attempt: past.attempt,
+        state: past.state,
+        times: past.times,
+        location: past.location.clone(),
+        metrics: past.metrics,
+        operators: past.operators.clone(),
+        rates: TaskRates::default(),
+        past: Arc::default(),
+    }
 }
