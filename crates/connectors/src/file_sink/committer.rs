@@ -34,7 +34,7 @@ impl FileCommitter {
         if self.durable.insert(directory.to_owned()) {
             // It may be new, and so may be those around it up to the sink's.
             let outer = directory.ancestors().skip(1).take_while(|outer| outer.starts_with(&self.directory));
-            outer.chain(self.directory.parent()).try_for_each(|outer| sync_directory(outer))?;
+            outer.chain(self.directory.parent()).try_for_each(sync_directory)?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use std::{
 };
 
 use flott_runtime::Timestamp;
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -25,6 +26,9 @@ use crate::path::path_bytes;
 
 /// Bytes that are written at a time.
 const BUFFER: usize = 256 << 10;
+/// Bytes after which the system is asked to bring to the disk what was written, so that little is left for the moment in
+/// which the part is completed and everybody waits: at 200 MB/s and a checkpoint each 2 s, 10 ms instead of 150.
+const WRITE_BACK: u64 = 8 << 20;
 
 /// Makes a directory.
 pub(super) fn make_directory(directory: &Path) -> Result<(), Error> {
@@ -42,6 +46,8 @@ pub(super) struct InProgress {
     part: PendingPart,
     /// Not written yet.
     pub(super) buffer: Vec<u8>,
+    /// How far the file is on its way to the disk.
+    on_its_way: u64,
     pub(super) created: Timestamp,
     pub(super) updated: Timestamp,
 }
@@ -81,7 +87,7 @@ impl InProgress {
             io::ErrorKind::AlreadyExists => part.shared(),
             _ => io_error(&part.hidden)(cause),
         })?;
-        Ok(Self { file: Some(file), part, buffer: Vec::new(), created: now, updated: now })
+        Ok(Self { file: Some(file), part, buffer: Vec::new(), on_its_way: 0, created: now, updated: now })
     }
 
     /// Bytes of all its records.
@@ -101,6 +107,13 @@ impl InProgress {
             file.write_all(&self.buffer).map_err(io_error(&self.part.hidden))?;
             self.part.length += self.buffer.len() as u64;
             self.buffer.clear();
+            let behind = self.part.length - self.on_its_way;
+            if behind >= WRITE_BACK {
+                // Nobody will read it soon, which makes Linux write it. If it does not, all is as before.
+                let (offset, length) = (self.on_its_way as i64, behind as i64);
+                let _ = posix_fadvise(&*file, offset, length, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+                self.on_its_way = self.part.length;
+            }
         }
         Ok(())
     }

@@ -110,8 +110,7 @@ proptest! {
             let mut all = Vec::new();
             for split in cut(file.path(), text.len() as u64, length) {
                 let (mut lines, mut since) = (SplitLines::open(split).unwrap(), 0);
-                loop {
-                    let Some(line) = lines.next_line().unwrap() else { break };
+                while let Some(line) = lines.next_line().unwrap() {
                     let line = (line.bytes.to_vec(), line.offset);
                     all.push((line, lines.line_number()));
                     since += 1;
