@@ -4,7 +4,7 @@ mod sink;
 mod source;
 
 pub use self::{
-    sink::{CommitOutcome, Committer, NoCommittable, Sink, SinkWriter},
+    sink::{BoxCommitter, CommitOutcome, Committer, NoCommittable, Sink, SinkWriter},
     source::{Boundedness, Discovery, ReadStatus, Source, SourceReader, SplitEnumerator, all_splits},
 };
 

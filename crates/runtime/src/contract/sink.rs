@@ -40,11 +40,14 @@ pub trait Sink<T>: Send + Sync + 'static {
     fn committer(
         &self,
         context: &RuntimeContext,
-    ) -> Result<Option<Box<dyn Committer<<Self::Writer as SinkWriter<T>>::Committable>>>, BoxError> {
+    ) -> Result<Option<BoxCommitter<<Self::Writer as SinkWriter<T>>::Committable>>, BoxError> {
         let _ = context;
         Ok(None)
     }
 }
+
+/// A committer behind a pointer.
+pub type BoxCommitter<C> = Box<dyn Committer<C>>;
 
 /// The committable of sinks that have nothing to commit: there is no such value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
