@@ -2,14 +2,14 @@
 
 use flott_core::{
     AttemptNumber, EdgeIndex, HostId, JobId, SubtaskIndex, TaskManagerId,
-    checkpoint::{Alignment, SnapshotKind},
+    checkpoint::{Alignment, Barrier, SnapshotKind},
     deployment::TaskHostAddress,
     time::Timestamp,
 };
 use tokio::runtime::Handle;
 
 use super::*;
-use crate::{CREDITS_PER_CHANNEL, ChannelPeer, ChannelSender, DataPlane};
+use crate::{CREDITS_PER_CHANNEL, ChannelPeer, ChannelSender, DataPlane, Mark};
 
 /// A gate over channels of the same process.
 struct Fixture {
