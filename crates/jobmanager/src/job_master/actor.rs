@@ -12,7 +12,7 @@ use flott_control::{
 };
 use flott_core::{JobGraph, JobId, JobStatus, MonoTime, TaskManagerId, deployment::TaskHostSpec};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
 use tracing::{Instrument, debug, info_span, warn};
@@ -64,6 +64,8 @@ pub(crate) struct JobMaster {
     pub(super) clients: BTreeMap<TaskManagerId, TaskManagerClient>,
     /// Orders under way.
     pub(super) deliveries: JoinSet<Delivered>,
+    /// Of each TaskManager the last order about checkpoints: it closes when that has been delivered.
+    pub(super) last_checkpoint_orders: BTreeMap<TaskManagerId, oneshot::Receiver<()>>,
     pub(super) splits: WaitingSplits,
     pub(super) snapshots: Snapshots,
     /// Users who wait for a checkpoint or savepoint.
@@ -125,6 +127,7 @@ impl JobMaster {
             slots: resource_manager.slot_requests(job_id),
             clients: BTreeMap::new(),
             deliveries: JoinSet::new(),
+            last_checkpoint_orders: BTreeMap::new(),
             splits: WaitingSplits::default(),
             snapshots: work,
             snapshot_calls: BTreeMap::new(),

@@ -5,12 +5,25 @@ use flott_control::{
     protocol::{CallId, Fence, Order},
 };
 use flott_core::{FailureCause, TaskManagerId};
+use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::{
     CallError,
     actor::{Delivered, JobMaster},
 };
+
+/// When an order may be delivered.
+struct Turn {
+    /// Closes when the one before it has been.
+    previous: Option<oneshot::Receiver<()>>,
+    /// To be dropped then, for the next one.
+    end: oneshot::Sender<()>,
+}
+
+const fn is_about_checkpoints(order: &Order) -> bool {
+    matches!(order, Order::TriggerCheckpoint { .. } | Order::NotifyCheckpoint { .. })
+}
 
 impl JobMaster {
     pub(super) fn perform(&mut self, effect: Effect) {
@@ -53,11 +66,27 @@ impl JobMaster {
         // Without a connection the registration is over, of which the machine hears or has heard.
         let client = self.clients.get(&to).filter(|client| client.is_for(fence.registration_id));
         let Some(client) = client.cloned() else { return };
+        let turn = is_about_checkpoints(&order).then(|| self.take_turn(&to));
         self.deliveries.spawn(async move {
             let name = order.name();
+            let mut own = None;
+            if let Some(Turn { previous, end }) = turn {
+                own = Some(end);
+                if let Some(previous) = previous {
+                    let _ = previous.await; // never sends, only closes
+                }
+            }
             let answer = client.deliver(order).await;
+            drop(own);
             Delivered { to, fence, order: name, answer }
         });
+    }
+
+    /// Orders about checkpoints go to a TaskManager one after the other: a checkpoint that is given up must not be begun
+    /// after that.
+    fn take_turn(&mut self, to: &TaskManagerId) -> Turn {
+        let (end, ended) = oneshot::channel();
+        Turn { previous: self.last_checkpoint_orders.insert(to.clone(), ended), end }
     }
 
     /// The one place where a job's failure is logged.
