@@ -19,7 +19,7 @@ use crate::{
 
 /// About how many bytes a segment has on average when it is written: what a single change may cost, and the unit of
 /// incremental snapshots.
-const SEGMENT_BYTES: u64 = 8 << 10;
+const SEGMENT_BYTES: u64 = 6 << 10;
 
 /// Segments have at most this many entries on average, so that even twice as many fit into a small hash table.
 const SEGMENT_ENTRIES: u64 = 896;
@@ -72,7 +72,7 @@ struct Encoded {
 }
 
 enum Content {
-    Bytes(Vec<u8>),
+    Bytes(Box<[u8]>),
     Unchanged(SegmentLocation),
 }
 
@@ -152,8 +152,13 @@ impl<E: Stored> SnapshotLog<E> {
         let content = match self.reference(pending, segment) {
             Some(location) => Content::Unchanged(location),
             None => {
-                let mut bytes = Vec::new();
-                if let Err(error) = self.encode(segment, &mut bytes) {
+                // Encoded where memory is warm, then copied: many segments may be changed in a row.
+                let mut buffer = mem::take(&mut self.buffer);
+                buffer.clear();
+                let outcome = self.encode(segment, &mut buffer);
+                let bytes = buffer.as_slice().into();
+                self.buffer = buffer;
+                if let Err(error) = outcome {
                     pending.failure = Some(error);
                     return;
                 }
