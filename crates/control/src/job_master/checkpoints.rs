@@ -205,7 +205,7 @@ impl JobMaster {
     fn can_checkpoint(&self) -> bool {
         let (running, finished) =
             (self.executions.count(ExecutionState::Running), self.executions.count(ExecutionState::Finished));
-        matches!(self.state, JobState::Running { .. })
+        matches!(self.state, JobState::Running)
             && running > 0
             && running + finished == self.graph.total_subtasks()
     }

@@ -12,6 +12,7 @@ use crate::protocol::{CallId, Fence, Order};
 
 /// An effect of one job's machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "they are few, and gone as soon as they are performed")]
 pub enum Effect {
     /// To the ResourceManager: the job needs this many slots in total. 0 gives back all that it has.
     RequireSlots {

@@ -1,5 +1,6 @@
 //! Scripts of `(milliseconds, event)`, and what must come of them.
 
+mod checkpoints;
 mod hosts;
 mod orders;
 mod random;

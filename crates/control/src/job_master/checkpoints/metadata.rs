@@ -63,8 +63,7 @@ fn operators_of<'a>(
         let of = |snapshot: &&SubtaskSnapshot| -> Option<OperatorSubtaskState> {
             snapshot.operators.iter().find(|state| state.uid == operator.uid).cloned()
         };
-        let states: Vec<_> =
-            subtasks.iter().map(|snapshot| snapshot.as_ref().and_then(|it| of(it))).collect();
+        let states: Vec<_> = subtasks.iter().map(|snapshot| snapshot.as_ref().and_then(&of)).collect();
         states.iter().any(Option::is_some).then(|| OperatorState {
             uid: operator.uid.clone(),
             name: operator.name.clone(),

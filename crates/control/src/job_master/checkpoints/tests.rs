@@ -195,8 +195,11 @@ fn deleted(effects: &[Effect]) -> Vec<String> {
     all
 }
 
+/// A checkpoint's number and directory, or why there is none.
+type Answer = Result<(u64, String), String>;
+
 /// The answer to the one call that is answered.
-fn done(effects: &[Effect]) -> Option<(u64, Result<(u64, String), String>)> {
+fn done(effects: &[Effect]) -> Option<(u64, Answer)> {
     let mut answers = effects.iter().filter_map(|effect| match effect {
         Effect::SnapshotDone { call, result: Ok(taken) } => {
             Some((call.0, Ok((taken.checkpoint_id.0, taken.location.clone()))))

@@ -214,8 +214,8 @@ impl JobMaster {
                 self.checkpoints.statistics.acknowledged(id, subtask, record);
             }
             self.begin_where_needed(id, out);
+            self.serve_splits(out);
         }
-        self.serve_splits(out);
     }
 
     /// Orders the checkpoint at the subtasks to which no predecessor can bring its barriers.

@@ -67,17 +67,17 @@ impl Pending {
 }
 
 /// Where the enumeration was at a checkpoint.
-enum Cut {
+enum Cut<'a> {
     /// Not known yet.
     Unknown,
     /// It had not begun, or not gone on from where it was.
-    Before(Option<Vec<u8>>),
+    Before(Option<&'a [u8]>),
     /// After this report.
-    Within(u64, Vec<u8>),
+    Within(u64, &'a [u8]),
     Complete,
 }
 
-impl Cut {
+impl Cut<'_> {
     /// Whether a report came before it.
     fn contains(&self, report: u64) -> bool {
         match self {
@@ -119,8 +119,8 @@ impl SplitQueue {
         };
         let enumeration = match &cut {
             Cut::Before(None) => EnumerationState::NotBegun,
-            Cut::Before(Some(state)) => EnumerationState::Underway(state.clone()),
-            Cut::Within(last, state) if *last <= last_report => EnumerationState::Underway(state.clone()),
+            Cut::Before(Some(state)) => EnumerationState::Underway(state.to_vec()),
+            Cut::Within(last, state) if *last <= last_report => EnumerationState::Underway(state.to_vec()),
             Cut::Complete if last_report == u64::MAX => EnumerationState::Complete,
             Cut::Unknown | Cut::Within(..) | Cut::Complete => return Taken::NotYet,
         };
@@ -157,9 +157,9 @@ impl SplitQueue {
             .any(|(_, pending)| !pending.passed.contains_key(&subtask) && !self.cut(pending).contains(report))
     }
 
-    fn cut(&self, pending: &Pending) -> Cut {
+    fn cut<'a>(&'a self, pending: &'a Pending) -> Cut<'a> {
         let origin = match &self.enumeration {
-            Enumeration::NotBegun { resume } => return Cut::Before(resume.clone()),
+            Enumeration::NotBegun { resume } => return Cut::Before(resume.as_deref()),
             Enumeration::Complete { origin: None, .. } => return Cut::Complete,
             Enumeration::Underway { origin, .. } | Enumeration::Complete { origin: Some(origin), .. } => {
                 origin
@@ -169,9 +169,9 @@ impl SplitQueue {
             None => Cut::Unknown,
             Some(Progress::Finished) => Cut::Complete,
             Some(Progress::At(progress)) => match &progress.enumerator {
-                Some((last, state)) => Cut::Within(*last, state.clone()),
+                Some((last, state)) => Cut::Within(*last, state),
                 None if progress.last_answered < origin.request.request_id => {
-                    Cut::Before(origin.resume.clone())
+                    Cut::Before(origin.resume.as_deref())
                 }
                 None => Cut::Complete,
             },

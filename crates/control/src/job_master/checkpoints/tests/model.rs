@@ -294,7 +294,7 @@ impl World {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 300,
+        cases: 150,
         failure_persistence: None,
         // The same cases in each run; another seed here tries others.
         rng_seed: RngSeed::Fixed(1),

@@ -162,11 +162,11 @@ impl World {
     }
 
     fn acknowledge(&mut self, which: usize) {
-        let unheard = self.pending.iter_mut().flat_map(|(id, checkpoint)| {
+        let mut unheard = self.pending.iter_mut().flat_map(|(id, checkpoint)| {
             let parts = checkpoint.parts.iter_mut().filter(|(_, (.., heard))| !heard);
             parts.map(|(reader, part)| (*id, *reader, part))
         });
-        let Some((id, reader, (_, progress, heard))) = unheard.skip(which % 2).next() else { return };
+        let Some((id, reader, (_, progress, heard))) = unheard.nth(which % 2) else { return };
         *heard = true;
         self.queue.passed(CheckpointId(id), SubtaskIndex(reader as u32), progress.clone());
         self.serve();
@@ -246,7 +246,7 @@ impl World {
             33..=40 => self.acknowledge(which),
             41..=43 => self.store(),
             44..=45 => self.complete(),
-            46 => self.abort(which % 2 == 0),
+            46 => self.abort(which.is_multiple_of(2)),
             _ => self.restart((0..READERS).filter(|reader| which >> reader & 1 == 1).collect()),
         }
     }
