@@ -14,6 +14,7 @@ mod simulation {
     pub(crate) mod network;
     pub(crate) mod random;
     pub(crate) mod snapshot;
+    pub(crate) mod task;
     pub(crate) mod task_manager;
     pub(crate) mod truth;
     pub(crate) mod world;
@@ -65,6 +66,7 @@ const SOMETIMES: &[&str] = &[
     "subtask restored from a checkpoint",
     "task canceled before its deployment came",
     "task host crashed",
+    "task host crashed soon after its start",
     "task host failed to start",
     "task host started again",
     "task host killed after the cancellation timeout",

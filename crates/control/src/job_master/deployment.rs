@@ -40,6 +40,9 @@ impl JobMaster {
             let region = &mut self.regions[number];
             let locations = region.subtasks.iter().map(|it| self.pool.location_of(*it).cloned());
             let Some(locations) = locations.collect::<Option<Vec<_>>>() else { continue };
+            if !locations.iter().all(|location| self.pool.may_start(&location.task_manager_id)) {
+                continue;
+            }
             for (subtask, location) in region.subtasks.iter().zip(locations) {
                 self.executions.place(*subtask, location);
             }
@@ -51,7 +54,23 @@ impl JobMaster {
     /// Starts the task hosts that are needed and do not run.
     pub(super) fn start_task_hosts(&mut self, out: &mut Vec<Effect>) {
         let starting = self.regions_in(|phase| matches!(phase, RegionPhase::StartingTaskHosts { .. }));
-        for id in self.task_managers_under(starting) {
+        let ids = self.task_managers_under(starting);
+        self.start_those_missing(&ids, out);
+    }
+
+    /// Starts the task hosts that will be needed, while regions still stop or wait for their time: a process takes a while
+    /// to start. If it fails to, that counts only when it is tried once more in earnest.
+    pub(super) fn prepare_task_hosts(&mut self, out: &mut Vec<Effect>) {
+        self.pool.assign();
+        let waiting = self.regions.iter().filter(|region| region.phase.is_waiting());
+        let locations =
+            waiting.flat_map(|region| &region.subtasks).filter_map(|it| self.pool.location_of(*it));
+        let ids = locations.map(|location| location.task_manager_id.clone()).collect();
+        self.start_those_missing(&ids, out);
+    }
+
+    fn start_those_missing(&mut self, ids: &BTreeSet<TaskManagerId>, out: &mut Vec<Effect>) {
+        for id in ids.iter().filter(|id| self.pool.may_start(id)).cloned().collect::<Vec<_>>() {
             let Some(held) = self.pool.task_managers.get_mut(&id) else { continue };
             if !matches!(held.host, HostPhase::Absent | HostPhase::Ended) {
                 continue;

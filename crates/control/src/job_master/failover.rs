@@ -169,7 +169,10 @@ impl JobMaster {
         let cause = failure.cause.clone();
         match self.state {
             // It is being restarted already.
-            _ if hit.is_empty() => self.failures.add(failure),
+            _ if hit.is_empty() => {
+                self.failures.add(failure);
+                self.prepare_task_hosts(out);
+            }
             JobState::Restarting { resume_at: Some(resume_at) } if now < resume_at => {
                 self.failures.add(failure);
                 self.stop_regions(hit, &cause, Some(resume_at), now, out);
@@ -217,6 +220,7 @@ impl JobMaster {
         }
         self.reject_waiting_split_requests(|subtask| running.contains(&subtask), out);
         self.order_to_cancel(|it| running.contains(&it.subtask), out);
+        self.prepare_task_hosts(out);
         self.proceed(now, out);
     }
 

@@ -61,6 +61,7 @@ impl JobMaster {
             }
             JobState::Running | JobState::Restarting { .. } if wanted => {
                 self.pool.add(slot);
+                self.prepare_task_hosts(out);
                 self.proceed(now, out);
             }
             // The offer and the end of the need for it have crossed.

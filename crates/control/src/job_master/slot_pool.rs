@@ -146,6 +146,13 @@ impl SlotPool {
         })
     }
 
+    /// Whether the task host there can be started, if there is none. It has as many threads as it is given slots at its
+    /// start, so a first one waits for the others that may come.
+    pub(super) fn may_start(&self, id: &TaskManagerId) -> bool {
+        let held = self.task_managers.get(id);
+        held.is_some_and(|held| held.host != HostPhase::Absent || self.count() == self.required())
+    }
+
     /// Which slot a subtask runs in.
     pub(super) fn number_of(&self, subtask: SubtaskId) -> SlotNumber {
         self.starts[subtask.vertex.0 as usize] + subtask.subtask.0 as usize

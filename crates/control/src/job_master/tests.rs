@@ -164,7 +164,7 @@ pub(super) fn deployed() -> JobMaster {
             (40, ready("b", 0)),
         ],
     );
-    assert!(matches!(job.state(), JobState::Running { .. }), "{:?}", job.state());
+    assert!(matches!(job.state(), JobState::Running), "{:?}", job.state());
     job
 }
 

@@ -17,7 +17,7 @@ use crate::protocol::{
 pub enum HostCommand {
     /// Run these subtasks.
     Deploy {
-        /// Where all subtasks of the job are.
+        /// Where all subtasks are that are deployed together.
         placement: Placement,
         /// The subtasks to run.
         tasks: Vec<TaskDescriptor>,

@@ -11,7 +11,7 @@ use flott_core::{
     AttemptNumber, ExecutionState, FailureKind, JobId, JobStatus, SubtaskId, deployment::SplitAnswer,
 };
 
-use super::{host::number_of, truth, world::World};
+use super::{task::number_of, truth, world::World};
 
 impl World {
     /// A slot is reported as free only when nothing runs in it, and a task host runs only where its job has a slot.

@@ -10,8 +10,8 @@ use flott_core::{
 };
 
 use super::{
-    host::{Ending, Step, number_of},
     network::Process,
+    task::{Ending, Step, number_of},
     truth::Truth,
     world::{MILLI, World},
 };

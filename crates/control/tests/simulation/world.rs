@@ -6,10 +6,11 @@ use flott_core::{JobId, MonoTime};
 
 use super::{
     faults::Fault,
-    host::{Orphan, Step},
+    host::Orphan,
     job_manager::JobManager,
     network::{Process, ToJobManager, ToTaskManager, Weather},
     random::Random,
+    task::Step,
     task_manager::Place,
     truth::Truth,
 };

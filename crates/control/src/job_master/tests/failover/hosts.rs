@@ -16,16 +16,14 @@ fn a_task_host_that_has_ended_is_started_again_under_a_new_number() {
     let (mut job, mut a, _) = two_pipelines();
     let effects = at(&mut job, 50, [a.ended(0, FailureKind::TaskHostSignal, "killed by signal 9")]);
     assert_eq!(states(&job), [S::Failed, S::Running, S::Failed, S::Running]);
-    assert!(orders(&effects).is_empty(), "all of the region ended with it");
-    let effects = at(&mut job, 1_050, [Event::TimerFired]);
-    let [
-        Effect::RequireSlots { count: 2 },
-        Effect::SendOrder { order: Order::StartTaskHost { attempt, .. }, .. },
-    ] = effects.as_slice()
+    assert_eq!(statuses(&effects), [JobStatus::Restarting]);
+    let [_, Effect::SendOrder { order: Order::StartTaskHost { attempt, .. }, .. }] = effects.as_slice()
     else {
-        panic!("{effects:?}");
+        panic!("it is started while the delay runs: {effects:?}");
     };
     assert_eq!(*attempt, AttemptNumber(2), "0 and 1 were the first ones");
+    let effects = at(&mut job, 1_050, [Event::TimerFired]);
+    assert_eq!(effects, [Effect::RequireSlots { count: 2 }], "it is not ready yet");
     assert_eq!(job.status(), JobStatus::Restarting);
 
     assert!(at(&mut job, 1_060, [a.ready(0)]).is_empty(), "that was the old one");
@@ -38,6 +36,18 @@ fn a_task_host_that_has_ended_is_started_again_under_a_new_number() {
 
     let effects = at(&mut job, 1_080, [a.ended(0, FailureKind::TaskHostSignal, "killed by signal 9")]);
     assert!(effects.is_empty(), "the old one can't end the new one's tasks");
+}
+
+#[test]
+fn a_task_host_that_fails_while_nothing_needs_it_yet_is_tried_once_more() {
+    let (mut job, mut a, _) = two_pipelines();
+    at(&mut job, 50, [a.ended(0, FailureKind::TaskHostSignal, "killed by signal 9")]);
+    let effects = at(&mut job, 60, [a.ended(2, FailureKind::TaskHostStart, "cannot start")]);
+    assert!(effects.is_empty(), "not before the delay is over: {effects:?}");
+    let effects = at(&mut job, 1_050, [Event::TimerFired]);
+    assert_eq!(orders(&effects), [("a", "start task host")]);
+    at(&mut job, 1_060, [a.ended(3, FailureKind::TaskHostStart, "cannot start")]);
+    assert_eq!(job.restarts(), 2, "now it counts");
 }
 
 #[test]
@@ -123,9 +133,10 @@ fn orders_are_repeated_to_a_task_manager_that_registers_again() {
     let (mut job, mut a, _) = two_pipelines();
     at(&mut job, 50, [a.task((0, 0), 0, boom())]);
     assert_eq!(orders(&at(&mut job, 60, [again()])), [("a", "cancel tasks")]);
-    at(&mut job, 70, [a.ended(0, FailureKind::TaskHostSignal, "killed by signal 9")]);
-    let effects = at(&mut job, 1_050, [Event::TimerFired]);
-    assert_eq!(at(&mut job, 1_060, [again()]), effects[1..], "the same start");
+    let started = at(&mut job, 70, [a.ended(0, FailureKind::TaskHostSignal, "killed by signal 9")]);
+    assert_eq!(orders(&started), [("a", "start task host")]);
+    at(&mut job, 1_050, [Event::TimerFired]);
+    assert_eq!(at(&mut job, 1_060, [again()]), started, "the same start");
     let effects = at(&mut job, 1_070, [a.ready(2)]);
     let deployed: Vec<_> = effects.into_iter().filter(|it| matches!(it, Effect::SendOrder { .. })).collect();
     assert_eq!(at(&mut job, 1_080, [again()]), deployed, "the same deployment");

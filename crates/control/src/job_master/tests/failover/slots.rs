@@ -12,9 +12,9 @@ fn a_lost_task_manager_is_replaced_by_one_that_has_slots() {
     let (mut job, _, _) = two_pipelines();
     at(&mut job, 50, [lost("a")]);
     assert_eq!(states(&job), [S::Failed, S::Running, S::Failed, S::Running]);
-    assert!(at(&mut job, 60, [granted("c", 0)]).is_empty(), "it comes before the delay is over");
-    let effects = at(&mut job, 1_050, [Event::TimerFired]);
-    assert_eq!(orders(&effects), [("c", "start task host")]);
+    let effects = at(&mut job, 60, [granted("c", 0)]);
+    assert_eq!(orders(&effects), [("c", "start task host")], "while the delay runs");
+    assert!(orders(&at(&mut job, 1_050, [Event::TimerFired])).is_empty(), "it is not ready yet");
     assert_eq!(places(&job), ["c", "b", "c", "b"], "only what was lost moves");
     let effects = at(&mut job, 1_100, [host_ready("c", 0, 2)]);
     assert_eq!(deployed_on(&effects, "c"), [((0, 0), 1), ((1, 0), 1)]);
@@ -67,10 +67,15 @@ fn a_slot_comes_back_to_those_who_had_it() {
     drive(&mut job, begin.map(|event| (0, event)));
     assert_eq!(places(&job)[..3], ["a", "a", "b"]);
     at(&mut job, 50, [lost("a"), lost("b")]);
-    at(&mut job, 60, [granted("b", 1), granted("a", 0), granted("a", 1)]);
-    let effects = at(&mut job, 1_050, [Event::TimerFired]);
-    assert_eq!(places(&job)[..3], ["a", "a", "b"]);
+    let effects = at(&mut job, 60, [granted("b", 1), granted("a", 0)]);
+    assert!(
+        effects.is_empty(),
+        "a task host has as many threads as it has slots when it starts: {effects:?}"
+    );
+    let effects = at(&mut job, 70, [granted("a", 1)]);
     assert_eq!(orders(&effects), [("a", "start task host"), ("b", "start task host")]);
+    at(&mut job, 1_050, [Event::TimerFired]);
+    assert_eq!(places(&job)[..3], ["a", "a", "b"]);
 }
 
 #[test]
@@ -80,9 +85,9 @@ fn a_task_manager_that_is_lost_while_it_is_restarted_on_is_a_failure() {
     at(&mut job, 1_050, [Event::TimerFired]);
     at(&mut job, 1_060, [lost("c")]);
     assert_eq!(job.restarts(), 2);
-    at(&mut job, 1_070, [granted("d", 0)]);
-    let effects = at(&mut job, 2_060, [Event::TimerFired]);
+    let effects = at(&mut job, 1_070, [granted("d", 0)]);
     assert_eq!(orders(&effects), [("d", "start task host")]);
+    at(&mut job, 2_060, [Event::TimerFired]);
     assert_eq!(attempts(&job), [2, 0, 2, 0]);
 }
 
