@@ -1,8 +1,23 @@
 //! The command line.
 
+mod snapshots;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use flott_core::checkpoint::SavepointFormat;
+
+pub(crate) use snapshots::{
+    CancelArgs, CheckpointArgs, InspectArgs, RestoreArgs, SavepointArgs, SavepointVerb, StopArgs,
+};
+
+/// Flink's name of a format.
+pub(crate) const fn format_name(format: SavepointFormat) -> &'static str {
+    match format {
+        SavepointFormat::Canonical => "CANONICAL",
+        SavepointFormat::Native => "NATIVE",
+    }
+}
 
 /// Flott: a distributed runtime for stateful stream and batch processing.
 #[derive(Debug, Parser)]
@@ -24,6 +39,12 @@ pub(crate) enum Verb {
     List(ListArgs),
     /// Cancels a job; returns when the JobManager has accepted
     Cancel(CancelArgs),
+    /// Stops a job with a savepoint, from which it can begin again
+    Stop(StopArgs),
+    /// Takes a savepoint of a job that goes on, disposes one, or shows what is in it
+    Savepoint(SavepointArgs),
+    /// Takes a checkpoint of a job
+    Checkpoint(CheckpointArgs),
     /// Checks the configuration and shows what it sets
     Config(ConfigArgs),
     /// Waits until a cluster is complete, for scripts
@@ -81,6 +102,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
+    pub(crate) restore: RestoreArgs,
+    #[command(flatten)]
     pub(crate) program: ProgramArgs,
     /// Returns as soon as the job has been submitted
     #[arg(short = 'd', long)]
@@ -135,18 +158,6 @@ pub(crate) struct ListArgs {
     /// All jobs, those that have ended too
     #[arg(short = 'a', long)]
     pub(crate) all: bool,
-    /// Prints JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CancelArgs {
-    #[command(flatten)]
-    pub(crate) cluster: ClusterArgs,
-    /// The job's id, 32 hexadecimal digits
-    #[arg(value_name = "JOBID")]
-    pub(crate) job: String,
     /// Prints JSON
     #[arg(long)]
     pub(crate) json: bool,

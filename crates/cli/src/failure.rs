@@ -4,6 +4,8 @@ use std::error::Error;
 
 use flott_core::config::ConfigError;
 
+const RULE: &str = "------------------------------------------------------------";
+
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -42,6 +44,14 @@ impl Failure {
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: Some(message.into()) }
+    }
+
+    /// A failure on the cluster, framed as Flink does it: its cause, of which the root comes first, then what has not come
+    /// about because of it.
+    pub(crate) fn exception(cause: &str, outcome: &str) -> Self {
+        Self::failed(format!(
+            "\n{RULE}\n The program finished with the following exception:\n\n{cause}\n\n{outcome}"
+        ))
     }
 
     /// A failure about which everything has been said.

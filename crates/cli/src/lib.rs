@@ -1,5 +1,5 @@
-//! The `flott` command: makes projects for jobs, runs, lists and cancels jobs of a cluster, and shows what an artifact
-//! would run.
+//! The `flott` command: makes projects for jobs, runs, lists, stops and cancels jobs of a cluster, takes savepoints of
+//! them, and shows what an artifact would run and what a savepoint contains.
 //!
 //! Each verb is a file under `verbs`. What they print on stdout is Flink's to the letter, so that scripts can go on
 //! grepping it; progress and errors go to stderr. Exit codes: 0 done (of `run`: the job finished), 1 failed, 2 used
@@ -10,6 +10,7 @@ mod clock;
 mod console;
 mod context;
 mod failure;
+mod flink_options;
 mod verbs;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -53,7 +54,7 @@ fn texts(args: impl IntoIterator<Item = OsString>) -> Result<Vec<String>, Failur
 
 /// `None` if the arguments asked for help or version, which has been printed.
 fn parse(args: Vec<String>) -> Result<Option<Cli>, Failure> {
-    let error = match Cli::try_parse_from(args) {
+    let error = match Cli::try_parse_from(flink_options::normalize(args)) {
         Ok(cli) => return Ok(Some(cli)),
         Err(error) => error,
     };
@@ -79,6 +80,9 @@ fn execute(cli: Cli) -> Result<(), Failure> {
             Verb::Info(args) => verbs::info::execute(args).await,
             Verb::List(args) => verbs::list::execute(args).await,
             Verb::Cancel(args) => verbs::cancel::execute(args).await,
+            Verb::Stop(args) => verbs::stop::execute(args).await,
+            Verb::Savepoint(args) => verbs::savepoint::execute(args).await,
+            Verb::Checkpoint(args) => verbs::checkpoint::execute(args).await,
             Verb::Config(args) => verbs::config::execute(args),
             Verb::WaitReady(args) => verbs::wait_ready::execute(args).await,
         }

@@ -1,9 +1,16 @@
 //! The verbs, one a file.
 
 pub(crate) mod cancel;
+pub(crate) mod checkpoint;
 pub(crate) mod config;
+mod contact;
 pub(crate) mod info;
+mod interrupt;
+mod job_id;
 pub(crate) mod list;
 pub(crate) mod new;
+mod operation;
 pub(crate) mod run;
+pub(crate) mod savepoint;
+pub(crate) mod stop;
 pub(crate) mod wait_ready;

@@ -6,12 +6,16 @@
 mod cluster;
 #[path = "cli/command.rs"]
 mod command;
+#[path = "cli/inspect.rs"]
+mod inspect;
 #[path = "cli/lifecycle.rs"]
 mod lifecycle;
 #[path = "cli/new.rs"]
 mod new;
 #[path = "cli/run.rs"]
 mod run;
+#[path = "cli/snapshots.rs"]
+mod snapshots;
 #[path = "cli/usage.rs"]
 mod usage;
 #[path = "cli/wait_ready.rs"]

@@ -5,26 +5,22 @@ use std::{collections::BTreeMap, path::Path};
 use flott_client::{Client, JobDetail, RunRequest};
 use flott_core::{JobId, JobStatus};
 
-use super::info::check_artifact;
+use super::{info::check_artifact, interrupt::Signals};
 use crate::{
     args::{RunArgs, SettingArgs},
     console, context,
     failure::{Exit, Failure, chain},
 };
 
-mod interrupt;
 mod progress;
 mod rates;
 mod watch;
 
-use interrupt::Signals;
 use progress::UploadProgress;
 use watch::End;
 
 /// Keys of these groups concern the client alone.
 const OWN_GROUPS: [&str; 2] = ["rest.", "client."];
-
-const RULE: &str = "------------------------------------------------------------";
 
 pub(crate) async fn execute(args: RunArgs) -> Result<(), Failure> {
     let config = context::configuration(&args.cluster.settings)?;
@@ -36,6 +32,9 @@ pub(crate) async fn execute(args: RunArgs) -> Result<(), Failure> {
         program_args_list: args.program.args().to_vec(),
         parallelism: args.program.parallelism,
         job_id: None,
+        savepoint_path: args.restore.savepoint.clone(),
+        allow_non_restored_state: args.restore.allow_non_restored_state.then_some(true),
+        claim_mode: args.restore.claim_mode,
         flink_configuration: job_settings(&args.cluster.settings),
     };
     let mut signals = Signals::listen()?;
@@ -104,11 +103,8 @@ async fn report(client: &Client, job: &JobDetail) -> Result<(), Failure> {
         JobStatus::Canceled => Err(Failure::failed(format!("Job with JobID {} was canceled.", job.jid))),
         state => {
             let cause = root_cause(client, job.jid).await;
-            Err(Failure::failed(format!(
-                "\n{RULE}\n The program finished with the following exception:\n\n{cause}\n\n\
-                 Job with JobID {} ended as {state} after {} ms.",
-                job.jid, job.duration
-            )))
+            let outcome = format!("Job with JobID {} ended as {state} after {} ms.", job.jid, job.duration);
+            Err(Failure::exception(&cause, &outcome))
         }
     }
 }

@@ -29,6 +29,10 @@ struct Facts {
     runs: Vec<Value>,
     refusal: Option<(u16, &'static str)>,
     task_managers: u32,
+    /// Paths and bodies of the triggers.
+    triggers: Vec<(String, Value)>,
+    /// What becomes of an operation, one look after another; the last stays.
+    outcomes: VecDeque<Value>,
 }
 
 #[derive(Clone)]
@@ -51,13 +55,37 @@ impl Cluster {
             .route("/v1/jobs/overview", get(jobs))
             .route("/v1/jobs/{job}", get(job).merge(patch(cancel)))
             .route("/v1/jobs/{job}/exceptions", get(exceptions))
+            .route("/v1/jobs/{job}/savepoints", post(trigger))
+            .route("/v1/jobs/{job}/stop", post(trigger))
+            .route("/v1/jobs/{job}/checkpoints", post(trigger))
+            .route("/v1/savepoint-disposal", post(trigger))
+            .route("/v1/jobs/{job}/savepoints/{id}", get(outcome))
+            .route("/v1/jobs/{job}/checkpoints/{id}", get(outcome))
+            .route("/v1/savepoint-disposal/{id}", get(outcome))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(cluster.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         cluster
     }
 
-    /// Refuses to run artifacts from now on.
+    /// A server whose operations go like this, one look after another.
+    pub(crate) async fn with_operation(outcomes: impl IntoIterator<Item = Value>) -> Self {
+        let cluster = Self::with_job(&["RUNNING"]).await;
+        cluster.facts.lock().unwrap().outcomes = outcomes.into_iter().collect();
+        cluster
+    }
+
+    /// Paths and bodies of the triggers, without the ids that the command has chosen.
+    pub(crate) fn triggers(&self) -> Vec<(String, Value)> {
+        let mut triggers = self.facts.lock().unwrap().triggers.clone();
+        for (path, body) in &mut triggers {
+            let id = body.as_object_mut().unwrap().remove("triggerId");
+            assert_eq!(id.unwrap().as_str().unwrap().len(), 32, "{path}");
+        }
+        triggers
+    }
+
+    /// Refuses to run artifacts and to begin operations from now on.
     pub(crate) fn refuse_runs(&self, status: u16, error: &'static str) {
         self.facts.lock().unwrap().refusal = Some((status, error));
     }
@@ -160,6 +188,29 @@ async fn cancel(State(cluster): State<Cluster>, Path(id): Path<String>) -> Answe
     }
     cluster.facts.lock().unwrap().canceled = true;
     (StatusCode::ACCEPTED, Json(json!({})))
+}
+
+async fn trigger(State(cluster): State<Cluster>, uri: axum::http::Uri, Json(body): Json<Value>) -> Answer {
+    let mut facts = cluster.facts.lock().unwrap();
+    if let Some((status, error)) = facts.refusal {
+        return refuse(status, error);
+    }
+    let answer = json!({ "request-id": body["triggerId"] });
+    facts.triggers.push((uri.path().to_owned(), body));
+    (StatusCode::ACCEPTED, Json(answer))
+}
+
+async fn outcome(State(cluster): State<Cluster>, uri: axum::http::Uri) -> Answer {
+    let mut facts = cluster.facts.lock().unwrap();
+    facts.looks += 1;
+    let is_known =
+        facts.triggers.iter().any(|(_, body)| uri.path().ends_with(body["triggerId"].as_str().unwrap()));
+    if !is_known {
+        return refuse(404, "There is no such operation.");
+    }
+    let outcomes = &mut facts.outcomes;
+    let outcome = if outcomes.len() > 1 { outcomes.pop_front().unwrap() } else { outcomes[0].clone() };
+    accept(outcome)
 }
 
 async fn exceptions() -> Answer {

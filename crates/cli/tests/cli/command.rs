@@ -53,9 +53,10 @@ pub(crate) fn conf_dir(yaml: &str) -> TempDir {
 
 /// A file that passes for an artifact: a linked program with the mark in it. `main` writes the plan that a job's would.
 pub(crate) fn artifact(dir: &Path, main: &str) -> PathBuf {
+    let mark = std::str::from_utf8(&flott_core::sdk::MARKER).unwrap().trim_end_matches('\0');
     let source = format!(
         "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n\
-         __attribute__((section(\".flott.sdk\"), used)) static const char mark[] = \"flott-sdk protocol=2\";\n\
+         __attribute__((section(\".flott.sdk\"), used)) static const char mark[] = \"{mark}\";\n\
          int main(int argc, char **argv) {{ (void)argc; (void)argv; {main} }}\n"
     );
     let (code, program) = (dir.join("job.c"), dir.join("word count"));

@@ -51,6 +51,31 @@ async fn finished_job_is_success() {
 }
 
 #[tokio::test]
+async fn a_job_begins_with_a_savepoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = artifact(dir.path(), "return 0;");
+    for (options, expected) in [
+        (
+            &["-d", "-s", "file:/sp/x", "-n", "-cm", "claim"][..],
+            json!({"savepointPath": "file:/sp/x", "allowNonRestoredState": true, "claimMode": "CLAIM"}),
+        ),
+        (
+            &["--fromSavepoint", "/sp/x", "-rm", "NO_CLAIM", "-detached"],
+            json!({"savepointPath": "/sp/x", "claimMode": "NO_CLAIM"}),
+        ),
+    ] {
+        let cluster = Cluster::with_job(&["RUNNING"]).await;
+        let mut command = run(&cluster, options);
+        command.arg(&program);
+        let done = done(command).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let mut body = cluster.runs().remove(0);
+        body.as_object_mut().unwrap().remove("programArgsList");
+        assert_eq!(body, expected);
+    }
+}
+
+#[tokio::test]
 async fn failed_job_is_told_with_its_root_cause() {
     let cluster = Cluster::with_job(&["RUNNING", "FAILING", "FAILED"]).await;
     let dir = tempfile::tempdir().unwrap();
@@ -146,10 +171,10 @@ async fn wrong_artifacts_are_refused_before_anything_is_sent() {
 
 fn plan_writer() -> String {
     let graph = json!({
-        "name": "tiny", "job_type": "STREAMING", "runtime_mode": "STREAMING", "parallelism": 1, "edges": [],
+        "name": "tiny", "job_type": "STREAMING", "runtime_mode": "STREAMING", "parallelism": 1, "edges": [], "recovery": {},
         "vertices": [{"id": JOB, "name": "Source: numbers -> print", "operators": [{"uid": "a", "name": "numbers"}],
             "parallelism": 3, "max_parallelism": 128, "slot_sharing_group": "default", "is_source": true}]});
-    let plan = json!({"protocol": 1, "job_graph": graph, "entry": null, "error": null}).to_string();
+    let plan = json!({"protocol": flott_core::sdk::PROTOCOL_VERSION, "job_graph": graph, "entry": null, "error": null}).to_string();
     format!(
         "if (argc != 2 || strcmp(argv[1], \"--x\")) {{ fprintf(stderr, \"no --x\"); return 3; }}\
          if (!strstr(getenv(\"FLOTT_JOB_CONFIG\"), \"\\\"parallelism\\\":3\")) return 4;\

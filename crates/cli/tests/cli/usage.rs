@@ -17,6 +17,19 @@ async fn wrong_use_ends_with_2_and_a_hint() {
         &["run", "-p", "many", "artifact"],
         &["cancel"],
         &["cancel", "xyz"],
+        &["cancel", "-s"],
+        &["stop"],
+        &["stop", "-p", "xyz"],
+        &["stop", "--type", "json", "2efff7fb0f9f04726989cc7c7eb9cb92"],
+        &["savepoint"],
+        &["savepoint", "xyz"],
+        &["savepoint", "-d"],
+        &["savepoint", "-d", "/sp", "2efff7fb0f9f04726989cc7c7eb9cb92"],
+        &["savepoint", "inspect"],
+        &["savepoint", "inspect", "ftp://host/sp"],
+        &["checkpoint"],
+        &["run", "-cm", "mine", "artifact"],
+        &["run", "-cm", "legacy", "artifact"],
         &["list", "-m", "a:b:c"],
         &["config", "get", "rest.prot"],
         &["new"],
@@ -39,6 +52,21 @@ async fn malformed_job_id_is_refused_as_by_flink() {
 }
 
 #[tokio::test]
+async fn missing_jobs_and_gone_modes_are_told() {
+    for (args, text) in [
+        (&["cancel"][..], "Missing JobID. Specify a JobID to cancel a job."),
+        (&["stop"], "Missing JobID. Specify a JobID to stop a job with a savepoint."),
+        (&["savepoint"], "Missing JobID. Specify a JobID to trigger a savepoint."),
+        (&["checkpoint"], "Missing JobID. Specify a JobID to trigger a checkpoint."),
+        (&["run", "-cm", "legacy", "artifact"], "use no_claim to keep them"),
+        (&["run", "--restoreMode", "LEGACY", "artifact"], "use no_claim to keep them"),
+    ] {
+        let done = done(flott(args)).await;
+        assert!(done.stderr.contains(text), "{args:?}: {}", done.stderr);
+    }
+}
+
+#[tokio::test]
 async fn arguments_that_are_no_text_are_refused() {
     let done = done(flott([OsStr::new("run"), OsStr::from_bytes(b"caf\xe9")])).await;
     assert_eq!(done.code, Some(2));
@@ -49,11 +77,18 @@ async fn arguments_that_are_no_text_are_refused() {
 async fn help_and_version_are_printed() {
     let help = done(flott(["--help"])).await;
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-    for verb in ["new", "run", "info", "list", "cancel"] {
+    for verb in ["new", "run", "info", "list", "cancel", "stop", "savepoint", "checkpoint"] {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{}", help.stdout);
         assert_eq!(done(flott([verb, "-h"])).await.code, Some(0));
     }
     assert!(!help.stdout.contains("wait-ready"), "verbs for scripts are hidden");
+    assert_eq!(done(flott(["savepoint", "inspect", "--help"])).await.code, Some(0));
+    for (verb, option) in
+        [("run", "--fromSavepoint"), ("run", "--claimMode"), ("stop", "--drain"), ("savepoint", "--dispose")]
+    {
+        let help = done(flott([verb, "-help"])).await;
+        assert!(help.code == Some(0) && help.stdout.contains(option), "{verb}: {help:?}");
+    }
     assert_eq!(done(flott(["--version"])).await.stdout, format!("flott {}\n", env!("CARGO_PKG_VERSION")));
 }
 

@@ -1,18 +1,19 @@
 //! Follows a job until it ends or whoever watches goes away.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use flott_client::{Client, Error, JobDetail, RetryAdvice};
+use flott_client::{Client, JobDetail};
 use flott_core::JobId;
 use tokio::time::sleep;
 
-use super::{
-    interrupt::{Answer, Signals},
-    progress::JobProgress,
-};
+use super::progress::JobProgress;
 use crate::{
-    clock, console,
+    console,
     failure::{Failure, chain},
+    verbs::{
+        contact::Contact,
+        interrupt::{Answer, Signals},
+    },
 };
 
 /// A tiny job is over within some ten milliseconds, and nobody should wait for it longer.
@@ -37,7 +38,7 @@ pub(super) async fn until_end(
     signals: &mut Signals,
 ) -> Result<End, Failure> {
     let mut progress = JobProgress::new();
-    let mut contact = Contact { patience, lost_since: None };
+    let mut contact = Contact::new(format!("follow job {job}"), "which may still run", patience);
     let mut pause = Duration::ZERO;
     loop {
         let look = async {
@@ -47,13 +48,13 @@ pub(super) async fn until_end(
         tokio::select! {
             looked = look => match looked {
                 Ok(detail) => {
-                    contact.regained(&progress);
+                    contact.regained(|text| progress.say(text));
                     progress.update(&detail);
                     if detail.state.is_terminal() {
                         return Ok(End::Job(Box::new(detail)));
                     }
                 }
-                Err(error) => contact.lost(error, job, &progress)?,
+                Err(error) => contact.lost(error, |text| progress.say(text))?,
             },
             () = signals.received() => {
                 progress.clear();
@@ -72,39 +73,5 @@ async fn cancel(client: &Client, job: JobId) {
     console::error_line(format_args!("Cancelling job {job}."));
     if let Err(error) = client.cancel(job).await {
         console::error_line(format_args!("Cannot cancel job {job}: {}", chain(&error)));
-    }
-}
-
-/// Whether the JobManager answers.
-struct Contact {
-    patience: Duration,
-    lost_since: Option<Instant>,
-}
-
-impl Contact {
-    fn regained(&mut self, progress: &JobProgress) {
-        if self.lost_since.take().is_some() {
-            progress.say("The JobManager answers again.");
-        }
-    }
-
-    /// An error if there is no point in trying again.
-    fn lost(&mut self, error: Error, job: JobId, progress: &JobProgress) -> Result<(), Failure> {
-        if error.retry() == RetryAdvice::Never {
-            return Err(Failure::failed(format!("Cannot follow job {job}: {}", chain(&error))));
-        }
-        let Some(since) = self.lost_since else {
-            progress.say(&format!(
-                "The JobManager does not answer ({}); trying again for {} s.",
-                chain(&error),
-                self.patience.as_secs()
-            ));
-            self.lost_since = Some(clock::now());
-            return Ok(());
-        };
-        if clock::now().saturating_duration_since(since) < self.patience {
-            return Ok(());
-        }
-        Err(Failure::failed(format!("Cannot follow job {job}, which may still run: {}", chain(&error))))
     }
 }
