@@ -192,8 +192,10 @@ impl World {
             truth.deployed.insert(subtask);
             let live = truth.live.entry(subtask).or_default();
             for (other, other_id) in live.iter() {
-                assert!(*other < attempt, "{subtask:?} of {job_id} runs as {other} and begins as {attempt}");
-                assert!(truth.lost.contains(other_id), "two live attempts of {subtask:?} of {job_id}");
+                // Where a TaskManager was given up without knowing it, an order may still arrive that is long overdue.
+                let older = if *other < attempt { other_id } else { &id };
+                assert_ne!(*other, attempt, "{subtask:?} of {job_id} runs twice as {attempt}");
+                assert!(truth.lost.contains(older), "two live attempts of {subtask:?} of {job_id}");
             }
             live.insert(attempt, id.clone());
             self.step(process, job_id, number, subtask, (MILLI, 10 * MILLI), Step::Open);
