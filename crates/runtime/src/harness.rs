@@ -1,14 +1,16 @@
 //! Runs a job's subtasks in the caller's thread, step by step, with a clock that is set by hand: for tests that neither
 //! need a cluster nor wait.
 
+mod checkpoints;
 mod requests;
+mod snapshot;
 mod splits;
 
 use std::{sync::Arc, time::Duration};
 
 use flott_core::{
-    AttemptNumber, FailureCause, FailureKind, HostId, JobId, SubtaskId, SubtaskIndex, TaskManagerId,
-    VertexIndex,
+    AttemptNumber, CheckpointId, FailureCause, FailureKind, HostId, JobId, SubtaskId, SubtaskIndex,
+    TaskManagerId, VertexIndex,
     deployment::{Placement, TaskHostAddress},
     job_config::RuntimeMode,
     metrics::OperatorMetric,
@@ -16,9 +18,11 @@ use flott_core::{
 };
 use flott_exchange::DataPlane;
 
-use self::{requests::Requests, splits::LocalSplits};
+pub use self::snapshot::{HarnessSnapshot, SnapshotOptions};
+use self::{checkpoints::Checkpoints, requests::Requests, splits::LocalSplits};
 use crate::{
     JobProgram, ProcessingClock, TaskContext, TaskCounters, TaskEnd, TaskSignals,
+    checkpoint::TaskCheckpoints,
     counters::now,
     input::{Step, TaskInput},
     output::Flush,
@@ -37,6 +41,10 @@ enum Phase {
 
 /// A subtask.
 struct Task {
+    id: SubtaskId,
+    checkpoints: TaskCheckpoints,
+    /// The checkpoint whose barrier has come last.
+    barrier: Option<CheckpointId>,
     input: Box<dyn TaskInput>,
     operators: Vec<String>,
     clock: ProcessingClock,
@@ -50,6 +58,9 @@ struct Task {
 pub struct Harness {
     tasks: Vec<Task>,
     now: Timestamp,
+    /// The split queues of the vertices.
+    queues: Vec<LocalSplits>,
+    checkpoints: Checkpoints,
     /// Dropped, and so ended, after the tasks.
     requests: Requests,
 }
@@ -60,6 +71,37 @@ impl Harness {
     /// # Errors
     /// If a subtask can't be made, for what its user functions say.
     pub fn new(program: &JobProgram, now: Timestamp) -> Result<Self, FailureCause> {
+        Self::with_options(program, now, SnapshotOptions::default())
+    }
+
+    /// As [`new`](Self::new), but snapshots are taken so.
+    ///
+    /// # Errors
+    /// As those of [`new`](Self::new).
+    pub fn with_options(
+        program: &JobProgram,
+        now: Timestamp,
+        options: SnapshotOptions,
+    ) -> Result<Self, FailureCause> {
+        Self::make(program, now, Checkpoints::new(program, options)?, None)
+    }
+
+    /// Makes all subtasks of `program`, which go on from `snapshot`. The program may be another one than that of which the
+    /// snapshot was taken, with another parallelism: operators are found by their uids. Processing time goes on from where it
+    /// was.
+    ///
+    /// # Errors
+    /// If a subtask can't be made, for what its user functions say, or because its state does not fit.
+    pub fn restore(program: &JobProgram, snapshot: &HarnessSnapshot) -> Result<Self, FailureCause> {
+        Self::make(program, snapshot.now(), Checkpoints::after(program, snapshot)?, Some(snapshot))
+    }
+
+    fn make(
+        program: &JobProgram,
+        now: Timestamp,
+        checkpoints: Checkpoints,
+        snapshot: Option<&HarnessSnapshot>,
+    ) -> Result<Self, FailureCause> {
         let internal = |message: String| FailureCause::new(FailureKind::Internal, message);
         let requests =
             Requests::new().map_err(|error| internal(format!("cannot make a runtime: {error}")))?;
@@ -75,9 +117,15 @@ impl Harness {
         let hosts = program.graph.vertices.iter().map(|vertex| vec![Some(host); vertex.parallelism as usize]);
         let placement = Placement { hosts: vec![address], vertices: hosts.collect() };
         plane.place(host, placement.hosts.clone());
-        let mut harness = Self { tasks: Vec::new(), now, requests };
+        let restores = checkpoints.restores(snapshot)?;
+        if let Some(snapshot) = snapshot {
+            snapshot.check(program)?;
+        }
+        let mut harness = Self { tasks: Vec::new(), now, queues: Vec::new(), checkpoints, requests };
+        let mut watermarks = Vec::new();
         for (vertex, info) in program.graph.vertices.iter().enumerate() {
-            let splits = LocalSplits::default();
+            let splits = snapshot.and_then(|snapshot| snapshot.queue(info)).unwrap_or_default();
+            harness.queues.push(splits.clone());
             for subtask in 0..info.parallelism {
                 let id = SubtaskId { vertex: VertexIndex(vertex as u32), subtask: SubtaskIndex(subtask) };
                 let context = context(program, id, now);
@@ -95,10 +143,30 @@ impl Harness {
                 let signals = builder.signals().clone();
                 signals.never_wait();
                 let operators = builder.operators().to_vec();
+                let checkpoints = harness.checkpoints.of_task(id, signals.clone());
+                let restored = restores.load(id, &builder, &checkpoints)?;
+                watermarks.push(restored.watermark());
+                let phase = if restored.is_finished() { Phase::Ending } else { Phase::Running };
+                builder.restore(restored).map_err(cause)?;
                 let build = &program.vertices[vertex].build;
                 let input = scope::catch(&operators, || build(&mut builder)).map_err(cause)?;
-                let phase = Phase::Running;
-                harness.tasks.push(Task { input, operators, clock, counters, signals, is_batch, phase });
+                harness.tasks.push(Task {
+                    id,
+                    checkpoints,
+                    barrier: None,
+                    input,
+                    operators,
+                    clock,
+                    counters,
+                    signals,
+                    is_batch,
+                    phase,
+                });
+            }
+        }
+        for (task, watermark) in harness.tasks.iter_mut().zip(watermarks) {
+            if watermark > Timestamp::MIN {
+                task.guarded(|input| input.restore_watermark(watermark)).map_err(cause)?;
             }
         }
         Ok(harness)
@@ -205,8 +273,14 @@ impl Task {
                 }
             }
             match self.guarded(|input| input.step()).map_err(cause)? {
-                // Nobody triggers checkpoints here.
-                Step::Worked | Step::Barrier(..) => worked = true,
+                Step::Worked => {
+                    self.write_snapshot()?;
+                    worked = true;
+                }
+                Step::Barrier(barrier, alignment) => {
+                    self.take_barrier(barrier, alignment)?;
+                    worked = true;
+                }
                 Step::Idle(_) => break,
                 Step::Ended => {
                     while self.is_batch && self.clock.take_any() {
@@ -220,6 +294,12 @@ impl Task {
         }
         if self.phase != Phase::Ended {
             self.guarded(|input| input.flush(Flush::All)).map_err(cause)?;
+        }
+        if self.phase == Phase::Ending
+            && let Step::Barrier(barrier, alignment) = self.guarded(|input| input.step()).map_err(cause)?
+        {
+            self.take_barrier(barrier, alignment)?;
+            worked = true;
         }
         if self.phase == Phase::Ending
             && !self.signals.is_held_back()

@@ -73,6 +73,7 @@ pub(crate) async fn run(
                 checkpoints,
                 listener,
                 end,
+                has_ended: false,
             };
             parts.run(restored.watermark).await
         }
@@ -128,6 +129,8 @@ struct Loop {
     checkpoints: TaskCheckpoints,
     listener: Arc<dyn TaskListener>,
     end: End,
+    /// Whether all input was processed, for good.
+    has_ended: bool,
 }
 
 impl Loop {
@@ -210,6 +213,8 @@ impl Loop {
 
     /// Emits what the end of the input brings, sends everything, and closes the channels.
     async fn finish(&mut self) -> Result<()> {
+        // Behind a savepoint with which the job stops there may be more, for the job that goes on from it.
+        self.has_ended = self.checkpoints.stopping_with().is_none();
         if self.end == End::Whole {
             self.end_input()?;
         }
@@ -257,7 +262,10 @@ impl Loop {
     fn take_commands(&mut self) -> Result<()> {
         while let Some(command) = self.signals.take_command() {
             match command {
-                TaskCommand::Trigger(barrier) => self.input.trigger(barrier),
+                TaskCommand::Trigger(barrier) if self.checkpoints.is_news(barrier.id) => {
+                    self.input.trigger(barrier);
+                }
+                TaskCommand::Trigger(_) => {}
                 TaskCommand::Notice(notice) => {
                     let Self { input, operators, checkpoints, .. } = self;
                     scope::catch(operators, || checkpoints.on_notice(notice, input.as_mut()))?;
@@ -276,14 +284,15 @@ impl Loop {
     /// Takes the snapshot that a barrier asks for, and sends the barrier on.
     fn take_barrier(&mut self, step: Step) -> Result<()> {
         let Step::Barrier(barrier, alignment) = step else { return Ok(()) };
-        match barrier.stop() {
+        match barrier.stop().filter(|_| !self.checkpoints.is_aborted(barrier.id)) {
             // What depends on the end of the input belongs to the savepoint.
             Some(StopMode::Drain) if self.end == End::Whole => self.end_input()?,
             Some(_) => self.end = End::Silent,
             None => {}
         }
         let Self { input, operators, checkpoints, .. } = self;
-        scope::catch(operators, || checkpoints.begin(barrier, alignment, input.as_mut()))
+        let finished = self.has_ended;
+        scope::catch(operators, || checkpoints.begin(barrier, alignment, finished, input.as_mut()))
     }
 
     /// Writes a piece of what was frozen at a barrier. Returns whether there is more, and room for it.

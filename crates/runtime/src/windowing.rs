@@ -8,10 +8,10 @@ mod assigner;
 mod contents;
 mod evictor;
 mod function;
+mod keys;
 mod offset;
 mod operator;
 mod panes;
-mod table;
 #[cfg(test)]
 mod testing;
 mod trigger;

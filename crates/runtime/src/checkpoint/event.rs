@@ -157,12 +157,12 @@ impl OperatorPart<'_> {
         let encoded = match (self.kind, self.snapshot.as_deref_mut()) {
             (EventKind::Barrier(barrier), Some(snapshot)) => {
                 state.begin(barrier.id, snapshot.incremental);
-                let part = KeyedPart::new(name, state.describe());
+                let part = KeyedPart::new(name);
                 snapshot.operator(&self.context).keyed.push(part);
                 Ok(())
             }
             (EventKind::Continue, Some(snapshot)) => {
-                let TaskSnapshot { operators, files, unthrottled, .. } = snapshot;
+                let TaskSnapshot { operators, files, unthrottled, barrier, .. } = snapshot;
                 let operator = operators.iter_mut().find(|operator| operator.uid == self.context.uid);
                 let part = operator.and_then(|OperatorSnapshot { keyed, inline, .. }| {
                     Some((keyed.iter_mut().find(|part| part.name == name)?, inline))
@@ -170,7 +170,16 @@ impl OperatorPart<'_> {
                 match part {
                     Some((part, inline)) if !part.complete && (*unthrottled || !files.is_full()) => {
                         let written = state.write(&mut PieceSink::new(part, inline, files, *unthrottled));
-                        written.map(|complete| part.complete = complete)
+                        written.map(|complete| {
+                            if complete {
+                                part.complete = true;
+                                part.tables = state.describe();
+                                // Checkpoints never refer to the files of a savepoint: they are the user's.
+                                if barrier.is_savepoint() {
+                                    state.aborted(barrier.id);
+                                }
+                            }
+                        })
                     }
                     _ => Ok(()),
                 }

@@ -14,9 +14,6 @@ use flott_storage::{StateFileWriter, StateFileWriterOptions, StorageUri, UriErro
 
 use super::{CheckpointStorage, snapshot::KeyedPart, storage::write_failure};
 
-/// Bytes that are written between two batches.
-const PIECE: usize = 256 << 10;
-
 /// Files that checkpoints of this attempt refer to, by the numbers that state knows them by.
 #[derive(Clone, Default)]
 pub(super) struct FileTable(Arc<Mutex<Files>>);
@@ -81,6 +78,8 @@ pub(super) struct SnapshotFiles {
     directory: Option<StorageUri>,
     /// Bytes of the piece that is being written.
     piece: usize,
+    /// Bytes that are written between two batches.
+    piece_limit: usize,
     inline_threshold: usize,
     failure: Option<FailureCause>,
 }
@@ -112,6 +111,7 @@ impl SnapshotFiles {
             numbers: Vec::new(),
             directory: own.ok(),
             piece: 0,
+            piece_limit: storage.piece,
             inline_threshold: usize::try_from(storage.settings.inline_threshold).unwrap_or(usize::MAX),
             failure: None,
         }
@@ -124,7 +124,7 @@ impl SnapshotFiles {
 
     /// Whether it is time to let records be processed.
     pub(super) fn is_full(&self) -> bool {
-        self.piece >= PIECE || self.is_stuffed()
+        self.piece >= self.piece_limit || self.is_stuffed()
     }
 
     /// Whether the storage is slower than the subtask.

@@ -70,6 +70,7 @@ pub(super) struct OperatorSnapshot {
 /// State by key, of one name.
 pub(super) struct KeyedPart {
     pub(super) name: &'static str,
+    /// What its tables are, once it is written.
     pub(super) tables: Vec<TableDescription>,
     pub(super) segments: Vec<(SegmentAddress, SegmentLocation)>,
     /// Whether all of it is written.
@@ -77,8 +78,8 @@ pub(super) struct KeyedPart {
 }
 
 impl KeyedPart {
-    pub(super) fn new(name: &'static str, tables: Vec<TableDescription>) -> Self {
-        Self { name, tables, segments: Vec::new(), complete: false }
+    pub(super) fn new(name: &'static str) -> Self {
+        Self { name, tables: Vec::new(), segments: Vec::new(), complete: false }
     }
 }
 

@@ -12,6 +12,9 @@ use flott_core::{
 use flott_storage::{Storage, StorageOptions, StorageUri};
 use tokio::{runtime::Handle, sync::OnceCell};
 
+/// As many bytes as are encoded in a fraction of a millisecond.
+const PIECE: usize = 256 << 10;
+
 /// Where the checkpoints of a job go.
 #[derive(Clone)]
 pub struct CheckpointStorage {
@@ -21,6 +24,8 @@ pub struct CheckpointStorage {
     pub(crate) settings: CheckpointSettings,
     /// Whose threads wait for the storage: not those that run user code.
     pub(super) io: Handle,
+    /// Bytes that are written between two batches.
+    pub(super) piece: usize,
     checked: Arc<OnceCell<()>>,
 }
 
@@ -50,8 +55,22 @@ impl CheckpointStorage {
             directory,
             settings: spec.graph.recovery.checkpoints.clone(),
             io: Handle::current(),
+            piece: PIECE,
             checked: Arc::default(),
         })
+    }
+
+    /// In a directory of this machine, with pieces of `piece` bytes between two batches if that is given. What waits for the
+    /// storage runs on `io`.
+    pub(crate) fn local(
+        directory: StorageUri,
+        settings: CheckpointSettings,
+        piece: Option<usize>,
+        io: Handle,
+    ) -> Self {
+        let storage = Storage::open(&StorageOptions::default());
+        let checked = Arc::new(OnceCell::new_with(Some(())));
+        Self { storage, directory, settings, io, piece: piece.unwrap_or(PIECE), checked }
     }
 
     /// Whether this machine sees the directory that the JobManager has made, found out once a task host. Otherwise

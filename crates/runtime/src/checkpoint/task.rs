@@ -29,6 +29,10 @@ use crate::{
     subtask::TaskListener,
 };
 
+/// How many checkpoints that were given up are remembered. Their barriers can't be further behind than as many as can be
+/// under way at the same time.
+const REMEMBERED_ABORTS: usize = 64;
+
 /// What a subtask knows of the checkpoints in which it takes part.
 pub(crate) struct TaskCheckpoints {
     storage: CheckpointStorage,
@@ -41,6 +45,10 @@ pub(crate) struct TaskCheckpoints {
     /// Those that are written, while the last of it is on its way to the storage.
     finishing: Arc<Finishing>,
     schemas: Schemas,
+    /// The latest one that has begun here.
+    latest: CheckpointId,
+    /// The last ones that were given up: their barriers may still be on their way.
+    aborted: BTreeSet<CheckpointId>,
     /// The savepoint with which the subtask stops, once its barrier has come.
     stopping: Option<(CheckpointId, StopMode)>,
 }
@@ -65,6 +73,8 @@ impl TaskCheckpoints {
             writing: None,
             finishing: Arc::default(),
             schemas: Schemas::default(),
+            latest: CheckpointId::default(),
+            aborted: BTreeSet::new(),
             stopping: None,
         }
     }
@@ -84,6 +94,16 @@ impl TaskCheckpoints {
         self.writing.is_some() || self.finishing.count.load(Ordering::Acquire) > 0
     }
 
+    /// Whether an order to begin this checkpoint is news: orders are repeated, and overtaken by the end of what they ordered.
+    pub(crate) fn is_news(&self, id: CheckpointId) -> bool {
+        id > self.latest && !self.is_aborted(id)
+    }
+
+    /// Whether a checkpoint is known to have been given up.
+    pub(crate) fn is_aborted(&self, id: CheckpointId) -> bool {
+        self.aborted.contains(&id)
+    }
+
     /// The savepoint whose barrier has stopped the subtask, while its fate is open.
     pub(crate) fn stopping_with(&self) -> Option<(CheckpointId, StopMode)> {
         self.stopping
@@ -100,9 +120,16 @@ impl TaskCheckpoints {
         &mut self,
         barrier: Arc<Barrier>,
         alignment: AlignmentStats,
+        finished: bool,
         input: &mut dyn TaskInput,
     ) -> Result<()> {
         self.write_rest(input)?;
+        self.latest = barrier.id;
+        if self.is_aborted(barrier.id) {
+            // Nothing is kept of it, but consumers wait for it.
+            input.checkpoint(&mut CheckpointEvent::of(EventKind::Barrier(&barrier)))?;
+            return input.checkpoint(&mut CheckpointEvent::of(EventKind::Aborted(barrier.id)));
+        }
         if let Some(stop) = barrier.stop() {
             self.stopping = Some((barrier.id, stop));
         }
@@ -121,7 +148,7 @@ impl TaskCheckpoints {
             incremental,
             channels: Default::default(),
             channels_awaited: false,
-            finished: false,
+            finished,
             start_delay_ms,
             schemas: self.schemas.clone(),
             unthrottled: false,
@@ -224,6 +251,10 @@ impl TaskCheckpoints {
         let kind = match notice {
             CheckpointNotice::Completed(id) => EventKind::Completed(id),
             CheckpointNotice::Aborted(id) => {
+                self.aborted.insert(id);
+                if self.aborted.len() > REMEMBERED_ABORTS {
+                    self.aborted.pop_first();
+                }
                 if self.writing.take_if(|snapshot| snapshot.barrier.id == id).is_none()
                     && self.finishing.count.load(Ordering::Acquire) > 0
                 {

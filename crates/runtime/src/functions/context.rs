@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use flott_core::time::Timestamp;
-use flott_state::{Key, KeyedState, StateContext};
+use flott_state::{Key, KeyedState, OperatorListContext, OperatorLists, StateContext};
 
 use super::{FunctionCore, KeyedFunctionCore};
 use crate::{OutputTag, Record, RuntimeContext, operators::Collector};
@@ -57,6 +57,18 @@ impl<'a, Out> ProcessContext<'a, Out> {
     #[inline]
     pub fn runtime(&self) -> &RuntimeContext {
         &self.core.operator
+    }
+}
+
+impl<Out> OperatorListContext for ProcessContext<'_, Out> {
+    #[inline]
+    fn operator_lists(&self) -> &OperatorLists {
+        &self.core.lists
+    }
+
+    #[inline]
+    fn operator_lists_mut(&mut self) -> &mut OperatorLists {
+        &mut self.core.lists
     }
 }
 
@@ -183,6 +195,18 @@ impl<K: Key, Out> StateContext for KeyedContext<'_, K, Out> {
     }
 }
 
+impl<K, Out> OperatorListContext for KeyedContext<'_, K, Out> {
+    #[inline]
+    fn operator_lists(&self) -> &OperatorLists {
+        &self.core.base.lists
+    }
+
+    #[inline]
+    fn operator_lists_mut(&mut self) -> &mut OperatorLists {
+        &mut self.core.base.lists
+    }
+}
+
 /// What time is measured by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimeDomain {
@@ -246,6 +270,18 @@ impl<K: Key, Out> StateContext for OnTimerContext<'_, K, Out> {
     #[inline(always)]
     fn state_mut(&mut self) -> &mut KeyedState<K> {
         self.context.state_mut()
+    }
+}
+
+impl<K, Out> OperatorListContext for OnTimerContext<'_, K, Out> {
+    #[inline]
+    fn operator_lists(&self) -> &OperatorLists {
+        self.context.operator_lists()
+    }
+
+    #[inline]
+    fn operator_lists_mut(&mut self) -> &mut OperatorLists {
+        self.context.operator_lists_mut()
     }
 }
 

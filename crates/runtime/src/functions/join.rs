@@ -1,6 +1,7 @@
 //! Functions over pairs of records.
 
 use flott_core::time::Timestamp;
+use flott_state::{OperatorListContext, OperatorLists};
 
 use super::{FunctionCore, OpenContext};
 use crate::{BoxError, OutputTag, Record, RuntimeContext};
@@ -93,5 +94,15 @@ impl<'a, U> JoinContext<'a, U> {
     /// What the operator knows of itself and of its surroundings.
     pub fn runtime(&self) -> &RuntimeContext {
         &self.core.operator
+    }
+}
+
+impl<U> OperatorListContext for JoinContext<'_, U> {
+    fn operator_lists(&self) -> &OperatorLists {
+        &self.core.lists
+    }
+
+    fn operator_lists_mut(&mut self) -> &mut OperatorLists {
+        &mut self.core.lists
     }
 }

@@ -27,17 +27,23 @@ pub struct KeyedFunctionCore<K, Out> {
 
 impl<K: Key, Out> KeyedFunctionCore<K, Out> {
     /// The core of this operator, which emits into `output`.
-    pub fn new(operator: RuntimeContext, output: Downstream<Out>) -> Self {
-        let task = &operator.task;
+    ///
+    /// # Errors
+    /// If the operator lists of a checkpoint are damaged.
+    pub fn new(operator: RuntimeContext, output: Downstream<Out>) -> Result<Self> {
+        let task = operator.task.clone();
+        let mut state = KeyedState::new(task.subtask, task.parallelism, task.max_parallelism);
+        // What gets a time to live only in this version of the program lives from now on.
+        state.set_time(operator.clock().now());
         let timers = || TimerQueue::of_subtask(task.subtask, task.parallelism, task.max_parallelism);
-        Self {
-            state: KeyedState::new(task.subtask, task.parallelism, task.max_parallelism),
+        Ok(Self {
+            state,
             event_timers: timers(),
             processing_timers: timers(),
             is_batch: task.runtime_mode == RuntimeMode::Batch,
             ignores_timers: false,
-            base: FunctionCore::new(operator, output),
-        }
+            base: FunctionCore::new(operator, output)?,
+        })
     }
 
     /// What the operator knows of itself.
@@ -47,7 +53,7 @@ impl<K: Key, Out> KeyedFunctionCore<K, Out> {
 
     /// For opening the function.
     pub fn open_context(&mut self) -> OpenContext<'_, K> {
-        OpenContext::keyed(&self.base.operator, &mut self.state)
+        OpenContext::keyed(&self.base.operator, &mut self.base.lists, &mut self.state)
     }
 
     /// To be called before each batch: state with a time to live learns what time it is.
@@ -211,7 +217,7 @@ impl<K: Key, Out> KeyedFunctionCore<K, Out> {
         part.keyed("state", &mut self.state)?;
         part.keyed("event-time timers", &mut self.event_timers)?;
         part.keyed("processing-time timers", &mut self.processing_timers)?;
-        self.base.output.checkpoint(event)
+        self.base.checkpoint(event)
     }
 
     /// Goes on from what a checkpoint has. To be called when the function is open and has registered its states.

@@ -1,5 +1,5 @@
 use flott_core::time::Timestamp;
-use flott_state::{Key, KeyedState, StateContext};
+use flott_state::{Key, KeyedState, OperatorListContext, OperatorLists, StateContext};
 
 use super::{KeyedContext, NoKey, ProcessContext, context::some};
 use crate::{RuntimeContext, operators::Collector};
@@ -10,6 +10,7 @@ pub struct RichContext<'a, K = NoKey> {
     operator: &'a RuntimeContext,
     timestamp: Timestamp,
     watermark: Timestamp,
+    lists: &'a mut OperatorLists,
     /// Set if there are keys.
     state: Option<&'a mut KeyedState<K>>,
 }
@@ -45,7 +46,8 @@ impl<'a> RichContext<'a> {
     pub(crate) fn of<Out>(ctx: &'a mut ProcessContext<'_, Out>) -> (Self, Collector<'a, Out>) {
         let timestamp = ctx.timestamp;
         let core = &mut *ctx.core;
-        let context = Self { operator: &core.operator, timestamp, watermark: core.watermark, state: None };
+        let (operator, lists) = (&core.operator, &mut core.lists);
+        let context = Self { operator, timestamp, watermark: core.watermark, lists, state: None };
         (context, Collector::new(&mut core.output, timestamp))
     }
 }
@@ -58,7 +60,8 @@ impl<'a, K: Key> RichContext<'a, K> {
         let core = &mut *ctx.core;
         let base = &mut core.base;
         let state = Some(&mut core.state);
-        let context = Self { operator: &base.operator, timestamp, watermark: base.watermark, state };
+        let (operator, lists) = (&base.operator, &mut base.lists);
+        let context = Self { operator, timestamp, watermark: base.watermark, lists, state };
         (context, Collector::new(&mut base.output, timestamp))
     }
 
@@ -80,5 +83,17 @@ impl<K: Key> StateContext for RichContext<'_, K> {
     #[inline(always)]
     fn state_mut(&mut self) -> &mut KeyedState<K> {
         self.state.as_deref_mut().expect("the context of a function with keys is made with their state")
+    }
+}
+
+impl<K> OperatorListContext for RichContext<'_, K> {
+    #[inline]
+    fn operator_lists(&self) -> &OperatorLists {
+        self.lists
+    }
+
+    #[inline]
+    fn operator_lists_mut(&mut self) -> &mut OperatorLists {
+        self.lists
     }
 }

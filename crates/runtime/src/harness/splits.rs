@@ -9,11 +9,13 @@ use flott_core::{FailureCause, deployment::SplitAnswer};
 
 use crate::input::SplitProvider;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Queue {
     splits: VecDeque<Vec<u8>>,
     enumerating: bool,
     complete: bool,
+    /// From where the enumerator goes on that is still to begin.
+    resume: Option<Vec<u8>>,
 }
 
 /// Hands splits from the subtask that finds them to those that read them.
@@ -21,6 +23,24 @@ struct Queue {
 pub(super) struct LocalSplits {
     queue: Arc<Mutex<Queue>>,
     asked: bool,
+}
+
+impl LocalSplits {
+    /// Another queue with the same splits.
+    pub(super) fn copy(&self) -> Self {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { queue: Arc::new(Mutex::new(queue)), asked: false }
+    }
+
+    /// The queue when the subtasks are made anew: if not all splits are known yet, an enumerator goes on from `resume`.
+    pub(super) fn resuming(self, resume: Option<Vec<u8>>) -> Self {
+        {
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.enumerating = queue.complete;
+            queue.resume = resume;
+        }
+        self
+    }
 }
 
 impl SplitProvider for LocalSplits {
@@ -35,7 +55,7 @@ impl SplitProvider for LocalSplits {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = if !queue.enumerating {
             queue.enumerating = true;
-            SplitAnswer::Enumerate { resume: None }
+            SplitAnswer::Enumerate { resume: queue.resume.take() }
         } else if let Some(split) = queue.splits.pop_front() {
             SplitAnswer::Split(split)
         } else if queue.complete {

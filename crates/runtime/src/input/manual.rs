@@ -5,8 +5,8 @@ use std::{
 
 use flott_core::{checkpoint::Barrier, time::Timestamp};
 
-use super::{AlignmentStats, Step, TaskInput, drive_head};
-use crate::{Batch, BoxOutput, CheckpointEvent, Mark, Record, Result};
+use super::{AlignmentStats, Step, TaskInput};
+use crate::{Batch, BoxOutput, CheckpointEvent, Mark, Record, Result, output::Flush};
 
 /// What is fed by hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,8 @@ impl<T> ManualFeed<T> {
 pub struct ManualInput<T> {
     feed: ManualFeed<T>,
     ended: bool,
+    /// The one that was fed last.
+    watermark: Timestamp,
     batch: Batch<T>,
     head: BoxOutput<T>,
 }
@@ -69,7 +71,7 @@ pub struct ManualInput<T> {
 impl<T> ManualInput<T> {
     /// From `feed` to `head`.
     pub fn new(feed: ManualFeed<T>, head: BoxOutput<T>) -> Self {
-        Self { feed, ended: false, batch: Batch::new(), head }
+        Self { feed, ended: false, watermark: Timestamp::MIN, batch: Batch::new(), head }
     }
 }
 
@@ -83,7 +85,12 @@ impl<T: Record> TaskInput for ManualInput<T> {
                 self.batch.push(record, timestamp);
                 self.head.emit(&mut self.batch)?;
             }
-            Some(Element::Mark(mark)) => self.head.mark(mark)?,
+            Some(Element::Mark(mark)) => {
+                if let Mark::Watermark(watermark) = mark {
+                    self.watermark = watermark;
+                }
+                self.head.mark(mark)?;
+            }
             Some(Element::Barrier(barrier)) => return Ok(Step::Barrier(barrier, AlignmentStats::default())),
             Some(Element::End) => self.ended = true,
             None => return Ok(Step::Idle(None)),
@@ -96,8 +103,28 @@ impl<T: Record> TaskInput for ManualInput<T> {
     }
 
     fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        event.input_watermark(self.watermark);
         self.head.checkpoint(event)
     }
 
-    drive_head!();
+    fn restore_watermark(&mut self, watermark: Timestamp) -> Result<()> {
+        self.watermark = watermark;
+        self.head.mark(Mark::Watermark(watermark))
+    }
+
+    fn on_processing_time(&mut self, now: Timestamp) -> Result<()> {
+        self.head.on_processing_time(now)
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.head.end()
+    }
+
+    fn flush(&mut self, flush: Flush) -> Result<()> {
+        self.head.flush(flush)
+    }
+
+    fn close(&mut self) -> Result<bool> {
+        self.head.close()
+    }
 }

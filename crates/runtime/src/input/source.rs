@@ -326,13 +326,16 @@ where
                 event.operator(&self.context).list::<S::Split, _>("splits", Redistribution::Split, splits)?;
                 event.source_progress(|| self.progress())?;
             }
-            EventKind::Completed(id) if self.stopping_with.is_some_and(|stop| stop <= id) => {
+            EventKind::Completed(id) if self.stopping_with == Some(id) => {
                 self.stopping_with = None;
                 self.sides = SideReaders::none();
                 self.state = State::Ended;
             }
-            EventKind::Aborted(id) if self.stopping_with == Some(id) => self.stopping_with = None,
-            EventKind::Continue | EventKind::Completed(_) | EventKind::Aborted(_) => {}
+            EventKind::Aborted(id) => {
+                self.triggered.take_if(|barrier| barrier.id == id);
+                self.stopping_with.take_if(|stop| *stop == id);
+            }
+            EventKind::Continue | EventKind::Completed(_) => {}
         }
         self.head.checkpoint(event)
     }

@@ -5,12 +5,15 @@
 //! the subtask. Everything else is done by the subtask, in [`advance`](AsyncWait::advance): it takes the mail, tries
 //! again what has failed, hands on what may go, and begins what there is room for. While input is pending, and from the
 //! end of the input on until all is answered, the operator holds the subtask back, so that no more comes.
+//!
+//! A checkpoint does not wait for answers: all that has not gone on is part of it, and is asked for again after a restore.
 
 mod attempts;
 mod options;
 mod queue;
 mod requests;
 mod retry;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -18,23 +21,27 @@ use std::collections::VecDeque;
 
 use flott_core::time::Timestamp;
 use flott_exchange::BATCH_RECORDS;
+use flott_state::OperatorLists;
 
 use self::{
     attempts::{Attempts, Completion},
     queue::{OutputQueue, Ready},
     requests::{Due, Request, Requests},
+    stored::Stored,
 };
 pub use self::{options::AsyncOptions, queue::OutputOrder, retry::RetryStrategy};
 use crate::{
-    Batch, BoxError, Mark, Record, Result, RuntimeContext, TaskEnd,
+    Batch, BoxError, CheckpointEvent, Mark, Record, Result, RuntimeContext, TaskEnd,
     functions::{AsyncFunction, OpenContext, Opened, TimedOut, function_failure},
     output::{BoxOutput, Flush, Output},
     scope,
 };
 
 /// What came in.
-enum Element<T> {
+enum Element<T, U> {
     Record(T, Timestamp),
+    /// What has come of a record already before the subtask was restored.
+    Results(Vec<U>, Timestamp),
     Mark(Mark),
 }
 
@@ -54,7 +61,11 @@ pub struct AsyncWait<T, F: AsyncFunction<T>> {
     options: AsyncOptions<F::Out>,
     input: Input,
     /// What has come and is not begun.
-    pending: VecDeque<Element<T>>,
+    pending: VecDeque<Element<T, F::Out>>,
+    /// The watermark that has gone on last.
+    watermark: Timestamp,
+    /// The last watermark that had come in before the subtask was restored, and comes in once more.
+    known_watermark: Option<Timestamp>,
     /// What has begun and has not gone on.
     queue: OutputQueue<F::Out>,
     /// Those in the queue that have no results yet.
@@ -85,13 +96,26 @@ impl<T: Record, F: AsyncFunction<T>> AsyncWait<T, F> {
         next: BoxOutput<F::Out>,
     ) -> Result<Self> {
         let attempts = Attempts::new(&operator)?;
-        let open = |function: &mut F| function.open(&mut OpenContext::new(&operator));
+        let mut lists = OperatorLists::new();
+        let open = |function: &mut F| function.open(&mut OpenContext::new(&operator, &mut lists));
         let function = Opened::open(&operator, function, open, F::close)?;
+        if !lists.is_empty() {
+            let error = "functions of async I/O can have no state, since several requests are under way at a time: keep it in \
+                         a function before or behind them";
+            return Err(function_failure(&operator, &error.into()));
+        }
+        let pending = stored::restore(&operator)?;
+        let known_watermark = pending.iter().rev().find_map(|element| match element {
+            Element::Mark(Mark::Watermark(watermark)) => Some(*watermark),
+            _ => None,
+        });
         Ok(Self {
             operator,
             options,
             input: Input::Open,
-            pending: VecDeque::new(),
+            pending,
+            watermark: Timestamp::MIN,
+            known_watermark,
             queue: OutputQueue::new(order),
             requests: Requests::default(),
             attempts,
@@ -235,6 +259,9 @@ impl<T: Record, F: AsyncFunction<T>> AsyncWait<T, F> {
                 }
                 Ready::Mark(mark) => {
                     self.send()?;
+                    if let Mark::Watermark(watermark) = mark {
+                        self.watermark = watermark;
+                    }
                     self.next.mark(mark)?;
                 }
             }
@@ -260,6 +287,10 @@ impl<T: Record, F: AsyncFunction<T>> AsyncWait<T, F> {
                     let id = self.requests.add(record, timestamp, place, timeout_at);
                     self.begin_attempt(id);
                 }
+                Element::Results(results, timestamp) => {
+                    let place = self.queue.push_request();
+                    self.queue.complete(place, results, timestamp);
+                }
                 Element::Mark(mark) => self.queue.push_mark(mark),
             }
         }
@@ -280,6 +311,30 @@ impl<T: Record, F: AsyncFunction<T>> AsyncWait<T, F> {
         while let Some(id) = self.requests.pop_waiting() {
             self.begin_attempt(id);
         }
+    }
+
+    /// What has not gone on, in its order.
+    fn stored(&self) -> Vec<Stored<T, F::Out>> {
+        let mut stored = Vec::new();
+        if self.watermark > Timestamp::MIN {
+            stored.push(Stored::Mark(Mark::Watermark(self.watermark)));
+        }
+        let mut requests = self.requests.in_order().into_iter().peekable();
+        for (place, segment) in self.queue.segments() {
+            while let Some(request) = requests.next_if(|request| request.place == place) {
+                stored.push(Stored::Record(request.record.clone(), request.timestamp));
+            }
+            let results =
+                segment.results().map(|(results, timestamp)| Stored::Results(results.clone(), *timestamp));
+            stored.extend(results);
+            stored.extend(segment.mark().map(Stored::Mark));
+        }
+        stored.extend(self.pending.iter().map(|element| match element {
+            Element::Record(record, timestamp) => Stored::Record(record.clone(), *timestamp),
+            Element::Results(results, timestamp) => Stored::Results(results.clone(), *timestamp),
+            Element::Mark(mark) => Stored::Mark(*mark),
+        }));
+        stored
     }
 
     fn hold_or_release(&mut self) {
@@ -318,9 +373,12 @@ impl<T: Record, F: AsyncFunction<T>> Output<T> for AsyncWait<T, F> {
     }
 
     fn mark(&mut self, mark: Mark) -> Result<()> {
-        self.pending.push_back(Element::Mark(mark));
         if mark == Mark::Watermark(Timestamp::MAX) {
             self.input = Input::Ending;
+        }
+        match mark {
+            Mark::Watermark(watermark) if self.known_watermark.is_some_and(|known| watermark <= known) => {}
+            _ => self.pending.push_back(Element::Mark(mark)),
         }
         self.advance()
     }
@@ -351,7 +409,8 @@ impl<T: Record, F: AsyncFunction<T>> Output<T> for AsyncWait<T, F> {
         self.next.close()
     }
 
-    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        stored::checkpoint(&self.operator, event, || self.stored())?;
         self.next.checkpoint(event)
     }
 }

@@ -41,12 +41,13 @@ impl<A, B, F: BroadcastProcessFunction<A, B>> BroadcastProcess<A, B, F> {
         function: F,
         next: Downstream<F::Out>,
     ) -> Result<Self> {
-        let core = FunctionCore::new(context, next);
+        let operator = context.clone();
+        let mut core = FunctionCore::new(context, next)?;
         let mut broadcast = OperatorState::new();
         let open = |function: &mut F| {
             function.open(&mut BroadcastOpenContext::new(core.open_context(), &mut broadcast, names))
         };
-        let function = Opened::open(&core.operator, function, open, F::close)?;
+        let function = Opened::open(&operator, function, open, F::close)?;
         restore_broadcast(&core.operator, &mut broadcast)?;
         Ok(Self { function, core, broadcast, records: PhantomData })
     }
@@ -125,7 +126,7 @@ impl<A, B, F: BroadcastProcessFunction<A, B>> TwoInputs<A, B> for BroadcastProce
 
     fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
         checkpoint_broadcast(&self.core.operator, &self.broadcast, event)?;
-        self.core.output.checkpoint(event)
+        self.core.checkpoint(event)
     }
 
     /// In batch mode the broadcast state is complete before the first record is judged by it, as in Flink.

@@ -30,9 +30,10 @@ impl<A, B, F: CoProcessFunction<A, B>> CoProcess<A, B, F> {
     /// # Errors
     /// The failure of the task if `open` fails.
     pub fn new(context: RuntimeContext, function: F, next: Downstream<F::Out>) -> Result<Self> {
-        let core = FunctionCore::new(context, next);
+        let operator = context.clone();
+        let mut core = FunctionCore::new(context, next)?;
         let open = |function: &mut F| function.open(&mut core.open_context());
-        let function = Opened::open(&core.operator, function, open, F::close)?;
+        let function = Opened::open(&operator, function, open, F::close)?;
         Ok(Self { function, core, records: PhantomData })
     }
 }
@@ -84,6 +85,6 @@ impl<A, B, F: CoProcessFunction<A, B>> TwoInputs<A, B> for CoProcess<A, B, F> {
     }
 
     fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
-        self.core.output.checkpoint(event)
+        self.core.checkpoint(event)
     }
 }

@@ -74,9 +74,10 @@ where
         context.restored().keyed("buffers", &mut buffers)?;
         context.restored().keyed("cleanups", &mut cleanups)?;
         let late = MetricGroup::for_operator(&task.counters, &context.name).counter("numLateRecordsDropped");
-        let core = FunctionCore::new(context, next);
+        let operator = context.clone();
+        let mut core = FunctionCore::new(context, next)?;
         let open = |function: &mut F| function.open(&mut core.open_context());
-        let function = Opened::open(&core.operator, function, open, F::close)?;
+        let function = Opened::open(&operator, function, open, F::close)?;
         Ok(Self { function, core, settings, left_key, right_key, buffers, cleanups, late })
     }
 
@@ -231,6 +232,6 @@ where
         let mut part = event.operator(&self.core.operator);
         part.keyed("buffers", &mut self.buffers)?;
         part.keyed("cleanups", &mut self.cleanups)?;
-        self.core.output.checkpoint(event)
+        self.core.checkpoint(event)
     }
 }

@@ -23,7 +23,7 @@ impl<T, S: KeySelector<T>, F: KeyedProcessFunction<S::Key, T>> KeyedProcess<T, S
     /// # Errors
     /// If it can't be opened.
     pub fn new(context: RuntimeContext, selector: S, function: F, next: Downstream<F::Out>) -> Result<Self> {
-        let mut core = KeyedFunctionCore::new(context.clone(), next);
+        let mut core = KeyedFunctionCore::new(context.clone(), next)?;
         let open = |function: &mut F| function.open(&mut core.open_context());
         let function = Opened::open(&context, function, open, F::close)?;
         core.restore()?;

@@ -21,13 +21,10 @@ impl<T, F: ProcessFunction<T>> Process<T, F> {
     /// # Errors
     /// If it can't be opened.
     pub fn new(context: RuntimeContext, function: F, next: Downstream<F::Out>) -> Result<Self> {
-        let core = FunctionCore::new(context, next);
-        let function = Opened::open(
-            &core.operator,
-            function,
-            |function| function.open(&mut core.open_context()),
-            F::close,
-        )?;
+        let operator = context.clone();
+        let mut core = FunctionCore::new(context, next)?;
+        let open = |function: &mut F| function.open(&mut core.open_context());
+        let function = Opened::open(&operator, function, open, F::close)?;
         Ok(Self { function, core, record: PhantomData })
     }
 }
@@ -67,7 +64,7 @@ impl<T, F: ProcessFunction<T>> Output<T> for Process<T, F> {
     }
 
     fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
-        self.core.output.checkpoint(event)
+        self.core.checkpoint(event)
     }
 }
 

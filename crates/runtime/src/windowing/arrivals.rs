@@ -49,8 +49,14 @@ impl Arrivals {
         number
     }
 
-    pub(super) fn checkpoint(&self, operator: &RuntimeContext, event: &mut CheckpointEvent<'_>) -> Result<()> {
+    pub(super) fn checkpoint(
+        &self,
+        operator: &RuntimeContext,
+        event: &mut CheckpointEvent<'_>,
+    ) -> Result<()> {
         let stored = Stored { next: self.next, parallelism: operator.task.parallelism };
-        event.operator(operator).list::<Stored, _>("arrivals", Redistribution::Broadcast, || iter::once(stored))
+        event
+            .operator(operator)
+            .list::<Stored, _>("arrivals", Redistribution::Broadcast, || iter::once(stored))
     }
 }

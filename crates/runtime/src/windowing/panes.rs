@@ -7,28 +7,34 @@
 //! What comes out is what the general operator would give with the default trigger, except for the order of keys.
 
 mod grid;
+mod part;
 mod slide;
+mod tables;
 #[cfg(test)]
 mod tests;
-
-use std::{collections::VecDeque, mem};
 
 use flott_core::{hash::stable_hash, time::Timestamp};
 
 use super::{
     Aligned, Contents, TimeDomain, TimeWindow, Window, WindowFunction,
+    arrivals::Arrivals,
     function::{Firing, Late, Times},
+    keys::Keys,
     operator::{WindowSettings, without_timestamp},
-    table::{Ownership, Table},
 };
 use crate::{
-    Batch, Mark, Output, Record, Result, RuntimeContext,
+    Batch, CheckpointEvent, Mark, Output, Record, Result, RuntimeContext,
     operators::KeySelector,
     output::{Downstream, Flush},
     scope,
 };
-use grid::{Grid, Span, Wide};
+use grid::{Grid, Wide};
+use part::{NOWHERE, uncleared_at};
 use slide::Slide;
+use tables::Tables;
+
+/// The name of the panes in checkpoints.
+const PANES: &str = "panes";
 
 /// Aggregates records in windows on a grid.
 pub struct PaneOperator<T, S, C, F, W>
@@ -48,34 +54,10 @@ where
     lateness: i64,
     grid: Grid,
     make: fn(TimeWindow) -> W,
-    owner: Ownership,
-    /// Those that take records, by start. If records may be late they stay until nobody asks for them.
-    panes: VecDeque<Pane<S::Key, C::State>>,
-    /// What the next windows will give, as far as their panes were in an earlier window.
-    sliding: Table<S::Key, Slide<C::State>>,
-    /// Start of the first window that is not over; not on the grid before the first watermark.
-    open: Wide,
-    /// With a function that wants to know when windows are over: start of the first one that it was not told.
-    uncleared: Wide,
-    /// The pane of the last record, and where it stands.
-    current: Span,
-    current_at: usize,
-    spare: Table<S::Key, C::State>,
-    arrivals: u64,
+    tables: Tables<S::Key, C::State>,
+    arrivals: Arrivals,
     times: Times,
-    /// In processing time: when windows were fired last.
-    fired: Timestamp,
 }
-
-struct Pane<K, A> {
-    span: Span,
-    table: Table<K, A>,
-    /// Whether the first of its windows is over.
-    done: bool,
-}
-
-/// The pane of no record.
-const NOWHERE: Span = Span { start: i64::MAX, last: i64::MIN };
 
 /// Where a record belongs.
 enum Place {
@@ -98,7 +80,7 @@ where
     /// Aggregates `contents` by key in `windows` and hands on to `next` what `function` emits.
     ///
     /// # Errors
-    /// Those of the function when it opens.
+    /// Those of the function when it opens, and if what a checkpoint has can't be restored.
     #[expect(clippy::too_many_arguments, reason = "each is one of the parts that make windows what they are")]
     pub fn new(
         operator: RuntimeContext,
@@ -111,28 +93,27 @@ where
         next: Downstream<F::Record>,
     ) -> Result<Self> {
         let Aligned { size, slide, offset, window } = windows;
-        Ok(Self {
-            next: Firing::open(&operator, function, false, next)?,
-            owner: Ownership::of(&operator.task),
+        let next = Firing::open(&operator, function, false, next)?;
+        let grid = Grid::new(size, slide, offset);
+        let lateness = if domain == TimeDomain::EventTime { settings.lateness } else { 0 };
+        let mut tables = Tables::new(&operator.task, grid, lateness);
+        operator.restored().keyed(PANES, &mut tables)?;
+        let mut this = Self {
+            next,
             late: Late::new(&operator, settings.late),
+            arrivals: Arrivals::restore(&operator)?,
             operator,
             selector,
             contents,
             domain,
-            lateness: if domain == TimeDomain::EventTime { settings.lateness } else { 0 },
-            grid: Grid::new(size, slide, offset),
+            lateness,
+            grid,
             make: window,
-            panes: VecDeque::new(),
-            sliding: Table::default(),
-            open: Wide::from(i64::MIN) * 4,
-            uncleared: Wide::from(i64::MIN) * 4,
-            current: NOWHERE,
-            current_at: 0,
-            spare: Table::default(),
-            arrivals: 0,
+            tables,
             times: Times { watermark: Timestamp::MIN, processing_time: Timestamp::MIN },
-            fired: Timestamp::MIN,
-        })
+        };
+        this.wake_for_next();
+        Ok(this)
     }
 
     /// Until when a window takes records.
@@ -145,48 +126,45 @@ where
     fn locate(&mut self, time: i64) -> Place {
         let Some(mut span) = self.grid.pane(time) else {
             let is_late = self.domain == TimeDomain::EventTime
-                && time.saturating_add(self.lateness) <= self.times.watermark.as_millis();
+                && time.saturating_add(self.lateness) <= self.tables.part.time.as_millis();
             return if is_late { Place::Late } else { Place::Gap };
         };
-        if self.domain == TimeDomain::ProcessingTime && self.grid.first_window(span) < self.open {
+        if self.domain == TimeDomain::ProcessingTime && self.grid.first_window(span) < self.tables.part.open {
             // The clock still shows the last millisecond of a window that was fired: the record belongs to the next.
-            let Some(next) = self.grid.pane(self.fired.as_millis().saturating_add(1)) else {
+            let Some(next) = self.grid.pane(self.tables.part.time.as_millis().saturating_add(1)) else {
                 return Place::Gap;
             };
             span = next;
         } else if self.domain == TimeDomain::EventTime
-            && self.cleanup_time(self.grid.last_window(span)) <= self.times.watermark.as_millis()
+            && self.cleanup_time(self.grid.last_window(span)) <= self.tables.part.time.as_millis()
         {
             return Place::Late;
         }
-        let at = self.panes.partition_point(|pane| pane.span.start < span.start);
-        if self.panes.get(at).is_none_or(|pane| pane.span != span) {
-            let done = self.grid.first_window(span) < self.open;
-            self.panes.insert(at, Pane { span, table: mem::take(&mut self.spare), done });
+        let (at, is_new) = self.tables.locate(span);
+        if is_new {
             self.wake_for_next();
         }
-        (self.current, self.current_at) = (span, at);
+        (self.tables.part.current, self.tables.part.current_at) = (span, at);
         Place::Current
     }
 
     /// Adds a record to the current pane.
     #[inline]
     fn add(&mut self, record: T) {
-        let pane = &mut self.panes[self.current_at];
+        let part = &mut self.tables.part;
+        let pane = &mut part.panes[part.current_at];
         if pane.done {
             return self.add_late(record);
         }
         let (contents, table) = (&mut self.contents, &mut pane.table);
-        let arrival = self.arrivals;
-        self.arrivals += 1;
+        let arrival = self.arrivals.take();
         let (hash, found) = self.selector.with(&record, |key| {
             let hash = stable_hash(key);
-            (hash, table.get_mut(hash, key).map(|(_, state)| state).ok_or_else(|| key.clone()))
+            (hash, table.get_mut(hash, key).ok_or_else(|| key.clone()))
         });
         match found {
             Ok(state) => contents.add(state, record, arrival),
             Err(key) => {
-                self.owner.check(hash);
                 table.insert(hash, key, contents.first(record, arrival));
             }
         }
@@ -196,29 +174,29 @@ where
     #[cold]
     fn add_late(&mut self, record: T) {
         let (hash, key) = self.selector.with(&record, |key| (stable_hash(key), key.clone()));
-        self.owner.check(hash);
-        let span = self.current;
-        let arrival = self.arrivals;
-        self.arrivals += 1;
+        let arrival = self.arrivals.take();
+        let part = &mut self.tables.part;
+        let (span, open) = (part.current, part.open);
         let (first, last) = (self.grid.first_window(span), self.grid.last_window(span));
         let contents = &mut self.contents;
         if first == last {
-            let table = &mut self.panes[self.current_at].table;
+            let table = &mut part.panes[part.current_at].table;
             match table.get_mut(hash, &key) {
-                Some((_, state)) => contents.add(state, record, arrival),
+                Some(state) => contents.add(state, record, arrival),
                 None => {
                     table.insert(hash, key.clone(), contents.first(record, arrival));
                 }
             }
         } else {
             let state = contents.first(record, arrival);
-            if last >= self.open {
-                self.sliding.get_or_default(hash, &key).add(span.start, state.clone(), contents);
+            if last >= open {
+                let slide = part.sliding.get_or_insert_with(hash, &key, || key.clone(), Slide::default);
+                slide.add(span.start, state.clone(), contents);
             }
-            let table = &mut self.panes[self.current_at].table;
+            let table = &mut part.panes[part.current_at].table;
             match table.get_mut(hash, &key) {
                 _ if self.lateness == 0 => {}
-                Some((_, known)) => contents.merge(known, state),
+                Some(known) => contents.merge(known, state),
                 None => {
                     table.insert(hash, key.clone(), state);
                 }
@@ -226,7 +204,7 @@ where
         }
         let mut window = last;
         while window >= first {
-            if window < self.open && self.cleanup_time(window) > self.times.watermark.as_millis() {
+            if window < open && self.cleanup_time(window) > self.tables.part.time.as_millis() {
                 self.fire_again(hash, &key, window);
             }
             window -= Wide::from(self.grid.slide);
@@ -236,9 +214,10 @@ where
     /// Gives the value of a key's window that is over.
     fn fire_again(&mut self, hash: u64, key: &S::Key, window: Wide) {
         let end = window + Wide::from(self.grid.size);
-        let from = self.panes.partition_point(|pane| Wide::from(pane.span.last) < window);
+        let panes = &self.tables.part.panes;
+        let from = panes.partition_point(|pane| Wide::from(pane.span.last) < window);
         let mut total: Option<C::State> = None;
-        for pane in self.panes.range(from..).take_while(|pane| Wide::from(pane.span.start) < end) {
+        for pane in panes.range(from..).take_while(|pane| Wide::from(pane.span.start) < end) {
             let Some(state) = pane.table.get(hash, key) else { continue };
             match &mut total {
                 Some(total) => self.contents.merge(total, state.clone()),
@@ -252,7 +231,20 @@ where
 
     /// Gives what all windows hold that are over at this time, and drops what nobody will ask for again.
     fn advance(&mut self, time: Timestamp) {
-        while let Some(window) = self.next_window()
+        for part in 0..self.tables.parts() {
+            self.tables.switch(part);
+            self.advance_part(time);
+            self.tables.switch(part);
+        }
+        if self.tables.is_split() {
+            self.tables.join();
+        }
+    }
+
+    fn advance_part(&mut self, time: Timestamp) {
+        let time = time.max(self.tables.part.time);
+        self.tables.part.time = time;
+        while let Some(window) = self.tables.part.next_window(&self.grid)
             && self.grid.max_timestamp(window) <= time.as_millis()
         {
             if self.grid.is_tumbling() {
@@ -260,44 +252,31 @@ where
             } else {
                 self.fire_sliding(window)
             }
-            self.open = window + Wide::from(self.grid.slide);
+            self.tables.part.open = window + Wide::from(self.grid.slide);
         }
-        self.open = self.open.max(self.grid.first_open_window(time));
+        let part = &mut self.tables.part;
+        part.open = part.open.max(self.grid.first_open_window(time));
         self.clean_up(time);
-        self.current = NOWHERE;
-    }
-
-    /// The next window that has records.
-    fn next_window(&self) -> Option<Wide> {
-        if !self.sliding.is_empty() {
-            return Some(self.open);
-        }
-        self.panes.get(self.first_undone()).map(|pane| self.grid.first_window(pane.span))
-    }
-
-    /// Where the panes begin whose windows are all still to come.
-    fn first_undone(&self) -> usize {
-        self.panes.partition_point(|pane| pane.done)
+        self.tables.part.current = NOWHERE;
     }
 
     /// Fires a window that is a pane, the first that is not done.
     fn fire_pane(&mut self, start: Wide) {
-        let at = self.first_undone();
         let window = (self.make)(self.grid.window(start));
-        let Some(pane) = self.panes.get_mut(at) else { return };
-        pane.done = true;
+        let Self { tables, contents, next, times, .. } = self;
+        let at = tables.part.first_undone();
         if self.lateness > 0 {
+            let Some(pane) = tables.part.panes.get_mut(at) else { return };
+            pane.done = true;
             for (key, state) in pane.table.iter() {
-                self.next.fire(key, &window, self.contents.value(state), self.times);
+                next.fire(key, &window, contents.value(state), *times);
             }
-            return;
+        } else if let Some(pane) = tables.part.panes.remove(at) {
+            tables.leftovers.empty(pane, |key, state| {
+                next.fire(&key, &window, contents.finish(state), *times);
+                next.clear(&key, &window, *times);
+            });
         }
-        for (key, state) in pane.table.drain() {
-            self.next.fire(&key, &window, self.contents.finish(state), self.times);
-            self.next.clear(&key, &window, self.times);
-        }
-        self.spare = mem::take(&mut pane.table);
-        self.panes.remove(at);
     }
 
     /// Fires a window of several panes.
@@ -306,8 +285,8 @@ where
         self.slide_panes(start + Wide::from(self.grid.size));
         let begin = window.start().as_millis();
         let window = (self.make)(window);
-        let Self { contents, next, sliding, times, .. } = self;
-        sliding.retain(|key, slide| {
+        let Self { contents, next, tables, times, .. } = self;
+        tables.part.sliding.retain(|key, slide| {
             slide.expire(begin, contents);
             let Some(total) = slide.total(contents) else { return false };
             next.fire(key, &window, contents.finish(total), *times);
@@ -320,25 +299,32 @@ where
 
     /// Adds the panes that begin before `end` to what windows are made of.
     fn slide_panes(&mut self, end: Wide) {
-        let first = self.first_undone();
-        let Self { contents, sliding, spare, .. } = self;
-        for pane in self.panes.range_mut(first..).take_while(|pane| Wide::from(pane.span.start) < end) {
-            pane.done = true;
-            let start = pane.span.start;
-            if self.lateness > 0 {
+        let Self { contents, tables, .. } = self;
+        let first = tables.part.first_undone();
+        let Tables { part, leftovers, .. } = tables;
+        let sliding = &mut part.sliding;
+        let mut slide = |key: &S::Key, start: i64, state: C::State| {
+            let hash = stable_hash(key);
+            let slide = sliding.get_or_insert_with(hash, key, || key.clone(), Slide::default);
+            slide.add(start, state, contents);
+        };
+        if self.lateness > 0 {
+            let new = part.panes.range_mut(first..).take_while(|pane| Wide::from(pane.span.start) < end);
+            for pane in new {
+                pane.done = true;
                 for (key, state) in pane.table.iter() {
-                    sliding.get_or_default(stable_hash(key), key).add(start, state.clone(), contents);
+                    slide(key, pane.span.start, state.clone());
                 }
-                continue;
             }
-            for (key, state) in pane.table.drain() {
-                sliding.get_or_default(stable_hash(&key), &key).add(start, state, contents);
-            }
-            *spare = mem::take(&mut pane.table);
+            return;
         }
-        if self.lateness == 0 {
-            self.panes.retain(|pane| !pane.done);
+        while part.panes.get(first).is_some_and(|pane| Wide::from(pane.span.start) < end) {
+            let Some(pane) = part.panes.remove(first) else { break };
+            let start = pane.span.start;
+            leftovers.empty(pane, |key, state| slide(&key, start, state));
         }
+        // Those of late records have given them to the slides already.
+        part.panes.drain(..first).for_each(|pane| leftovers.drop(pane));
     }
 
     /// Drops the panes whose last window takes no more records.
@@ -346,51 +332,84 @@ where
         if self.lateness > 0 && self.next.wants_clear {
             self.clear_windows(time);
             // A late record may yet bring back panes of those that had none.
-            let over = time.as_millis().saturating_sub(self.lateness);
-            self.uncleared = self.uncleared.max(self.grid.first_open_window(over.into()));
+            let cleared = self.grid.first_open_window(uncleared_at(time, self.lateness));
+            let part = &mut self.tables.part;
+            part.uncleared = part.uncleared.max(cleared);
         }
-        while let Some(pane) = self.panes.front()
+        while let Some(pane) = self.tables.part.panes.front()
             && pane.done
             && self.cleanup_time(self.grid.last_window(pane.span)) <= time.as_millis()
+            && let Some(pane) = self.tables.part.panes.pop_front()
         {
-            self.panes.pop_front();
+            self.tables.leftovers.drop(pane);
         }
     }
 
     /// Tells the function which windows are over that could still have taken late records.
     fn clear_windows(&mut self, time: Timestamp) {
         loop {
-            let from = self.panes.partition_point(|pane| self.grid.last_window(pane.span) < self.uncleared);
-            let Some(pane) = self.panes.get(from).filter(|pane| pane.done) else { return };
-            let start = self.uncleared.max(self.grid.first_window(pane.span));
+            let part = &self.tables.part;
+            let from = part.panes.partition_point(|pane| self.grid.last_window(pane.span) < part.uncleared);
+            let Some(pane) = part.panes.get(from).filter(|pane| pane.done) else { return };
+            let start = part.uncleared.max(self.grid.first_window(pane.span));
             if self.cleanup_time(start) > time.as_millis() {
                 return;
             }
             let end = start + Wide::from(self.grid.size);
-            let mut keys = Table::default();
-            for pane in self.panes.range(from..).take_while(|pane| Wide::from(pane.span.start) < end) {
-                for (key, _) in pane.table.iter() {
-                    let hash = stable_hash(key);
-                    if keys.get(hash, key).is_none() {
-                        keys.insert(hash, key.clone(), ());
-                    }
-                }
+            let mut keys = Keys::default();
+            for pane in part.panes.range(from..).take_while(|pane| Wide::from(pane.span.start) < end) {
+                pane.table.iter().for_each(|(key, _)| keys.insert(key));
             }
             let window = (self.make)(self.grid.window(start));
-            for (key, ()) in keys.iter() {
+            for key in keys.iter() {
                 self.next.clear(key, &window, self.times);
             }
-            self.uncleared = start + Wide::from(self.grid.slide);
+            self.tables.part.uncleared = start + Wide::from(self.grid.slide);
         }
     }
 
-    /// In processing time: asks to be called when the next window is over.
-    fn wake_for_next(&self) {
-        if self.domain == TimeDomain::ProcessingTime
-            && let Some(window) = self.next_window()
-        {
-            self.operator.clock().wake_at(self.grid.max_timestamp(window).into());
+    /// In processing time: asks to be called when the next windows are over.
+    fn wake_for_next(&mut self) {
+        if self.domain == TimeDomain::EventTime {
+            return;
         }
+        for part in 0..self.tables.parts() {
+            self.tables.switch(part);
+            if let Some(window) = self.tables.part.next_window(&self.grid) {
+                self.operator.clock().wake_at(self.grid.max_timestamp(window).into());
+            }
+            self.tables.switch(part);
+        }
+    }
+
+    /// Takes a record of this time.
+    #[inline]
+    fn take(&mut self, record: T, timestamp: Timestamp, time: Timestamp) -> Result<()> {
+        if !self.tables.part.current.contains(time.as_millis()) {
+            if time.is_none() {
+                return Err(without_timestamp(&self.operator));
+            }
+            match self.locate(time.as_millis()) {
+                Place::Current => {}
+                Place::Gap => return Ok(()),
+                Place::Late => {
+                    self.late.take(record, timestamp, &mut self.next.next);
+                    return Ok(());
+                }
+            }
+        }
+        self.add(record);
+        Ok(())
+    }
+
+    /// As [`take`](Self::take), if keys have not all come equally far.
+    #[cold]
+    fn take_apart(&mut self, record: T, timestamp: Timestamp, time: Timestamp) -> Result<()> {
+        let part = self.tables.part_of(self.selector.with(&record, |key| stable_hash(key)));
+        self.tables.switch(part);
+        let taken = self.take(record, timestamp, time);
+        self.tables.switch(part);
+        taken
     }
 }
 
@@ -412,20 +431,11 @@ where
                 TimeDomain::EventTime => timestamp,
                 TimeDomain::ProcessingTime => now,
             };
-            if !self.current.contains(time.as_millis()) {
-                if time.is_none() {
-                    return Err(without_timestamp(&self.operator));
-                }
-                match self.locate(time.as_millis()) {
-                    Place::Current => {}
-                    Place::Gap => continue,
-                    Place::Late => {
-                        self.late.take(record, timestamp, &mut self.next.next);
-                        continue;
-                    }
-                }
+            if self.tables.is_split() {
+                self.take_apart(record, timestamp, time)?;
+            } else {
+                self.take(record, timestamp, time)?;
             }
-            self.add(record);
         }
         drop(scope);
         self.next.check()?;
@@ -451,7 +461,6 @@ where
             let _scope = scope::enter(self.operator.position);
             self.times.processing_time = now;
             self.next.set_time(now);
-            self.fired = self.fired.max(now);
             self.advance(now);
             self.wake_for_next();
         }
@@ -471,7 +480,9 @@ where
         self.next.next.close()
     }
 
-    fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
-        self.next.next.checkpoint(event)
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        event.operator(&self.operator).keyed(PANES, &mut self.tables)?;
+        self.arrivals.checkpoint(&self.operator, event)?;
+        self.next.checkpoint(event)
     }
 }

@@ -7,8 +7,8 @@ use std::{
 
 use flott_core::{hash::stable_hash, time::Timestamp};
 use flott_state::{
-    BroadcastState, Key, KeyedState, MapKey, OperatorState, OperatorStateContext, OperatorStateContextMut,
-    StateContext, StateHandle, StateValue,
+    BroadcastState, Key, KeyedState, MapKey, OperatorListContext, OperatorLists, OperatorState,
+    OperatorStateContext, OperatorStateContextMut, StateContext, StateHandle, StateValue,
 };
 
 use crate::{
@@ -293,3 +293,42 @@ macro_rules! has_keyed_state {
 }
 
 has_keyed_state!(KeyedBroadcastReadContext, BroadcastOnTimerContext);
+
+/// Leads to the operator's lists, which both sides may change.
+macro_rules! has_operator_lists {
+    ($($name:ident<$($param:ident),+>),+) => {
+        $(
+            impl<$($param),+> OperatorListContext for $name<'_, $($param),+> {
+                #[inline]
+                fn operator_lists(&self) -> &OperatorLists {
+                    self.context.operator_lists()
+                }
+
+                #[inline]
+                fn operator_lists_mut(&mut self) -> &mut OperatorLists {
+                    self.context.operator_lists_mut()
+                }
+            }
+        )+
+    };
+}
+
+has_operator_lists!(
+    BroadcastOpenContext<K>,
+    BroadcastReadContext<Out>,
+    BroadcastWriteContext<Out>,
+    KeyedBroadcastReadContext<K, Out>,
+    BroadcastOnTimerContext<K, Out>
+);
+
+impl<K, Out> OperatorListContext for KeyedBroadcastWriteContext<'_, K, Out> {
+    #[inline]
+    fn operator_lists(&self) -> &OperatorLists {
+        &self.core.base.lists
+    }
+
+    #[inline]
+    fn operator_lists_mut(&mut self) -> &mut OperatorLists {
+        &mut self.core.base.lists
+    }
+}

@@ -33,7 +33,7 @@ pub(super) struct OutputQueue<U> {
 }
 
 /// What stands between two borders.
-struct Segment<U> {
+pub(super) struct Segment<U> {
     /// Requests without results.
     waiting: usize,
     results: VecDeque<(Vec<U>, Timestamp)>,
@@ -47,8 +47,20 @@ impl<U> Default for Segment<U> {
     }
 }
 
+impl<U> Segment<U> {
+    /// The results that have not gone on, with the timestamps of their records.
+    pub(super) fn results(&self) -> impl Iterator<Item = &(Vec<U>, Timestamp)> {
+        self.results.iter()
+    }
+
+    /// The mark at its end.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        self.mark
+    }
+}
+
 /// Where in the queue a request stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(u64);
 
 impl<U> OutputQueue<U> {
@@ -90,6 +102,11 @@ impl<U> OutputQueue<U> {
         let segment = &mut self.segments[(place.0 - self.first) as usize];
         segment.waiting -= 1;
         segment.results.push_back((results, timestamp));
+    }
+
+    /// The segments from the front on, each with the place of its requests.
+    pub(super) fn segments(&self) -> impl Iterator<Item = (Place, &Segment<U>)> {
+        (self.first..).map(Place).zip(&self.segments)
     }
 
     /// Takes what can go on next.

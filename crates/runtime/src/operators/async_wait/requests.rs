@@ -69,6 +69,13 @@ impl<T> Requests<T> {
         Some(request)
     }
 
+    /// All of them in the order in which they came.
+    pub(super) fn in_order(&self) -> Vec<&Request<T>> {
+        let mut requests: Vec<_> = self.by_id.iter().collect();
+        requests.sort_unstable_by_key(|(id, _)| **id);
+        requests.into_iter().map(|(_, request)| request).collect()
+    }
+
     /// Notes when to try again.
     pub(super) fn retry_at(&mut self, id: u64, time: Timestamp) {
         if let Some(request) = self.by_id.get_mut(&id) {

@@ -45,7 +45,7 @@ where
         function: F,
         next: Downstream<F::Out>,
     ) -> Result<Self> {
-        let mut core = KeyedFunctionCore::new(context.clone(), next);
+        let mut core = KeyedFunctionCore::new(context.clone(), next)?;
         let mut broadcast = OperatorState::new();
         let open = |function: &mut F| {
             function.open(&mut BroadcastOpenContext::new(core.open_context(), &mut broadcast, names))

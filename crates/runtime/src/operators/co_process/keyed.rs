@@ -39,7 +39,7 @@ where
         function: F,
         next: Downstream<F::Out>,
     ) -> Result<Self> {
-        let mut core = KeyedFunctionCore::new(context.clone(), next);
+        let mut core = KeyedFunctionCore::new(context.clone(), next)?;
         let open = |function: &mut F| function.open(&mut core.open_context());
         let function = Opened::open(&context, function, open, F::close)?;
         core.restore()?;

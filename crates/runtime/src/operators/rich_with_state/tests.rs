@@ -38,7 +38,7 @@ fn a_state_that_is_none_takes_no_memory() {
     let context = operator("Map");
     let output = Collected::default();
     let next = Downstream::new(Box::new(output.clone()), SideOutputs::default());
-    let mut core = crate::functions::KeyedFunctionCore::new(context, next);
+    let mut core = crate::functions::KeyedFunctionCore::new(context, next).unwrap();
     let mut function = WithState::new(|state: &mut Option<u64>, record: u64, _: &mut Collector<'_, ()>| {
         *state = (record < 5).then_some(record);
     });

@@ -5,8 +5,8 @@ use flott_state::{Key, KeyedState};
 
 use super::{Times, WindowContext, WindowFunction, WindowOpenContext};
 use crate::{
-    BoxError, CheckpointEvent, OutputTag, Record, Result, RuntimeContext, TaskEnd, functions::Opened, metrics::Counter,
-    output::Downstream, windowing::Window,
+    BoxError, CheckpointEvent, OutputTag, Record, Result, RuntimeContext, TaskEnd, functions::Opened,
+    metrics::Counter, output::Downstream, windowing::Window,
 };
 
 /// The name of the function's state in checkpoints.

@@ -1,5 +1,7 @@
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::Contents;
 
 /// The panes of one key within the window that moves over them, aggregated so that a window costs a constant number of
@@ -10,6 +12,7 @@ use super::super::Contents;
 /// newer panes stand for themselves and are aggregated beside. When the older ones are used up, the newer become the older.
 ///
 /// Lists of records get no smaller by being merged: they stay apart until a window wants them.
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Slide<A> {
     /// Pane's start and state, by start.
     panes: VecDeque<(i64, A)>,

@@ -294,9 +294,9 @@ fn nothing_is_kept_of_windows_that_are_over() {
             batch.push(((time % 50) as u8, 1), time.into());
             operator.emit(&mut batch).unwrap();
             operator.mark(Mark::Watermark((time - 20).into())).unwrap();
-            assert!(operator.panes.len() < 20);
+            assert!(operator.tables.part.panes.len() < 20);
         }
         operator.mark(Mark::Watermark(20_000.into())).unwrap();
-        assert!(operator.panes.is_empty() && operator.sliding.is_empty());
+        assert!(operator.tables.part.panes.is_empty() && operator.tables.part.sliding.is_empty());
     }
 }
