@@ -11,6 +11,4 @@ pub use metadata::{
     CheckpointMetadata, EnumerationState, OperatorState, RestorePoint, SourceQueueState, VertexState,
 };
 pub use settings::{CheckpointMode, CheckpointSettings, Retention};
-pub use subtask::{
-    Blob, CheckpointStats, OperatorSubtaskState, SourceProgress, StateFile, SubtaskSnapshot,
-};
+pub use subtask::{Blob, CheckpointStats, OperatorSubtaskState, SourceProgress, StateFile, SubtaskSnapshot};

@@ -75,7 +75,13 @@ pub struct SubtaskSnapshot {
 
 impl Default for SubtaskSnapshot {
     fn default() -> Self {
-        Self { operators: Vec::new(), channels: None, source: None, finished: false, watermark: Timestamp::MIN }
+        Self {
+            operators: Vec::new(),
+            channels: None,
+            source: None,
+            finished: false,
+            watermark: Timestamp::MIN,
+        }
     }
 }
 
