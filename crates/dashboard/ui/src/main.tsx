@@ -8,6 +8,7 @@ import "./styles/shell.css";
 import "./styles/controls.css";
 import "./styles/table.css";
 import "./styles/job.css";
+import "./styles/checkpoints.css";
 import "./styles/graph.css";
 import "./styles/timeline.css";
 import "./styles/log.css";

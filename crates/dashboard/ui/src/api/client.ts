@@ -1,5 +1,6 @@
 /** The one place that knows the REST API's paths. All are relative to the dashboard's own address. */
 
+import type * as c from "./checkpoint-types";
 import { body, json, send } from "./http";
 import type * as t from "./types";
 
@@ -24,7 +25,29 @@ export const api = {
     await send(`${job(id)}?mode=cancel`, { method: "PATCH", ...body({}) });
   },
 
+  jobMetrics: (id: string, names: readonly string[], signal?: Signal) => json<t.Metric[]>(`${job(id)}/metrics?${get(names)}`, s(signal)),
+
+  checkpoints: (id: string, signal?: Signal) => json<c.Checkpoints>(`${job(id)}/checkpoints`, s(signal)),
+  checkpointConfig: (id: string, signal?: Signal) => json<c.CheckpointConfig>(`${job(id)}/checkpoints/config`, s(signal)),
+  checkpoint: (id: string, n: number, signal?: Signal) => json<c.Checkpoint>(`${job(id)}/checkpoints/details/${n}`, s(signal)),
+  vertexCheckpoint: (id: string, n: number, v: string, signal?: Signal) =>
+    json<c.VertexCheckpoint>(`${job(id)}/checkpoints/details/${n}/subtasks/${enc(v)}`, s(signal)),
+
+  // Each begins an operation under an id that the caller chooses: the same id twice is one operation.
+  takeCheckpoint: (id: string, triggerId: string, checkpointType: "CONFIGURED" | "FULL") =>
+    begin(`${job(id)}/checkpoints`, { triggerId, checkpointType }),
+  takeSavepoint: (id: string, triggerId: string, directory: string | null) =>
+    begin(`${job(id)}/savepoints`, { triggerId, "target-directory": directory, "cancel-job": false }),
+  stop: (id: string, triggerId: string, directory: string | null, drain: boolean) =>
+    begin(`${job(id)}/stop`, { triggerId, targetDirectory: directory, drain }),
+  checkpointOperation: (id: string, triggerId: string) =>
+    json<c.Operation<{ checkpointId: number }>>(`${job(id)}/checkpoints/${enc(triggerId)}`),
+  savepointOperation: (id: string, triggerId: string) =>
+    json<c.Operation<{ location: string }>>(`${job(id)}/savepoints/${enc(triggerId)}`),
+
   vertex: (id: string, v: string, signal?: Signal) => json<t.VertexDetail>(vertex(id, v), s(signal)),
+  attempt: (id: string, v: string, subtask: number, attempt: number, signal?: Signal) =>
+    json<t.Subtask>(`${vertex(id, v)}/subtasks/${subtask}/attempts/${attempt}`, s(signal)),
   subtaskTimes: (id: string, v: string, signal?: Signal) =>
     json<t.SubtaskTimes>(`${vertex(id, v)}/subtasktimes`, s(signal)),
   vertexTaskManagers: (id: string, v: string, signal?: Signal) =>
@@ -55,6 +78,10 @@ export const api = {
   logFiles: async (process: Process, signal?: Signal) =>
     (await json<{ logs: t.LogFile[] }>(`${processPath(process)}/logs`, s(signal))).logs,
 };
+
+async function begin(path: string, request: object): Promise<void> {
+  await send(path, { method: "POST", ...body(request) });
+}
 
 /** Whose logs: `null` is the JobManager. */
 export type Process = { taskManager: string } | null;

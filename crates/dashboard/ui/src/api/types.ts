@@ -120,6 +120,14 @@ export interface Job {
   "status-counts": Partial<Record<ExecutionState, number>>;
   /** Missing while the job is initializing. */
   plan?: Plan | null;
+  /** How it was started, to start it again; Flink has no such field. */
+  submission?: {
+    jarId: string | null;
+    entryClass: string | null;
+    programArgsList: string[];
+    parallelism: number;
+    savepointPath: string | null;
+  };
 }
 
 export interface ExceptionEntry {
@@ -132,6 +140,7 @@ export interface ExceptionEntry {
   concurrentExceptions?: ExceptionEntry[];
   /** The stacktrace by its parts; Flink has no such field. */
   rootCause?: {
+    kind?: string;
     message: string;
     /** What was being done, outermost last. */
     context?: string[];
@@ -284,4 +293,10 @@ export interface RunRequest {
   entryClass?: string;
   programArgsList?: string[];
   parallelism?: number;
+  savepointPath?: string;
+  allowNonRestoredState?: boolean;
+  claimMode?: ClaimMode;
 }
+
+/** Whose the files of a savepoint are once a job began with it. */
+export type ClaimMode = "NO_CLAIM" | "CLAIM";

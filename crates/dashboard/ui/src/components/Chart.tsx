@@ -13,10 +13,14 @@ interface Props {
   label: string;
   /** Changes when points were added. */
   version: number;
+  /** Marks each point, where they are few and far between. */
+  points?: boolean;
+  /** Steps of the axis that read well, where they are not those of the decimal system. */
+  steps?: number[];
 }
 
 /** Lines over time. A new `series` or theme draws the chart anew, new points only move it on. */
-export function Chart({ series, names, format, height, label, version }: Props) {
+export function Chart({ series, names, format, height, label, version, points = false, steps }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const [hovered, setHovered] = useState<number | null>(null);
@@ -25,7 +29,7 @@ export function Chart({ series, names, format, height, label, version }: Props) 
   useEffect(() => {
     const element = host.current;
     if (!element) return;
-    const chart = new uPlot(options(element, names, format, height, setHovered), data(series), element);
+    const chart = new uPlot(options(element, { names, format, height, points, steps }, setHovered), data(series), element);
     plot.current = chart;
     const observer = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height }));
     observer.observe(element);
@@ -64,7 +68,9 @@ function data(series: Series): uPlot.AlignedData {
 /** The shortest time that fills the chart's width: two points must not look like a trend. */
 const SHORTEST_SPAN_S = 60;
 
-function options(element: HTMLElement, names: string[], format: (value: number) => string, height: number, hover: (index: number | null) => void): uPlot.Options {
+type Look = Pick<Props, "names" | "format" | "height" | "points"> & { steps: number[] | undefined };
+
+function options(element: HTMLElement, { names, format, height, points = false, steps }: Look, hover: (index: number | null) => void): uPlot.Options {
   const css = getComputedStyle(element);
   const color = (name: string) => css.getPropertyValue(name).trim();
   const axis = {
@@ -85,7 +91,7 @@ function options(element: HTMLElement, names: string[], format: (value: number) 
     },
     axes: [
       { ...axis, space: 80, size: 28, values: (_u, times) => times.map(clock) },
-      { ...axis, size: 56, values: (_u, values) => values.map((value) => (value === null ? "" : format(value))) },
+      { ...axis, size: 62, ...(steps ? { incrs: steps } : {}), values: (_u, values) => values.map((value) => (value === null ? "" : format(value))) },
     ],
     series: [
       {},
@@ -93,7 +99,7 @@ function options(element: HTMLElement, names: string[], format: (value: number) 
         stroke: color(`--line-${i}`),
         fill: i === 0 ? color("--line-0-fill") : undefined,
         width: 1.75,
-        points: { show: false },
+        points: { show: points, size: 5, fill: color(`--line-${i}`) },
         spanGaps: false,
       })),
     ] as uPlot.Series[],

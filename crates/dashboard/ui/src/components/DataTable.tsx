@@ -1,4 +1,4 @@
-import type { ComponentChildren } from "preact";
+import { type ComponentChildren, Fragment } from "preact";
 import { useState } from "preact/hooks";
 import { type Order, sortBy } from "../lib/sort";
 import { Icon } from "./Icon";
@@ -28,10 +28,12 @@ interface Props<T> {
   /** Makes rows react to clicks. The heading cell must hold a link or button for the keyboard. */
   onRow?: (row: T) => void;
   selected?: string | null;
+  /** What stands below an opened row, over its whole width; null for rows that are not open. */
+  detail?: (row: T) => ComponentChildren;
 }
 
 /** A sortable table that turns into a list of small cards where the screen is narrow. */
-export function DataTable<T>({ label, columns, rows, rowKey, sort: start, onRow, selected }: Props<T>) {
+export function DataTable<T>({ label, columns, rows, rowKey, sort: start, onRow, selected, detail }: Props<T>) {
   const [sort, setSort] = useState(start ?? null);
   const by = columns.find((column) => column.id === sort?.by)?.value;
   const shown = sort && by ? sortBy(rows, by, sort.order) : rows;
@@ -70,18 +72,25 @@ export function DataTable<T>({ label, columns, rows, rowKey, sort: start, onRow,
         <tbody>
           {shown.map((row) => {
             const key = rowKey(row);
+            const below = detail?.(row) ?? null;
             return (
-              <tr
-                key={key}
-                class={`${onRow ? "clickable" : ""} ${selected === key ? "selected" : ""}`}
-                onClick={onRow && ((event) => !isControl(event.target) && onRow(row))}
-              >
-                {columns.map((column) => (
-                  <td key={column.id} class={`${column.numeric ? "num" : ""} ${column.heading ? "heading" : ""} ${column.compact ? "compact" : ""}`} data-label={column.title}>
-                    {column.cell(row)}
-                  </td>
-                ))}
-              </tr>
+              <Fragment key={key}>
+                <tr
+                  class={`${onRow ? "clickable" : ""} ${selected === key ? "selected" : ""} ${below ? "opened" : ""}`}
+                  onClick={onRow && ((event) => !isControl(event.target) && onRow(row))}
+                >
+                  {columns.map((column) => (
+                    <td key={column.id} class={`${column.numeric ? "num" : ""} ${column.heading ? "heading" : ""} ${column.compact ? "compact" : ""}`} data-label={column.title}>
+                      {column.cell(row)}
+                    </td>
+                  ))}
+                </tr>
+                {below && (
+                  <tr class="detail-row">
+                    <td colSpan={columns.length}>{below}</td>
+                  </tr>
+                )}
+              </Fragment>
             );
           })}
         </tbody>

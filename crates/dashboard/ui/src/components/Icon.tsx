@@ -21,6 +21,7 @@ const PATHS = {
   chevron: "M9 5l7 7-7 7",
   inbox: "M3 13l3-9h12l3 9v7H3zM3 13h5l1 3h6l1-3h5",
   file: "M6 3h8l5 5v13H6zM14 3v5h5",
+  checkpoint: "M6 21V4h12l-3 4 3 4H6",
   stop: "M6 6h12v12H6z",
 } as const;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { splitArguments } from "./arguments";
+import { joinArguments, splitArguments } from "./arguments";
 
 describe("splitArguments", () => {
   it("splits as a shell does", () => {
@@ -11,4 +11,9 @@ describe("splitArguments", () => {
   it("names an open quote", () => {
     expect(splitArguments(`--x "abc`)).toEqual({ error: 'The quote " is not closed.' });
   });
+});
+
+it("joins what splits again into the same", () => {
+  for (const args of [[], ["--rate", "5"], ["", "a b", 'say "hi"', "it's", "C:\\x", "\\"]]) expect(splitArguments(joinArguments(args))).toEqual({ args });
+  expect(joinArguments(["--input", "/data/in"])).toBe("--input /data/in");
 });

@@ -25,3 +25,8 @@ export function splitArguments(line: string): { args: string[] } | { error: stri
   if (current !== null) args.push(current);
   return { args };
 }
+
+/** The line that splits into these arguments. */
+export function joinArguments(args: readonly string[]): string {
+  return args.map((arg) => (arg !== "" && !/[\s"'\\]/.test(arg) ? arg : `"${arg.replace(/["\\]/g, "\\$&")}"`)).join(" ");
+}

@@ -24,7 +24,10 @@ describe("headline", () => {
 describe("groupFailures", () => {
   it("counts repeats of a crash loop, newest first", () => {
     const failures = groupFailures([entry(10, "boom\nmore"), entry(30, "boom\nmore", "map (1/2) - execution #4"), entry(20, "other")]);
-    expect(failures.map((failure) => [failure.headline, failure.occurrences])).toEqual([["boom", [30, 10]], ["other", [20]]]);
+    expect(failures.map((failure) => [failure.headline, failure.occurrences.map(({ timestamp, attempt }) => [timestamp, attempt])])).toEqual([
+      ["boom", [[30, 4], [10, 3]]],
+      ["other", [[20, 3]]],
+    ]);
     expect(failures[0]).toMatchObject({ detail: "more", task: "map (1/2)", timestamp: 30 });
   });
 

@@ -13,11 +13,22 @@ export interface Failure {
   location: string | null;
   endpoint: string | null;
   taskManagerId: string | null;
+  /** What kind of thing failed, such as `PANIC`. */
+  kind: string | null;
   /** Time of the newest occurrence. */
   timestamp: number;
-  /** Times of all occurrences, newest first. */
-  occurrences: number[];
+  /** All times that it happened, newest first. */
+  occurrences: Occurrence[];
   concurrent: Failure[];
+}
+
+/** One time that a failure happened. */
+export interface Occurrence {
+  timestamp: number;
+  /** Which attempt of the task it was, where the task's name says so. */
+  attempt: number | null;
+  endpoint: string | null;
+  taskManagerId: string | null;
 }
 
 const CAUSED_BY = "Caused by: ";
@@ -30,9 +41,18 @@ export function headline(entry: Pick<ExceptionEntry, "stacktrace" | "exceptionNa
   return (first ?? entry.exceptionName).trim() || "The job failed without a message.";
 }
 
+/** A failure's text by its headline and the rest. */
+export function rootCause(text: string): { head: string; detail: string } {
+  const head = headline({ stacktrace: text, exceptionName: "" });
+  const whole = text.trim();
+  return { head, detail: whole.startsWith(head) ? whole.slice(head.length).replace(/^\s*\n/, "") : whole };
+}
+
+const ATTEMPT = / - execution #(\d+)$/;
+
 /** `Source: gen (1/1) - execution #21` without the attempt, so that repeats can be found. */
 export function taskOf(taskName: string | null | undefined): string | null {
-  return taskName ? taskName.replace(/ - execution #\d+$/, "") : null;
+  return taskName ? taskName.replace(ATTEMPT, "") : null;
 }
 
 /** Headline and the rest of a cause that came by its parts. What has a place of its own is not repeated. */
@@ -43,25 +63,20 @@ function ofParts(cause: NonNullable<ExceptionEntry["rootCause"]>): { head: strin
   return { head, detail: detail.join("\n") };
 }
 
-/** The same out of the text alone. */
-function ofText(entry: ExceptionEntry): { head: string; detail: string } {
-  const head = headline(entry);
-  const text = entry.stacktrace.trim();
-  return { head, detail: text.startsWith(head) ? text.slice(head.length).replace(/^\s*\n/, "") : text };
-}
-
 function failure(entry: ExceptionEntry): Failure {
-  const { head, detail } = entry.rootCause?.message.trim() ? ofParts(entry.rootCause) : ofText(entry);
+  const { head, detail } = entry.rootCause?.message.trim() ? ofParts(entry.rootCause) : rootCause(entry.stacktrace.trim() || entry.exceptionName);
+  const attempt = ATTEMPT.exec(entry.taskName ?? "")?.[1];
+  const place = { endpoint: entry.endpoint ?? null, taskManagerId: entry.taskManagerId ?? null };
   return {
     headline: head,
     detail: detail.trimEnd(),
     task: taskOf(entry.taskName),
     operator: entry.rootCause?.operator ?? null,
     location: entry.rootCause?.location ?? null,
-    endpoint: entry.endpoint ?? null,
-    taskManagerId: entry.taskManagerId ?? null,
+    ...place,
+    kind: entry.rootCause?.kind ?? null,
     timestamp: entry.timestamp,
-    occurrences: [entry.timestamp],
+    occurrences: [{ timestamp: entry.timestamp, attempt: attempt === undefined ? null : Number(attempt), ...place }],
     concurrent: (entry.concurrentExceptions ?? []).map(failure),
   };
 }
@@ -73,7 +88,7 @@ export function groupFailures(entries: readonly ExceptionEntry[]): Failure[] {
     const next = failure(entry);
     const key = `${next.headline}\n${next.task ?? ""}`;
     const known = groups.get(key);
-    if (known) known.occurrences.push(next.timestamp);
+    if (known) known.occurrences.push(...next.occurrences);
     else groups.set(key, next);
   }
   return [...groups.values()];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, bytes, count, duration, percent, plural, rate, shortId } from "./format";
+import { ago, bytes, count, duration, percent, plural, rate, roundDuration, shortId } from "./format";
 
 describe("format", () => {
   it("reads sizes in binary units", () => {
@@ -25,6 +25,7 @@ describe("format", () => {
   it("names the two largest units of a duration", () => {
     expect([0, 850, 4240, 59_999, 200_000, 7_500_000, 273_600_000].map(duration)).toEqual(["0 ms", "850 ms", "4.2 s", "59 s", "3 m 20 s", "2 h 5 m", "3 d 4 h"]);
     expect(duration(-1)).toBe("–");
+    expect([600_000, 4000, 1500, 90_000, 3_600_000, 500].map(roundDuration)).toEqual(["10 m", "4 s", "1.5 s", "1 m 30 s", "1 h", "500 ms"]);
   });
 
   it("rounds ages", () => {

@@ -9,6 +9,9 @@ function short(value: number): string {
   return value.toFixed(digits).replace(/\.0+$|(\.\d*[1-9])0+$/, "$1");
 }
 
+/** Powers of two up to a TiB: the steps of an axis of sizes. */
+export const BYTE_STEPS: number[] = Array.from({ length: 41 }, (_, i) => 2 ** i);
+
 /** `1536` to `1.5 KiB`. */
 export function bytes(value: number): string {
   if (!Number.isFinite(value) || value < 0) return "–";
@@ -62,6 +65,11 @@ export function duration(ms: number): string {
   const h = Math.floor(m / 60);
   if (h < 24) return `${h} h ${m % 60} m`;
   return `${Math.floor(h / 24)} d ${h % 24} h`;
+}
+
+/** A duration that someone chose, so that it mostly is a round one: `10 m`, `4 s`, `1.5 s`. */
+export function roundDuration(ms: number): string {
+  return duration(ms).replace(/ 0 [smh]$/, "").replace(/\.0 /, " ");
 }
 
 /** How long ago, rounded so that it does not flicker: `just now`, `12 s ago`, `5 m ago`. */

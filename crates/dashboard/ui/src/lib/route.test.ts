@@ -10,6 +10,11 @@ describe("parseRoute", () => {
     expect(route(link.job("ab", "graph", "v/1"))).toEqual({ page: "job", id: "ab", tab: "graph", vertex: "v/1" });
     expect(route(link.taskManager("host:1-a/b", "files", "x y.log"))).toEqual({ page: "taskmanager", id: "host:1-a/b", tab: "files", file: "x y.log" });
     expect(route(link.jobManager("log"))).toEqual({ page: "jobmanager", tab: "log", file: null });
+    expect(route(link.job("ab", "checkpoints"))).toMatchObject({ page: "job", tab: "checkpoints" });
+    const again = parseRoute(link.submit({ artifact: "1_a", savepoint: "file:///sp/a b&c", args: "" }));
+    expect(again.route).toEqual({ page: "submit" });
+    expect(Object.fromEntries(again.query)).toEqual({ artifact: "1_a", savepoint: "file:///sp/a b&c" });
+    expect(link.submit()).toBe("#/submit");
     expect(parseRoute(link.jobs("failed")).query.get("state")).toBe("failed");
   });
 

@@ -1,6 +1,6 @@
 /** The pages, as they stand in the address after `#`. */
 
-export const JOB_TABS = ["graph", "timeline", "exceptions", "configuration"] as const;
+export const JOB_TABS = ["graph", "timeline", "checkpoints", "exceptions", "configuration"] as const;
 export type JobTab = (typeof JOB_TABS)[number];
 export const TM_TABS = ["slots", "log", "stdout", "files"] as const;
 export type TaskManagerTab = (typeof TM_TABS)[number];
@@ -75,6 +75,9 @@ function decode(word: string): string {
 
 const enc = encodeURIComponent;
 
+/** What the address of the submit page may say. */
+export type SubmitValue = "artifact" | "entry" | "args" | "parallelism" | "savepoint";
+
 /** Addresses of the pages, for links. */
 export const link = {
   overview: () => "#/overview",
@@ -86,5 +89,9 @@ export const link = {
     `#/taskmanagers/${enc(id)}${tab === "slots" ? "" : `/${tab}`}${file ? `/${enc(file)}` : ""}`,
   jobManager: (tab: JobManagerTab = "configuration", file?: string) =>
     `#/jobmanager${tab === "configuration" ? "" : `/${tab}`}${file ? `/${enc(file)}` : ""}`,
-  submit: () => "#/submit",
+  /** With values that the form of the artifact begins with. */
+  submit: (start: Partial<Record<SubmitValue, string>> = {}) => {
+    const query = new URLSearchParams(Object.entries(start).filter(([, value]) => value !== "")).toString();
+    return `#/submit${query ? `?${query}` : ""}`;
+  },
 };

@@ -1,4 +1,4 @@
-import type { RunRequest } from "../api/types";
+import type { ClaimMode, RunRequest } from "../api/types";
 import { splitArguments } from "./arguments";
 
 /** The fields of the run form as they were typed. */
@@ -6,6 +6,10 @@ export interface RunFields {
   entry: string;
   parallelism: string;
   args: string;
+  /** Directory of a savepoint or checkpoint; the next two hold for it alone. */
+  savepoint: string;
+  allowNonRestored: boolean;
+  claimMode: ClaimMode;
 }
 
 export type FieldErrors = Partial<Record<keyof RunFields, string>>;
@@ -28,5 +32,11 @@ export function runRequest(fields: RunFields): { request: RunRequest } | { error
   const split = splitArguments(fields.args);
   if ("error" in split) errors.args = split.error;
   else if (split.args.length > 0) request.programArgsList = split.args;
+  const savepoint = fields.savepoint.trim();
+  if (savepoint !== "") {
+    request.savepointPath = savepoint;
+    request.allowNonRestoredState = fields.allowNonRestored;
+    request.claimMode = fields.claimMode;
+  }
   return Object.keys(errors).length > 0 ? { errors } : { request };
 }

@@ -35,7 +35,7 @@ export function CancelDialog({ job, onClose, onDone }: { job: Job; onClose: () =
       }
     >
       <p>
-        <strong>{job.name}</strong> stops at once, without a savepoint. It cannot be resumed.
+        <strong>{job.name}</strong> stops at once, without a savepoint. To go on with it later, stop it with a savepoint instead.
       </p>
       {error !== null && <ErrorNotice title="The job was not canceled" error={error} />}
     </Dialog>

@@ -1,6 +1,7 @@
 import { api } from "../../api/client";
 import type { Job } from "../../api/types";
 import { Card } from "../../components/Card";
+import { Fact } from "../../components/Facts";
 import { KeyValues } from "../../components/KeyValues";
 import { ErrorNotice, Loading } from "../../components/Notice";
 import { usePoll } from "../../live/poll";
@@ -15,26 +16,16 @@ export function ConfigurationTab({ job }: { job: Job }) {
     <>
       <Card title="Execution">
         <dl class="facts">
-          <Fact name="Restart strategy" value={execution?.["restart-strategy"]} />
-          <Fact name="Parallelism" value={execution?.["job-parallelism"]} />
-          <Fact name="Max parallelism" value={job.maxParallelism > 0 ? job.maxParallelism : "not set"} />
-          <Fact name="Scheduler" value={job.schedulerType} />
-          <Fact name="Type" value={job["job-type"]?.toLowerCase()} />
+          <Fact name="Restart strategy">{execution?.["restart-strategy"]}</Fact>
+          <Fact name="Parallelism">{execution?.["job-parallelism"]}</Fact>
+          <Fact name="Max parallelism">{job.maxParallelism > 0 ? job.maxParallelism : "not set"}</Fact>
+          <Fact name="Scheduler">{job.schedulerType}</Fact>
+          <Fact name="Type">{job["job-type"]?.toLowerCase()}</Fact>
         </dl>
       </Card>
       <Card title="User configuration" flush={user.length > 0}>
         <KeyValues label="User configuration" entries={user} empty="The job sets no configuration of its own" />
       </Card>
     </>
-  );
-}
-
-function Fact({ name, value }: { name: string; value: string | number | undefined }) {
-  if (value === undefined || value === "") return null;
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
   );
 }

@@ -1,18 +1,29 @@
-import type { JobExceptions } from "../../api/types";
+import type { Job, JobExceptions } from "../../api/types";
 import { Card } from "../../components/Card";
 import { CopyButton } from "../../components/CopyButton";
 import { Empty, ErrorNotice, Loading } from "../../components/Notice";
-import { Ago } from "../../components/Times";
-import { exactTime } from "../../lib/format";
-import type { Failure } from "../../lib/exceptions";
+import { Ago, When } from "../../components/Times";
+import type { Failure, Occurrence } from "../../lib/exceptions";
+import { grouped } from "../../lib/format";
+import { link } from "../../lib/route";
 import type { Polled } from "../../live/poll";
 import { FailurePlace } from "./FailurePlace";
+import { RestartsCard } from "./RestartsCard";
+
+interface Props {
+  job: Job;
+  failures: readonly Failure[];
+  polled: Polled<JobExceptions>;
+  restarts: number;
+}
 
 /** What went wrong in this job's life, newest first; repeats are one entry with a count. */
-export function ExceptionsTab({ failures, polled }: { failures: readonly Failure[]; polled: Polled<JobExceptions> }) {
+export function ExceptionsTab({ job, failures, polled, restarts }: Props) {
   if (!polled.data) return polled.error ? <ErrorNotice title="The exceptions cannot be shown" error={polled.error} /> : <Loading label="Loading the exceptions" />;
   if (failures.length === 0) {
-    return (
+    return restarts > 0 ? (
+      <RestartsCard job={job} restarts={restarts} />
+    ) : (
       <Card>
         <Empty icon="check" title="No exceptions">
           Nothing went wrong in this job.
@@ -22,6 +33,7 @@ export function ExceptionsTab({ failures, polled }: { failures: readonly Failure
   }
   return (
     <>
+      <RestartsCard job={job} restarts={restarts} />
       {failures.map((failure, i) => (
         <FailureCard key={`${failure.headline}${failure.task}`} failure={failure} open={i === 0} />
       ))}
@@ -38,11 +50,8 @@ function FailureCard({ failure, open }: { failure: Failure; open: boolean }) {
       <div class="exception">
         <p class="failure-kicker">
           <Ago time={failure.timestamp} />
-          {repeats > 1 && (
-            <span class="badge badge-failed" title={failure.occurrences.map(exactTime).join("\n")}>
-              {repeats} times
-            </span>
-          )}
+          {failure.kind && <span class="badge">{failure.kind.replaceAll("_", " ").toLowerCase()}</span>}
+          {repeats > 1 && <span class="badge badge-failed">{repeats} times</span>}
           <CopyButton text={whole} what="exception" />
         </p>
         <p class="failure-headline">{failure.headline}</p>
@@ -51,6 +60,16 @@ function FailureCard({ failure, open }: { failure: Failure; open: boolean }) {
           <details open={open}>
             <summary>Details</summary>
             <pre class="trace">{failure.detail}</pre>
+          </details>
+        )}
+        {repeats > 1 && (
+          <details>
+            <summary>All {grouped(repeats)} times</summary>
+            <ol class="occurrences">
+              {failure.occurrences.map((occurrence, i) => (
+                <OccurrenceLine key={i} occurrence={occurrence} />
+              ))}
+            </ol>
           </details>
         )}
         {failure.concurrent.length > 0 && (
@@ -67,5 +86,16 @@ function FailureCard({ failure, open }: { failure: Failure; open: boolean }) {
         )}
       </div>
     </Card>
+  );
+}
+
+function OccurrenceLine({ occurrence }: { occurrence: Occurrence }) {
+  const { timestamp, attempt, endpoint, taskManagerId } = occurrence;
+  return (
+    <li>
+      <When time={timestamp} />
+      {attempt !== null && <span class="muted">attempt {attempt}</span>}
+      {endpoint && <span class="muted">on {taskManagerId ? <a href={link.taskManager(taskManagerId, "log")}>{endpoint}</a> : endpoint}</span>}
+    </li>
   );
 }

@@ -2,18 +2,20 @@ import type { Job } from "../../api/types";
 import { Icon } from "../../components/Icon";
 import { Ago } from "../../components/Times";
 import type { Failure } from "../../lib/exceptions";
+import { restartsText } from "../../lib/job-facts";
 import { link } from "../../lib/route";
 import { FailurePlace } from "./FailurePlace";
 
 /** The root cause, before anything else on the page. */
-export function FailureBanner({ job, failure, total }: { job: Job; failure: Failure; total: number }) {
+export function FailureBanner({ job, failure, total, restarts }: { job: Job; failure: Failure; total: number; restarts: number }) {
   const failed = job.state === "FAILED" || job.state === "FAILING";
   return (
     <section class={`failure ${failed ? "failure-failed" : "failure-warning"}`} aria-label="Root cause">
       <Icon name="alert" size={20} />
       <div class="failure-text">
         <p class="failure-kicker">
-          {failed ? "Failed" : "Restarting"} <Ago time={failure.timestamp} />
+          {failed ? "Failed" : "Restarting: failed"} <Ago time={failure.timestamp} />
+          {restarts > 0 && `, after ${restartsText(restarts)}`}
         </p>
         <p class="failure-headline">{failure.headline}</p>
         <FailurePlace failure={failure} />

@@ -5,11 +5,14 @@ import type { Job } from "../../api/types";
 import { Empty, ErrorNotice, Loading } from "../../components/Notice";
 import { Tabs } from "../../components/Tabs";
 import { groupFailures } from "../../lib/exceptions";
+import { FACT_METRICS, jobFacts } from "../../lib/job-facts";
 import { type JobTab, link } from "../../lib/route";
 import { isSettled } from "../../lib/states";
 import { historyOf } from "../../lib/throughput";
 import { type Polled, usePoll } from "../../live/poll";
 import { ConfigurationTab } from "./ConfigurationTab";
+import { OperationNotices } from "./actions/OperationNotices";
+import { CheckpointsTab } from "./checkpoints/CheckpointsTab";
 import { ExceptionsTab } from "./ExceptionsTab";
 import { FailureBanner } from "./FailureBanner";
 import { GraphTab } from "./GraphTab";
@@ -38,6 +41,11 @@ export function JobPage({ id, tab, vertex }: { id: string; tab: JobTab; vertex: 
     until: () => job !== null && isSettled(job),
     enabled: job !== null,
   });
+  // A server that does not know them is no reason to show nothing.
+  const metrics = usePoll(`facts/${id}`, (signal) => api.jobMetrics(id, FACT_METRICS, signal), {
+    until: () => job !== null && isSettled(job),
+    enabled: job !== null,
+  });
   useEffect(() => {
     if (job) document.title = `${job.state} · ${job.name} · Flott`;
   }, [job?.state, job?.name]);
@@ -55,25 +63,29 @@ export function JobPage({ id, tab, vertex }: { id: string; tab: JobTab; vertex: 
   const failures = groupFailures(exceptions.data?.exceptionHistory.entries ?? []);
   const newest = failures[0];
   const count = failures.reduce((sum, failure) => sum + failure.occurrences.length, 0);
+  const facts = jobFacts(metrics.data ?? []);
   const troubled = job.state === "FAILED" || job.state === "FAILING" || job.state === "RESTARTING";
   return (
     <>
-      <JobHeader job={job} onChange={refresh} />
+      <JobHeader job={job} facts={facts} onChange={refresh} />
+      <OperationNotices job={job} />
       {error !== null && <ErrorNotice title="The job could not be updated" error={error} />}
-      {troubled && newest && tab !== "exceptions" && <FailureBanner job={job} failure={newest} total={count} />}
+      {troubled && newest && tab !== "exceptions" && <FailureBanner job={job} failure={newest} total={count} restarts={facts.restarts} />}
       <Tabs
         label="Parts of the job"
         current={tab}
         tabs={[
           { id: "graph", title: "Graph", href: link.job(id, "graph", vertex) },
           { id: "timeline", title: "Timeline", href: link.job(id, "timeline") },
+          { id: "checkpoints", title: "Checkpoints", href: link.job(id, "checkpoints") },
           { id: "exceptions", title: <>Exceptions {count > 0 && <span class="badge badge-failed">{count}</span>}</>, href: link.job(id, "exceptions") },
           { id: "configuration", title: "Configuration", href: link.job(id, "configuration") },
         ]}
       />
       {tab === "graph" && <GraphTab job={job} selected={vertex} />}
       {tab === "timeline" && <TimelineTab job={job} />}
-      {tab === "exceptions" && <ExceptionsTab failures={failures} polled={exceptions} />}
+      {tab === "checkpoints" && <CheckpointsTab job={job} />}
+      {tab === "exceptions" && <ExceptionsTab job={job} failures={failures} polled={exceptions} restarts={facts.restarts} />}
       {tab === "configuration" && <ConfigurationTab job={job} />}
     </>
   );

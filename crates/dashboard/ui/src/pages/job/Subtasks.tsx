@@ -1,15 +1,18 @@
+import { useState } from "preact/hooks";
 import { api } from "../../api/client";
 import type { Job, Subtask } from "../../api/types";
 import { DataTable } from "../../components/DataTable";
 import { ErrorNotice, Loading } from "../../components/Notice";
 import { StateChip } from "../../components/StateChip";
 import { Elapsed, When } from "../../components/Times";
+import { Twist } from "../../components/Twist";
 import { bytes, count, grouped, percent } from "../../lib/format";
-import { link } from "../../lib/route";
 import { skew } from "../../lib/skew";
 import { isSettled } from "../../lib/states";
 import { usePoll } from "../../live/poll";
+import { Host } from "./Host";
 import { Load } from "./Load";
+import { PastAttempts } from "./PastAttempts";
 
 interface Row extends Subtask {
   busy: number | null;
@@ -37,6 +40,7 @@ function share(value: unknown): number | null {
 /** The subtasks of a vertex, each with where it runs and what it did. */
 export function Subtasks({ job, vertexId }: { job: Job; vertexId: string }) {
   const { data, error } = usePoll(`vertex/${job.jid}/${vertexId}`, (signal) => load(job.jid, vertexId, job.state === "RUNNING", signal), { until: () => isSettled(job) });
+  const [open, setOpen] = useState<number | null>(null);
   if (!data) return error ? <ErrorNotice title="The subtasks cannot be shown" error={error} /> : <Loading label="Loading the subtasks" />;
   const read = skew(data.rows.map((row) => row.metrics["read-records"]));
   const written = skew(data.rows.map((row) => row.metrics["write-records"]));
@@ -73,12 +77,13 @@ export function Subtasks({ job, vertexId }: { job: Job; vertexId: string }) {
       <DataTable
         label="Subtasks"
         rows={data.rows}
-        rowKey={(row) => `${row.subtask}/${row.attempt}`}
+        rowKey={(row) => String(row.subtask)}
         sort={{ by: "subtask", order: "ascending" }}
+        detail={(row) => (row.subtask === open && row.attempt > 0 ? <PastAttempts job={job} vertexId={vertexId} subtask={row} /> : null)}
         columns={[
           { id: "subtask", title: "Subtask", heading: true, compact: true, value: (row) => row.subtask, cell: (row) => row.subtask },
           { id: "status", title: "Status", value: (row) => row.status, cell: (row) => <StateChip state={row.status} /> },
-          { id: "attempt", title: "Attempt", numeric: true, value: (row) => row.attempt, cell: (row) => row.attempt },
+          { id: "attempt", title: "Attempt", numeric: true, value: (row) => row.attempt, hint: "How often the subtask was restarted; opens to show its earlier attempts", cell: (row) => (row.attempt > 0 ? <Earlier row={row} open={row.subtask === open} onToggle={() => setOpen(row.subtask === open ? null : row.subtask)} /> : row.attempt) },
           { id: "host", title: "Host", value: (row) => row.endpoint, cell: (row) => <Host row={row} /> },
           records("read-records", "Records in"),
           records("write-records", "Records out"),
@@ -109,12 +114,10 @@ function Skew({ name, value }: { name: string; value: number }) {
   );
 }
 
-function Host({ row }: { row: Row }) {
-  const id = row["taskmanager-id"];
-  if (!id || id === "(unassigned)") return <span class="muted">not assigned</span>;
+function Earlier({ row, open, onToggle }: { row: Row; open: boolean; onToggle: () => void }) {
   return (
-    <a href={link.taskManager(id, "log")} title={`Log of ${id}`}>
-      {row.endpoint}
-    </a>
+    <Twist open={open} onToggle={onToggle} label={`Attempt ${row.attempt}: earlier attempts of subtask ${row.subtask}`}>
+      {row.attempt}
+    </Twist>
   );
 }

@@ -3,7 +3,7 @@ import { api } from "../../api/client";
 import type { Job, SubtaskTimes } from "../../api/types";
 import { Card } from "../../components/Card";
 import { Empty, ErrorNotice, Loading } from "../../components/Notice";
-import { duration } from "../../lib/format";
+import { roundDuration } from "../../lib/format";
 import { EXECUTION_ORDER, isSettled } from "../../lib/states";
 import { ticks } from "../../lib/timeline";
 import { orderedVertices } from "../../lib/vertices";
@@ -47,7 +47,7 @@ export function TimelineTab({ job }: { job: Job }) {
             .filter((at) => at / (end - begin) < LAST_TICK)
             .map((at) => (
               <span key={at} style={{ left: `${(at / (end - begin)) * 100}%` }}>
-                {at === 0 ? "start" : `+${duration(at).replace(/ 0 [smh]$/, "")}`}
+                {at === 0 ? "start" : `+${roundDuration(at)}`}
               </span>
             ))}
         </div>

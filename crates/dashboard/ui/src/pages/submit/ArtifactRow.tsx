@@ -4,17 +4,19 @@ import { Icon } from "../../components/Icon";
 import { Ago } from "../../components/Times";
 import { shortId } from "../../lib/format";
 import { DeleteDialog } from "./DeleteDialog";
-import { RunForm } from "./RunForm";
+import { RunForm, type RunStart } from "./RunForm";
 
 interface Props {
   artifact: Artifact;
   open: boolean;
+  /** What its form begins with. */
+  start: RunStart;
   onToggle: () => void;
   onDeleted: () => void;
 }
 
 /** An uploaded artifact; opened, the form that runs it. */
-export function ArtifactRow({ artifact, open, onToggle, onDeleted }: Props) {
+export function ArtifactRow({ artifact, open, start, onToggle, onDeleted }: Props) {
   const [asking, setAsking] = useState(false);
   return (
     <li class={`artifact ${open ? "artifact-open" : ""}`}>
@@ -35,7 +37,7 @@ export function ArtifactRow({ artifact, open, onToggle, onDeleted }: Props) {
           <Icon name="trash" size={15} />
         </button>
       </div>
-      {open && <RunForm artifact={artifact} />}
+      {open && <RunForm artifact={artifact} start={start} />}
       {asking && (
         <DeleteDialog
           artifact={artifact}

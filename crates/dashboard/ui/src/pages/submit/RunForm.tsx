@@ -1,21 +1,25 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api/client";
 import type { Artifact, Plan } from "../../api/types";
+import { Field } from "../../components/Field";
 import { Icon } from "../../components/Icon";
 import { ErrorNotice } from "../../components/Notice";
 import { link } from "../../lib/route";
 import { type FieldErrors, type RunFields, runRequest } from "../../lib/run-request";
 import { PlanPreview } from "./PlanPreview";
 
+/** What a form begins with, so that a job can be run again. */
+export type RunStart = Partial<Pick<RunFields, "entry" | "parallelism" | "args" | "savepoint">>;
+
 /** How to run an artifact; "Show plan" lets the program build its graph without running it. */
-export function RunForm({ artifact }: { artifact: Artifact }) {
-  const [fields, setFields] = useState<RunFields>({ entry: "", parallelism: "", args: "" });
+export function RunForm({ artifact, start }: { artifact: Artifact; start: RunStart }) {
+  const [fields, setFields] = useState<RunFields>({ entry: "", parallelism: "", args: "", savepoint: "", allowNonRestored: false, claimMode: "NO_CLAIM", ...start });
   const [wrong, setWrong] = useState<FieldErrors>({});
   const [busy, setBusy] = useState<"plan" | "run" | null>(null);
   const [failure, setFailure] = useState<{ title: string; error: unknown } | null>(null);
   const [plan, setPlan] = useState<Plan | null>(null);
-  const set = (name: keyof RunFields) => (event: { currentTarget: HTMLInputElement }) => {
-    setFields({ ...fields, [name]: event.currentTarget.value });
+  const set = <K extends keyof RunFields>(name: K) => (value: RunFields[K]) => {
+    setFields({ ...fields, [name]: value });
     setWrong({ ...wrong, [name]: undefined });
     setPlan(null);
   };
@@ -49,7 +53,8 @@ export function RunForm({ artifact }: { artifact: Artifact }) {
     >
       <Field name="args" label="Arguments" error={wrong.args} placeholder="--input /data/in --output /data/out" value={fields.args} onInput={set("args")} wide />
       <Field name="parallelism" label="Parallelism" error={wrong.parallelism} placeholder="default" value={fields.parallelism} onInput={set("parallelism")} />
-      <Field name="entry" label="Entry" error={wrong.entry} placeholder={artifact.entry[0]?.name ?? "default"} value={fields.entry} onInput={set("entry")} options={artifact.entry.map((entry) => entry.name)} id={artifact.id} />
+      <Field name="entry" label="Entry" error={wrong.entry} placeholder={artifact.entry[0]?.name ?? "default"} value={fields.entry} onInput={set("entry")} options={{ id: `entries-${artifact.id}`, values: artifact.entry.map((entry) => entry.name) }} />
+      <RestoreFields fields={fields} set={set} wrong={wrong.savepoint} />
       <div class="run-actions">
         <button type="button" class="button" disabled={busy !== null} onClick={() => void act("plan")}>
           <Icon name="graph" size={14} /> {busy === "plan" ? "Planning" : "Show plan"}
@@ -64,36 +69,25 @@ export function RunForm({ artifact }: { artifact: Artifact }) {
   );
 }
 
-interface FieldProps {
-  name: string;
-  label: string;
-  value: string;
-  placeholder: string;
-  error: string | undefined;
-  onInput: (event: { currentTarget: HTMLInputElement }) => void;
-  wide?: boolean;
-  options?: string[];
-  id?: string;
-}
+type Set = <K extends keyof RunFields>(name: K) => (value: RunFields[K]) => void;
 
-function Field({ name, label, value, placeholder, error, onInput, wide = false, options, id = "" }: FieldProps) {
-  const list = options && options.length > 1 ? `options-${name}-${id}` : undefined;
+/** From what the job begins, and how strictly. */
+function RestoreFields({ fields, set, wrong }: { fields: RunFields; set: Set; wrong: string | undefined }) {
+  const restores = fields.savepoint.trim() !== "";
   return (
-    <label class={`field ${wide ? "field-wide" : ""}`}>
-      <span>{label}</span>
-      <input name={name} value={value} placeholder={placeholder} onInput={onInput} aria-invalid={error ? "true" : undefined} list={list} autocomplete="off" spellcheck={false} />
-      {list && (
-        <datalist id={list}>
-          {options?.map((option) => (
-            <option key={option} value={option} />
-          ))}
-        </datalist>
-      )}
-      {error && (
-        <span class="field-error" role="alert">
-          {error}
-        </span>
-      )}
-    </label>
+    <div class="restore-fields">
+      <Field name="savepoint" label="Savepoint path" error={wrong} placeholder="begin with nothing" value={fields.savepoint} onInput={set("savepoint")} hint="Directory of a savepoint or of a retained checkpoint, from which the job goes on" />
+      <label class="field">
+        <span>Claim mode</span>
+        <select name="claimMode" value={fields.claimMode} disabled={!restores} onChange={(event) => set("claimMode")(event.currentTarget.value === "CLAIM" ? "CLAIM" : "NO_CLAIM")}>
+          <option value="NO_CLAIM">no claim: its files stay mine</option>
+          <option value="CLAIM">claim: the job deletes them in time</option>
+        </select>
+      </label>
+      <label class={`check ${restores ? "" : "muted"}`}>
+        <input type="checkbox" name="allowNonRestored" disabled={!restores} checked={fields.allowNonRestored} onChange={(event) => set("allowNonRestored")(event.currentTarget.checked)} />
+        Allow state that no operator takes
+      </label>
+    </div>
   );
 }
