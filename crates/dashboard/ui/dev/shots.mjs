@@ -12,6 +12,8 @@ const jobs = (await (await fetch(`${base}/jobs/overview`)).json()).jobs;
 const job = (name, state) => jobs.find((j) => j.name === name && j.state === state).jid;
 const detail = await (await fetch(`${base}/jobs/${job("fraud-detection", "RUNNING")}`)).json();
 const vertex = detail.vertices.find((v) => v.name.startsWith("session")).id;
+const checkpoint = (await (await fetch(`${base}/jobs/${detail.jid}/checkpoints`)).json()).latest.completed.id;
+const words = (await (await fetch(`${base}/jobs/${job("orders-hourly", "RESTARTING")}`)).json()).vertices.find((v) => v.name === "count words").id;
 const tm = encodeURIComponent((await (await fetch(`${base}/taskmanagers`)).json()).taskmanagers[0].id);
 
 const pages = {
@@ -25,6 +27,11 @@ const pages = {
   "job-restarting": `#/jobs/${job("orders-hourly", "RESTARTING")}`,
   "job-finished": `#/jobs/${job("numbers", "FINISHED")}`,
   timeline: `#/jobs/${job("word-count", "FINISHED")}/timeline`,
+  checkpoints: `#/jobs/${job("fraud-detection", "RUNNING")}/checkpoints`,
+  "checkpoint-open": `#/jobs/${job("fraud-detection", "RUNNING")}/checkpoints?checkpoint=${checkpoint}`,
+  "checkpoints-off": `#/jobs/${job("word-count", "RUNNING")}/checkpoints`,
+  "checkpoints-failing": `#/jobs/${job("orders-backfill", "FAILED")}/checkpoints?checkpoint=3`,
+  "job-attempts": `#/jobs/${job("orders-hourly", "RESTARTING")}?vertex=${words}`,
   exceptions: `#/jobs/${job("orders-backfill", "FAILED")}/exceptions`,
   "job-config": `#/jobs/${job("fraud-detection", "RUNNING")}/configuration`,
   "job-unknown": "#/jobs/0123456789abcdef0123456789abcdef",
@@ -58,6 +65,14 @@ for (const [look, width, height] of looks) {
     where = name;
     await page.goto(`${base}/${hash}`);
     await page.waitForTimeout(name === "overview" || name.startsWith("job-") || name === "job" ? 3600 : 900);
+    if (name === "checkpoint-open") {
+      await page.getByRole("button", { name: "session per account" }).click();
+      await page.waitForTimeout(500);
+    }
+    if (name === "job-attempts") {
+      await page.getByRole("button", { name: /earlier attempts of subtask 2/ }).click();
+      await page.waitForTimeout(500);
+    }
     if (name === "submit") {
       await page.getByRole("button", { name: "fraud-detection", exact: true }).click();
       await page.getByRole("button", { name: "Show plan" }).click();

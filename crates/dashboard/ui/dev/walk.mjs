@@ -33,6 +33,9 @@ try {
   page.on("pageerror", (e) => check(`no page error: ${e.stack}`, false));
   const visible = (locator) => locator.first().waitFor().then(() => true, () => false);
 
+  /** Waits until there are at least this many, then whether there are no more. */
+  const counts = async (locator, n) => (await visible(locator.nth(n - 1))) && (await locator.count()) === n;
+
   await page.goto(base);
   check("the overview lists jobs", await visible(page.getByRole("link", { name: "word-count" })));
   check("throughput is measured", await visible(page.getByText("records/s")));
@@ -53,7 +56,75 @@ try {
   check("its title says so", (await page.title()).startsWith("FAILED"));
 
   await page.goto(`${base}/#/jobs`);
+  await page.getByRole("link", { name: "orders-hourly" }).click();
+  check("a restarting job says how often it was restarted", await visible(page.locator(".job-title .badge", { hasText: "2 restarts" })));
+  check("nothing can be taken of it meanwhile", await page.getByRole("button", { name: "Savepoint" }).isDisabled());
+  await page.getByRole("link", { name: /^Exceptions/ }).click();
+  await page.getByText("All 2 times").click();
+  check("repeats are one failure with all its times and places", (await page.locator(".occurrences li").count()) === 2);
+  await page.getByText("1 more at the same time").click();
+  check("failures at the same time are folded into their cause", await visible(page.locator(".exception-concurrent", { hasText: "connection reset" })));
+  await page.getByRole("link", { name: "Graph", exact: true }).click();
+  await page.getByRole("button", { name: /^count words,/ }).click();
+  await page.getByRole("button", { name: /earlier attempts of subtask 2/ }).click();
+  check("earlier attempts of a subtask are shown", await counts(page.getByRole("table", { name: "Earlier attempts" }).getByRole("row"), 3));
+
+  await page.goto(`${base}/#/jobs`);
+  await page.getByRole("link", { name: "fraud-detection" }).first().click();
+  const job = page.url();
+  check("the last checkpoint stands in the header", await visible(page.locator(".facts", { hasText: "Last checkpoint" })));
+  await page.getByRole("link", { name: "Checkpoints", exact: true }).click();
+  const history = page.getByRole("table", { name: "Checkpoints", exact: true });
+  check("checkpoints are listed", await counts(history.getByRole("row"), 11));
+  await history.getByRole("button", { name: /^#/ }).nth(2).focus();
+  await page.keyboard.press("Enter");
+  check("one opens by keyboard and stands in the address", await visible(page.getByRole("table", { name: /by vertex/ })) && /checkpoint=\d+/.test(page.url()));
+  await page.getByRole("button", { name: "session per account" }).click();
+  check("down to its subtasks", await counts(page.getByRole("table", { name: "Subtasks of session per account" }).getByRole("row"), 5));
+  check("its trend is drawn", (await page.locator(".chart canvas").count()) === 2);
+  check("its summary has percentiles", await visible(page.getByRole("columnheader", { name: "p99.9" })));
+
+  await page.getByRole("button", { name: "Savepoint" }).click();
+  const dialog = page.getByRole("dialog");
+  check("a savepoint asks, with the harmless answer focused", await page.evaluate(() => document.activeElement?.textContent === "Not now"));
+  await dialog.getByLabel("Target directory").fill("/full");
+  await dialog.getByRole("button", { name: "Take savepoint" }).click();
+  check("its progress is shown", await visible(page.locator(".operation-running", { hasText: "Taking a savepoint" })));
+  check("and its failure, root cause first", await visible(page.locator(".operation-failed p.pre", { hasText: /^no space left on device$/ })));
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  check("a failure can be put away", (await page.locator(".operation").count()) === 0);
+  await page.getByRole("button", { name: "Savepoint" }).click();
+  await dialog.getByLabel("Target directory").fill("file:///sp");
+  await dialog.getByRole("button", { name: "Take savepoint" }).click();
+  await page.goto(`${base}/#/jobs`);
+  await page.goto(job);
+  check("its path is shown, although the page was left", await visible(page.locator(".operation-done code", { hasText: "file:///sp/savepoint-" })));
+  await page.getByRole("button", { name: "Checkpoint", exact: true }).click();
+  await dialog.getByRole("button", { name: "Take checkpoint" }).click();
+  check("a checkpoint is taken on request", await visible(page.locator(".operation-done", { hasText: /Checkpoint taken: #\d+/ })));
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  check("draining is no default", !(await dialog.getByRole("checkbox").isChecked()) && (await dialog.getByRole("alert").count()) === 0);
+  await dialog.getByRole("checkbox").check();
+  check("draining warns", await visible(dialog.getByRole("alert").filter({ hasText: "wrong results" })));
+  await dialog.getByRole("button", { name: "Stop job" }).click();
+  check("the job stops with a savepoint", await visible(page.locator(".operation-done", { hasText: "Stopped with a savepoint" })) && await visible(page.locator(".chip-large", { hasText: "FINISHED" })));
+  check("nothing can be done to an ended job", (await page.locator(".job-actions button").count()) === 0);
+  await page.locator(".operation-done", { hasText: "Stopped" }).getByRole("link", { name: "Run from here" }).click();
+  const form = page.locator(".artifact-open", { hasText: "fraud-detection" });
+  check("a job can begin from it, with the same arguments", (await form.getByLabel("Savepoint path").inputValue()).startsWith("file:///var/lib/flott/savepoints/savepoint-") && (await form.getByLabel("Arguments").inputValue()) === '--input "/data/in coming"');
+  await form.getByLabel("Claim mode").selectOption("CLAIM");
+  await form.getByRole("checkbox").check();
+  const sent = page.waitForRequest((request) => request.url().endsWith("/run"));
+  await form.getByRole("button", { name: "Run" }).click();
+  const { claimMode, allowNonRestoredState } = (await sent).postDataJSON();
+  check("how to restore is sent as it was chosen", claimMode === "CLAIM" && allowNonRestoredState === true);
+  check("the new job says from where it began", await visible(page.locator(".facts", { hasText: "Begun from" })));
+
+  await page.goto(`${base}/#/jobs`);
   await page.getByRole("link", { name: "word-count" }).first().click();
+  await page.getByRole("link", { name: "Checkpoints", exact: true }).click();
+  check("a job without checkpoints says how to have them", await visible(page.getByText("execution.checkpointing.interval: 10 s")));
+  await page.getByRole("link", { name: "Graph", exact: true }).click();
   await page.getByRole("button", { name: /^count words, running/ }).focus();
   await page.keyboard.press("Enter");
   check("a vertex opens by keyboard", await visible(page.getByRole("table", { name: "Subtasks" })));
@@ -113,7 +184,7 @@ try {
   check("scrolling up stops following", !(await page.getByLabel("Follow").isChecked()) && (await page.locator(".log-number").first().textContent()) === "1");
 
   await page.goto(`${base}/#/overview`);
-  await page.getByRole("link", { name: "fraud-detection" }).waitFor();
+  await page.getByRole("link", { name: "fraud-detection" }).first().waitFor();
   lost = true;
   server.kill();
   check("a lost connection is said once", await visible(page.getByText("Connection lost, retrying")) && (await page.locator(".banner, .notice").count()) === 1);

@@ -1,4 +1,5 @@
 // The REST API's paths over the pretended world, in the shapes of the real one.
+import * as checkpoints from "./checkpoints.mjs";
 import * as world from "./world.mjs";
 import { log, stdout } from "./logs.mjs";
 
@@ -28,6 +29,21 @@ function withVertex(handler) {
   return withJob((job, r) => {
     const index = job.vertices.findIndex((_, i) => world.vertexId(job, i) === r.ids[1]);
     return index < 0 ? fail(404, `No vertex with ID ${r.ids[1]} exists.`) : handler(job, index, r);
+  });
+}
+
+const body = (r) => JSON.parse(r.body.toString() || "{}");
+
+/** A result has either a path or a number, never both. */
+function only(answer, field) {
+  const { operation } = answer.json;
+  return operation?.location ? { json: { ...answer.json, operation: { [field]: operation[field] } } } : answer;
+}
+
+function withCheckpoint(handler) {
+  return withJob((j, r) => {
+    const found = handler(j, r);
+    return found ? ok(found) : fail(404, `Could not find checkpointing statistics for checkpoint ${r.ids[1]}.`);
   });
 }
 
@@ -76,7 +92,7 @@ function planFor(r) {
   const a = artifacts.find((x) => x.id === r.ids[0]);
   if (!a) return fail(400, `Artifact ${r.ids[0]} does not exist.`);
   if (a.name === "broken-job") return fail(400, "cannot plan artifact broken-job: its main exited with code 2 before it built a job", "last lines of stderr:\n  error: unexpected argument '--inptu' found\n  tip: a similar argument exists: '--input'");
-  const request = JSON.parse(r.body.toString() || "{}");
+  const request = body(r);
   const vertices = (a.name === "fraud-detection" ? world.plans.fraud : world.plans.wordCount).map((x) => ({ ...x, parallelism: request.parallelism ?? x.parallelism }));
   return ok({ plan: world.planOf(a.name, vertices, (i) => world.id(`${a.id}${i}`), world.id(a.id)) });
 }
@@ -85,7 +101,9 @@ function run(r) {
   const planned = planFor(r);
   if (planned.status) return planned;
   const a = artifacts.find((x) => x.id === r.ids[0]);
-  const job = { id: world.id(a.id + Date.now()), name: a.name, state: "RUNNING", vertices: a.name === "fraud-detection" ? world.plans.fraud : world.plans.wordCount, begin: Date.now(), end: null };
+  const { savepointPath } = body(r);
+  if (savepointPath?.includes("nosuch")) return fail(400, `cannot read the savepoint ${savepointPath}: there is no file _metadata in it. Give the directory that a savepoint or checkpoint was written to.`);
+  const job = { id: world.id(a.id + Date.now()), name: a.name, state: "RUNNING", vertices: a.name === "fraud-detection" ? world.plans.fraud : world.plans.wordCount, begin: Date.now(), end: null, savepointPath };
   world.jobs.unshift(job);
   return ok({ jobid: job.id, applicationId: job.id });
 }
@@ -116,10 +134,33 @@ export const routes = [
   ["GET", re("^/config"), () => ok({ "refresh-interval": 3000, "timezone-name": "Coordinated Universal Time", "timezone-offset": 0, "flink-version": "0.1.0", "flink-revision": "5c8b05a @ 2026-11-23T01:00:00Z", features: { "web-submit": true, "web-cancel": true, "web-rescale": false, "web-history": false } })],
   ["GET", re("^/overview"), () => ok(overview())],
   ["GET", re("^/jobs/overview"), () => ok({ jobs: world.jobs.map((j) => world.summary(j, Date.now())) })],
-  ["GET", re(J), withJob((j) => ok(world.detail(j, Date.now())))],
+  ["GET", re(J), withJob((j) => ok({
+    ...world.detail(j, Date.now()),
+    submission: { jarId: artifacts.find((a) => a.name === j.name)?.id ?? null, digest: "", entryClass: null, programArgsList: ["--input", "/data/in coming"], parallelism: 4, fingerprint: "", savepointPath: j.savepointPath ?? null },
+  }))],
   ["PATCH", re(J), withJob((j) => cancel(j))],
   ["GET", re(`${J}/exceptions`), withJob((j) => ok({ exceptionHistory: { entries: world.exceptions(j), truncated: false } }))],
   ["GET", re(`${J}/config`), withJob((j) => ok({ jid: j.id, name: j.name, "execution-config": { "restart-strategy": "fixed-delay (3 attempts, 10 s)", "job-parallelism": 4, "object-reuse-mode": false, "user-config": { input: "/data/orders", "program.args": "--input /data/orders --output /data/out" } } }))],
+  ["GET", re(`${J}/metrics`), withJob((j, r) => {
+    const values = checkpoints.metrics(j, Date.now());
+    return ok((r.query.get("get") ?? "").split(",").filter((name) => name in values).map((name) => ({ id: name, value: String(values[name]) })));
+  })],
+  ["GET", re(`${J}/checkpoints`), withJob((j) => ok(checkpoints.overview(j, Date.now())))],
+  ["GET", re(`${J}/checkpoints/config`), withJob((j) => ok(checkpoints.config(j)))],
+  ["GET", re(`${J}/checkpoints/details/(\\d+)`), withCheckpoint((j, r) => checkpoints.one(j, Number(r.ids[1]), Date.now()))],
+  ["GET", re(`${J}/checkpoints/details/(\\d+)/subtasks/([^/]+)`), withCheckpoint((j, r) => checkpoints.vertex(j, Number(r.ids[1]), j.vertices.findIndex((_, i) => world.vertexId(j, i) === r.ids[2]), Date.now()))],
+  ["POST", re(`${J}/checkpoints`), withJob((j, r) => checkpoints.begin(j, "CHECKPOINT", body(r)))],
+  ["POST", re(`${J}/savepoints`), withJob((j, r) => checkpoints.begin(j, "SAVEPOINT", body(r)))],
+  ["POST", re(`${J}/stop`), withJob((j, r) => checkpoints.begin(j, "SYNC_SAVEPOINT", body(r), "stop"))],
+  ["GET", re(`${J}/checkpoints/([0-9a-f]{32})`), withJob((j, r) => only(checkpoints.operation(j, r.ids[1], Date.now()), "checkpointId"))],
+  ["GET", re(`${J}/savepoints/([0-9a-f]{32})`), withJob((j, r) => only(checkpoints.operation(j, r.ids[1], Date.now()), "location"))],
+  ["GET", re(`${J}${V}/subtasks/(\\d+)/attempts/(\\d+)`), withVertex((j, i, r) => {
+    const now = world.subtasks(j, i, Date.now())[Number(r.ids[2])];
+    const attempt = Number(r.ids[3]);
+    if (!now || attempt > now.attempt) return fail(404, `Attempt ${attempt} not found`);
+    const began = j.begin + attempt * 9000;
+    return ok(attempt === now.attempt ? now : { ...now, attempt, status: now.subtask === 2 && i === 1 ? "FAILED" : "CANCELED", "start-time": began, "end-time": began + 8700, duration: 8700 });
+  })],
   ["GET", re(`${J}${V}`), withVertex((j, i) => ok({ id: world.vertexId(j, i), name: j.vertices[i].name, parallelism: j.vertices[i].parallelism, maxParallelism: 128, now: Date.now(), subtasks: world.subtasks(j, i, Date.now()) }))],
   ["GET", re(`${J}${V}/subtasktimes`), withVertex((j, i) => ok({ id: world.vertexId(j, i), name: j.vertices[i].name, now: Date.now(), subtasks: world.times(j, i, Date.now()) }))],
   ["GET", re(`${J}${V}/taskmanagers`), withVertex((j, i) => ok({ id: world.vertexId(j, i), name: j.vertices[i].name, now: Date.now(), taskmanagers: world.subtasks(j, i, Date.now()).slice(0, 3).map((s) => ({ ...s, "status-counts": { [s.status]: 1 } })) }))],

@@ -138,6 +138,7 @@ export function detail(j, now) {
     };
   });
   const timestamps = { ...zero(JOB), INITIALIZING: j.begin, CREATED: j.begin + 30, RUNNING: j.begin + 110 };
+  if (j.state === "RESTARTING") timestamps.RESTARTING = now - 4000;
   if (j.end) timestamps[j.state] = j.end;
   return {
     jid: j.id, "application-id": j.id, name: j.name, isStoppable: false, state: j.state, "job-type": "STREAMING", schedulerType: "Default",
@@ -158,7 +159,7 @@ export function subtasks(j, index, now) {
     const share = (1 + (vx.skew ?? 0.03) * Math.cos(k * 2.2)) / vx.parallelism;
     const begin = j.begin + 130 + index * 9 + k * 3;
     return {
-      subtask: k, status, attempt: j.failing ? 1 : 0, ...place(k + index), "start-time": begin, start_time: begin, "end-time": j.end ?? -1,
+      subtask: k, status, attempt: j.failing ? 2 : 0, ...place(k + index), "start-time": begin, start_time: begin, "end-time": j.end ?? -1,
       duration: (j.end ?? now) - begin, metrics: io(j, vx, share, now), "status-duration": { RUNNING: now - begin },
     };
   });
@@ -188,5 +189,7 @@ export function exceptions(j) {
     taskName: `count words (3/4) - execution #${attempt}`, endpoint: "worker-2.local:41873", taskManagerId: "worker-2.local:41873-5b21e0", concurrentExceptions: [],
     rootCause: { kind: "PANIC", message: cause.split("\n")[0], context: [], operator: "parse amounts", location: "examples/orders/src/main.rs:48:27", stderrTail },
   });
-  return [entry(at, 1), entry(at - 11_000, 0)];
+  const lost = { ...entry(at - 31_000, 0), exceptionName: "TASK_MANAGER_LOST", stacktrace: "TaskManager worker-3.local:39022-7af301 was lost: its connection was reset", taskName: "Sink: files (2/2) - execution #0", endpoint: "worker-3.local:39022", taskManagerId: "worker-3.local:39022-7af301", rootCause: { kind: "TASK_MANAGER_LOST", message: "TaskManager worker-3.local:39022-7af301 was lost: its connection was reset", context: [] } };
+  const cut = { ...lost, exceptionName: "CONNECTION_LOST", stacktrace: "connection reset by peer", taskName: "count words (4/4) - execution #0", endpoint: "worker-1.local:40115", taskManagerId: "worker-1.local:40115-9c01aa", rootCause: { kind: "CONNECTION_LOST", message: "connection reset by peer", context: [] } };
+  return [entry(at, 2), entry(at - 11_000, 1), { ...lost, concurrentExceptions: [cut] }];
 }
