@@ -57,6 +57,14 @@ fn head(report: &Report, zone: &TimeZone) -> Vec<String> {
         0 => String::new(),
         elsewhere => format!(", {elsewhere} of them not in its directory"),
     };
+    let metadata = HumanBytes(report.metadata_size);
+    let place = match files.count {
+        0 => format!("all in _metadata with {metadata}"),
+        files_count => {
+            let size = HumanBytes(files.size);
+            format!("{} with {size}{elsewhere}, _metadata with {metadata}", count(files_count, "file"))
+        }
+    };
     let verified = match (files.verified, report.problems.is_empty()) {
         (true, true) => "; all of it verified",
         _ => "",
@@ -65,13 +73,7 @@ fn head(report: &Report, zone: &TimeZone) -> Vec<String> {
         format!("{what} {} of job {} ({})", report.checkpoint_id, report.job_id, report.job_name),
         format!("Path:  {}", report.path),
         format!("Taken: {taken}{ended}"),
-        format!(
-            "Size:  {} of state; {} with {}{elsewhere}, _metadata with {}{verified}",
-            HumanBytes(report.state_size),
-            count(files.count, "file"),
-            HumanBytes(files.size),
-            HumanBytes(report.metadata_size)
-        ),
+        format!("Size:  {} of state; {place}{verified}", HumanBytes(report.state_size)),
     ]
 }
 
