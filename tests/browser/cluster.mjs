@@ -31,7 +31,7 @@ function freePort() {
 /** Starts a cluster of `taskManagers` with two slots each. */
 export async function startCluster({ taskManagers = 2, slots = 3, refresh = "500 ms" } = {}) {
   const dir = mkdtempSync(join(tmpdir(), "flott-browser-"));
-  for (const name of ["conf", "tmp"]) mkdirSync(join(dir, name));
+  for (const name of ["conf", "tmp", "faults"]) mkdirSync(join(dir, name));
   const port = await freePort();
   const config = {
     "rest.port": port,
@@ -41,6 +41,8 @@ export async function startCluster({ taskManagers = 2, slots = 3, refresh = "500
     "web.tmpdir": join(dir, "tmp"),
     "web.refresh-interval": refresh,
     "jobmanager.plan.timeout": "5 s",
+    "execution.checkpointing.dir": `file://${dir}/checkpoints`,
+    "execution.checkpointing.savepoint-dir": `file://${dir}/savepoints`,
   };
   writeFileSync(join(dir, "conf/config.yaml"), Object.entries(config).map(([key, value]) => `${key}: ${value}\n`).join(""));
   writeFileSync(join(dir, "conf/workers"), "localhost\n".repeat(taskManagers));
@@ -79,10 +81,23 @@ function api(base) {
     return body;
   };
   const post = (path, body) => json(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  /** Waits until this holds; `what` names it in the error if it never does. */
+  const until = async (what, holds) => {
+    const deadline = Date.now() + 60_000;
+    while (!(await holds())) {
+      if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  };
   const state = async (id) => (await json(`/jobs/${id}`)).state;
   return {
     json,
     state,
+    until,
+    cancel: async (id) => {
+      await json(`/jobs/${id}?mode=cancel`, { method: "PATCH" });
+      await until(`the end of job ${id}`, async () => (await state(id)) === "CANCELED");
+    },
     async upload(name) {
       const form = new FormData();
       const { openAsBlob } = await import("node:fs");

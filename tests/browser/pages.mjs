@@ -2,7 +2,7 @@
 
 /** `world`: the ids of what runs. */
 export function pages(world) {
-  const { running, finished, failed, taskManager, printer, vertex } = world;
+  const { running, finished, failed, taskManager, printer, vertex, recoverable } = world;
   const tm = encodeURIComponent(taskManager);
   return [
     { name: "overview", hash: "#/overview", shows: ["Running jobs", "endless", "Recently finished", "WordCount", "panic-in-map", "records/s"] },
@@ -14,6 +14,12 @@ export function pages(world) {
     { name: "job-failed", hash: `#/jobs/${failed}`, shows: ["FAILED", "cannot digest record 10", "explosive"] },
     { name: "job-timeline", hash: `#/jobs/${finished}/timeline`, shows: ["Tokenizer"] },
     { name: "job-exceptions", hash: `#/jobs/${failed}/exceptions`, shows: ["cannot digest record 10", "explosive"] },
+    {
+      name: "job-checkpoints",
+      hash: `#/jobs/${recoverable.job}/checkpoints`,
+      shows: ["oracle", "triggered", "Latest completed", "COMPLETED", "Full size", "Written", "Acknowledged", "p99.9", "exactly once", `${recoverable.job}/chk-`],
+    },
+    { name: "job-checkpoints-off", hash: `#/jobs/${running}/checkpoints`, shows: ["Checkpoints are off for this job", "execution.checkpointing.interval"] },
     { name: "job-configuration", hash: `#/jobs/${running}/configuration`, shows: ["arallelism"] },
     { name: "job-unknown", hash: "#/jobs/0123456789abcdef0123456789abcdef", shows: ["This job is not known here"], missing: true },
     { name: "taskmanagers", hash: "#/taskmanagers", shows: [taskManager] },

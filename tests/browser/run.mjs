@@ -9,6 +9,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { binary, startCluster } from "./cluster.mjs";
 import { pages } from "./pages.mjs";
+import { restartAJob, startRecoverable, stopAndGoOn, takeSnapshots } from "./snapshots.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const screenshots = join(here, "screenshots");
@@ -80,7 +81,8 @@ async function populate(cluster) {
   const taskManagerOf = async (job, vertex) => (await api.json(`/jobs/${job}/vertices/${vertex}`)).subtasks[0]["taskmanager-id"];
   const taskManager = await taskManagerOf(running, vertex);
   const printer = await taskManagerOf(print, (await api.json(`/jobs/${print}`)).vertices[0].id);
-  return { running, finished, failed, print, vertex, taskManager, printer, testJobs };
+  const recoverable = await startRecoverable(cluster, testJobs);
+  return { running, finished, failed, print, vertex, taskManager, printer, testJobs, recoverable };
 }
 
 async function walkPages(browser, cluster, world) {
@@ -178,8 +180,7 @@ async function writeDocs(browser, cluster, artifact) {
     await page.screenshot({ path: join(docs, `${name}.png`) });
   }
   await page.close();
-  await fetch(`${cluster.base}/jobs/${shop}?mode=cancel`, { method: "PATCH" });
-  await cluster.api.reached(shop, "CANCELED");
+  await cluster.api.cancel(shop);
 }
 
 mkdirSync(screenshots, { recursive: true });
@@ -196,6 +197,10 @@ try {
     const page = await open(browser, LOOKS[0]);
     await liveNumbers(page, cluster, world);
     await cancelAJob(page, cluster, world);
+    const tools = { check, appears };
+    await takeSnapshots(tools, page, cluster, world.recoverable);
+    await restartAJob(tools, page, cluster, world.recoverable);
+    await stopAndGoOn(tools, page, cluster, world.recoverable);
     await uploadAndRun(page, cluster);
   } finally {
     await browser.close();
