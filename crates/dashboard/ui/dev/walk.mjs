@@ -99,7 +99,7 @@ try {
   await page.goto(`${base}/#/jobs`);
   await page.goto(job);
   check("its path is shown, although the page was left", await visible(page.locator(".operation-done code", { hasText: "file:///sp/savepoint-" })));
-  await page.getByRole("button", { name: "Checkpoint", exact: true }).click();
+  await page.locator(".job-actions").getByRole("button", { name: "Checkpoint" }).click();
   await dialog.getByRole("button", { name: "Take checkpoint" }).click();
   check("a checkpoint is taken on request", await visible(page.locator(".operation-done", { hasText: /Checkpoint taken: #\d+/ })));
   await page.getByRole("button", { name: "Stop", exact: true }).click();

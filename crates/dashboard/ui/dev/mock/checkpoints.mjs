@@ -155,7 +155,7 @@ export function begin(j, kind, body, then) {
   const trigger = body.triggerId ?? id(Math.random());
   if (operations.has(trigger)) return { status: 202, json: { "request-id": trigger } };
   const directory = body["target-directory"] ?? body.targetDirectory ?? "file:///var/lib/flott/savepoints";
-  const fail = directory === "/full" || j.state !== "RUNNING";
+  const fail = directory === "/full" || directory.startsWith("file:///proc") || j.state !== "RUNNING";
   const path = `${directory}/savepoint-${j.id.slice(0, 6)}-${trigger.slice(0, 12)}`;
   const now = Date.now();
   operations.set(trigger, { done: now + SLOW + 400, fail, path, job: j.id, at: now });

@@ -35,7 +35,7 @@ export function HistoryCard({ job, checkpoints }: { job: Job; checkpoints: Check
         columns={[
           {
             id: "id",
-            title: "Checkpoint",
+            title: "Id",
             heading: true,
             compact: true,
             value: (checkpoint) => checkpoint.id,
