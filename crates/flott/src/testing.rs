@@ -24,13 +24,13 @@ use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 use flott_core::{FailureCause, metrics::MetricValue};
 use flott_runtime::{
     Boundedness, Record, Timestamp,
-    harness::Harness,
+    harness::{Harness, HarnessSnapshot},
     input::{ManualFeed, ManualInput, TaskInput},
     operators::{Collect, Collected},
     program::TaskBuilder,
 };
 
-pub use flott_runtime::operators::StreamElement;
+pub use flott_runtime::{harness::SnapshotOptions, operators::StreamElement};
 
 pub use self::{input::TestInput, output::TestOutput};
 use crate::{
@@ -54,7 +54,14 @@ pub struct TestHarness {
     env: StreamExecutionEnvironment,
     running: Rc<RefCell<Option<Harness>>>,
     start: Timestamp,
+    options: SnapshotOptions,
+    /// What the dataflow goes on from.
+    restored: Option<TestSnapshot>,
 }
+
+/// The state of a dataflow in a [`TestHarness`], to go on from in another one.
+#[derive(Clone, Debug)]
+pub struct TestSnapshot(HarnessSnapshot);
 
 impl Default for TestHarness {
     fn default() -> Self {
@@ -68,7 +75,49 @@ impl TestHarness {
     pub fn new() -> Self {
         let env = StreamExecutionEnvironment::new();
         env.set_parallelism(1);
-        Self { env, running: Rc::default(), start: Timestamp::EPOCH }
+        let (running, start) = (Rc::default(), Timestamp::EPOCH);
+        Self { env, running, start, options: SnapshotOptions::default(), restored: None }
+    }
+
+    /// A harness whose dataflow goes on from a snapshot: what is declared next begins with the state that the same operators,
+    /// found by their uids or by their place in the dataflow, had there. So tests show that a function survives a failure, or
+    /// that it can be given another parallelism. Processing time goes on from that of the snapshot. What was fed then and
+    /// is in the snapshot is not fed again.
+    ///
+    /// ```
+    /// use flott::{prelude::*, testing::{TestHarness, TestInput, TestOutput}};
+    ///
+    /// /// The job under test.
+    /// fn counts(harness: &TestHarness, parallelism: u32) -> (TestInput<String>, TestOutput<(String, u64)>) {
+    ///     let words = harness.input::<String>();
+    ///     let counts = words.stream().key_by(|word| word.clone()).count().set_parallelism(parallelism);
+    ///     let counts = harness.output(&counts);
+    ///     (words, counts)
+    /// }
+    ///
+    /// let harness = TestHarness::new();
+    /// let (words, _) = counts(&harness, 1);
+    /// words.push("to".to_owned());
+    /// words.push("be".to_owned());
+    /// let snapshot = harness.snapshot();
+    /// // This is lost in the failure, and would be read again.
+    /// words.push("or".to_owned());
+    ///
+    /// let harness = TestHarness::restored(&snapshot);
+    /// let (words, counts) = counts(&harness, 3);
+    /// words.push("or".to_owned());
+    /// words.push("to".to_owned());
+    /// assert_eq!(counts.records(), [("or".to_owned(), 1), ("to".to_owned(), 2)]);
+    /// ```
+    pub fn restored(snapshot: &TestSnapshot) -> Self {
+        Self { restored: Some(snapshot.clone()), ..Self::new() }
+    }
+
+    /// Has snapshots taken so, to be called before anything is fed. A harness that was [restored](Self::restored) takes them
+    /// as that of its snapshot.
+    #[must_use]
+    pub fn with_snapshot_options(self, options: SnapshotOptions) -> Self {
+        Self { options, ..self }
     }
 
     /// The environment, for its settings and for further sources.
@@ -158,7 +207,10 @@ impl TestHarness {
                 .env
                 .job_program("test")
                 .map_err(|error| FailureCause::new(flott_core::FailureKind::UserError, error.to_string()))?;
-            *running = Some(Harness::new(&program, self.start)?);
+            *running = Some(match &self.restored {
+                Some(TestSnapshot(snapshot)) => Harness::restore(&program, snapshot)?,
+                None => Harness::with_options(&program, self.start, self.options)?,
+            });
         }
         match running.as_mut() {
             Some(harness) => call(harness),
@@ -261,6 +313,57 @@ impl TestHarness {
         expect(self.try_wait_for_async(timeout));
     }
 
+    /// Takes a snapshot of the whole dataflow: of all state as it is when everything that was fed has been processed. It is
+    /// complete when this returns, so that sinks have made visible what belongs to it. See [`restored`](Self::restored).
+    ///
+    /// # Panics
+    /// If the job would fail.
+    #[track_caller]
+    pub fn snapshot(&self) -> TestSnapshot {
+        self.begin_snapshot();
+        self.finish_snapshot()
+    }
+
+    /// Begins a snapshot, which is written while more is fed, as in a real job. What is fed from now on does not belong to
+    /// it.
+    ///
+    /// ```
+    /// # use flott::{prelude::*, testing::TestHarness};
+    /// let harness = TestHarness::new();
+    /// let numbers = harness.input::<u64>();
+    /// let sums = harness.output(&numbers.stream().key_by(|n| n % 2).reduce(|sum, n| sum + n));
+    /// numbers.push(1);
+    /// harness.begin_snapshot();
+    /// numbers.push(3);
+    /// let snapshot = harness.finish_snapshot();
+    /// assert_eq!(sums.records(), [1, 4]);
+    ///
+    /// let harness = TestHarness::restored(&snapshot);
+    /// let numbers = harness.input::<u64>();
+    /// let sums = harness.output(&numbers.stream().key_by(|n| n % 2).reduce(|sum, n| sum + n));
+    /// numbers.push(5);
+    /// assert_eq!(sums.records(), [6]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the job would fail, or another snapshot is not finished.
+    #[track_caller]
+    pub fn begin_snapshot(&self) {
+        expect(self.with(Harness::begin_snapshot));
+    }
+
+    /// Writes the rest of the snapshot that has begun.
+    ///
+    /// # Panics
+    /// If the job would fail, or none has begun.
+    #[track_caller]
+    pub fn finish_snapshot(&self) -> TestSnapshot {
+        match self.with(Harness::finish_snapshot) {
+            Ok(snapshot) => TestSnapshot(snapshot),
+            Err(cause) => fail(&cause),
+        }
+    }
+
     /// How much operators have counted under this name, all of them and all subtasks together; `None` if none counts it.
     /// The metrics of a group have the group's name before theirs: `lines.malformed`.
     ///
@@ -309,9 +412,13 @@ impl TestHarness {
 #[track_caller]
 fn expect(result: Result<(), FailureCause>) {
     if let Err(cause) = result {
-        let operator =
-            cause.operator.as_ref().map(|name| format!(" in operator \"{name}\"")).unwrap_or_default();
-        let location = cause.location.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
-        panic!("the job failed{operator}: {cause}{location}");
+        fail(&cause);
     }
+}
+
+#[track_caller]
+fn fail(cause: &FailureCause) -> ! {
+    let operator = cause.operator.as_ref().map(|name| format!(" in operator \"{name}\"")).unwrap_or_default();
+    let location = cause.location.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+    panic!("the job failed{operator}: {cause}{location}");
 }

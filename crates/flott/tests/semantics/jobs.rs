@@ -80,11 +80,15 @@ impl Shown for String {
 impl Job {
     /// The dataflow of a scenario.
     pub(crate) fn build(scenario: &Scenario, form: Form) -> Self {
-        let harness = TestHarness::new();
+        Self::within(TestHarness::new(), scenario, form, 3)
+    }
+
+    /// The dataflow in a harness of its own, with so many subtasks if they are to be several.
+    pub(crate) fn within(harness: TestHarness, scenario: &Scenario, form: Form, parallelism: u32) -> Self {
         match form {
             Form::Chained => {}
             Form::Unchained => _ = harness.env().disable_operator_chaining(),
-            Form::Parallel => _ = harness.env().set_parallelism(3),
+            Form::Parallel => _ = harness.env().set_parallelism(parallelism),
         }
         if scenario.is_batch() {
             harness.env().set_runtime_mode(RuntimeMode::Batch);

@@ -7,6 +7,7 @@ mod evictors;
 mod job;
 mod jobs;
 mod play;
+mod restoring;
 mod scenario;
 mod triggers;
 
@@ -23,6 +24,16 @@ macro_rules! areas {
                 play::area(stringify!($area));
             }
         )*
+
+        /// The same, but in the middle the job fails and goes on from a snapshot.
+        mod restored {
+            $(
+                #[test]
+                fn $area() {
+                    crate::restoring::area(stringify!($area));
+                }
+            )*
+        }
     };
 }
 

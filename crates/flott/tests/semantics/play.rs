@@ -13,6 +13,11 @@ use super::{
 
 /// Plays all scenarios of an area and says which came out otherwise than in Flink.
 pub(crate) fn area(name: &str) {
+    area_with(name, play);
+}
+
+/// Plays all scenarios of an area with `play`, which says what is wrong, if anything.
+pub(crate) fn area_with(name: &str, play: impl Fn(&Scenario, Form) -> Option<String>) {
     let mut report = String::new();
     let mut count = 0;
     for scenario in scenarios(name) {
@@ -41,8 +46,20 @@ fn play(scenario: &Scenario, form: Form) -> Option<String> {
     let job = Job::build(scenario, form);
     let mut emitted = Vec::new();
     let result = run(scenario, &job, &mut emitted);
+    let late = || job.harness.count_of("numLateRecordsDropped");
+    judge(scenario, form, result, &emitted, late)
+}
+
+/// What is wrong with how a scenario came out, if anything.
+pub(crate) fn judge(
+    scenario: &Scenario,
+    form: Form,
+    result: Result<(), FailureCause>,
+    emitted: &[Emitted],
+    dropped: impl Fn() -> Option<u64>,
+) -> Option<String> {
     match (result, &scenario.error) {
-        (Ok(()), None) => difference(scenario, form, &emitted).or_else(|| late(scenario, &job)),
+        (Ok(()), None) => difference(scenario, form, emitted).or_else(|| late(scenario, dropped())),
         (Err(_), Some(_)) => None,
         (Ok(()), Some(error)) => Some(format!("    should have failed, as in Flink with: {error}\n")),
         (Err(cause), None) => Some(format!("    failed: {cause}\n")),
@@ -69,7 +86,7 @@ fn run(scenario: &Scenario, job: &Job, emitted: &mut Vec<Emitted>) -> Result<(),
     Ok(())
 }
 
-fn perform(step: &Step, job: &Job) -> Result<(), FailureCause> {
+pub(crate) fn perform(step: &Step, job: &Job) -> Result<(), FailureCause> {
     if let Some(clock) = step.clock {
         return job.harness.try_set_processing_time(clock);
     }
@@ -87,9 +104,8 @@ fn perform(step: &Step, job: &Job) -> Result<(), FailureCause> {
 }
 
 /// What is wrong with the number of late records.
-fn late(scenario: &Scenario, job: &Job) -> Option<String> {
+fn late(scenario: &Scenario, found: Option<u64>) -> Option<String> {
     let expected = scenario.late_records_dropped?;
-    let found = job.harness.count_of("numLateRecordsDropped");
     (found != Some(expected))
         .then(|| format!("    numLateRecordsDropped is {found:?} instead of {expected}\n"))
 }

@@ -1,7 +1,7 @@
 use flott_core::{hash::stable_hash, job_config::RuntimeMode, time::Timestamp};
 use flott_state::{Key, KeyedState, TimerQueue};
 
-use super::{FunctionCore, KeyedContext, OnTimerContext, OpenContext, TimeDomain};
+use super::{FunctionCore, KeyedContext, KnownWatermark, OnTimerContext, OpenContext, TimeDomain};
 use crate::{
     BoxError, CheckpointEvent, Mark, Result, RuntimeContext, TaskEnd,
     operators::KeySelector,
@@ -20,6 +20,7 @@ pub struct KeyedFunctionCore<K, Out> {
     pub(crate) state: KeyedState<K>,
     event_timers: TimerQueue<K>,
     processing_timers: TimerQueue<K>,
+    known_watermark: KnownWatermark,
     is_batch: bool,
     /// In batch mode, at the end.
     ignores_timers: bool,
@@ -40,6 +41,7 @@ impl<K: Key, Out> KeyedFunctionCore<K, Out> {
             state,
             event_timers: timers(),
             processing_timers: timers(),
+            known_watermark: KnownWatermark::restore(&operator)?,
             is_batch: task.runtime_mode == RuntimeMode::Batch,
             ignores_timers: false,
             base: FunctionCore::new(operator, output)?,
@@ -115,7 +117,9 @@ impl<K: Key, Out> KeyedFunctionCore<K, Out> {
         if let Mark::Watermark(watermark) = mark {
             self.base.watermark = watermark;
             self.ignores_timers = self.is_batch && watermark == Timestamp::MAX;
-            self.fire(TimeDomain::EventTime, watermark, &mut on_timer)?;
+            if !self.known_watermark.is(watermark) {
+                self.fire(TimeDomain::EventTime, watermark, &mut on_timer)?;
+            }
             // What they emit must not come behind the last watermark, where it would be late.
             if self.ignores_timers {
                 self.fire(TimeDomain::ProcessingTime, Timestamp::MAX, &mut on_timer)?;
@@ -217,6 +221,7 @@ impl<K: Key, Out> KeyedFunctionCore<K, Out> {
         part.keyed("state", &mut self.state)?;
         part.keyed("event-time timers", &mut self.event_timers)?;
         part.keyed("processing-time timers", &mut self.processing_timers)?;
+        KnownWatermark::checkpoint(&self.base.operator, event, self.base.watermark)?;
         self.base.checkpoint(event)
     }
 

@@ -128,6 +128,7 @@ impl<A: Send, B: Send, O: TwoInputs<A, B>> TwoInputs<A, B> for CoTimeOrder<A, B,
         self.operator.close()
     }
 
+    /// Records that wait are not part of it: batch jobs take no checkpoints.
     fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
         self.operator.checkpoint(event)
     }

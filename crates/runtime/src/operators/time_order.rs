@@ -93,6 +93,7 @@ impl<T: Send, O: Output<T>> Output<T> for TimeOrder<T, O> {
         self.operator.close()
     }
 
+    /// Records that wait are not part of it: batch jobs take no checkpoints.
     fn checkpoint(&mut self, event: &mut crate::CheckpointEvent<'_>) -> Result<()> {
         self.operator.checkpoint(event)
     }

@@ -217,7 +217,9 @@ where
             let _scope = scope::enter(self.operator.position);
             self.engine.set_time(self.operator.clock().now());
             self.engine.times.watermark = watermark;
-            self.fire(TimeDomain::EventTime, watermark);
+            if !self.engine.known_watermark.is(watermark) {
+                self.fire(TimeDomain::EventTime, watermark);
+            }
         }
         self.engine.firing.check()?;
         self.engine.firing.next.mark(mark)

@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use flott::{KeyedCoProcessFunction, TimeDomain, prelude::*};
 use serde_json::{Value, json};
 
@@ -18,8 +16,8 @@ pub(crate) fn build_connected(run: &Job, job: &Value, left: &DataStream<Event>, 
 /// Does what its records say.
 #[derive(Clone, Default)]
 struct Plan {
-    /// What is to be done when a timer fires. Nothing is restored, so it need not be state.
-    then: HashMap<(String, &'static str, i64), Vec<Value>>,
+    /// What is to be done when a timer of this domain and time fires, as JSON.
+    then: MapState<(String, i64), String>,
 }
 
 type Context<'a> = KeyedContext<'a, String, String>;
@@ -48,8 +46,7 @@ impl Plan {
                     "then" => {
                         let domain = if action.contains_key("event") { "event" } else { "processing" };
                         let at = action[domain].as_i64().unwrap();
-                        let actions = value.as_array().unwrap().clone();
-                        self.then.insert((ctx.key().clone(), domain, at), actions);
+                        self.then.insert(ctx, (domain.to_owned(), at), value.to_string());
                     }
                     name => panic!("no such action: {name}"),
                 }
@@ -63,7 +60,8 @@ impl Plan {
             TimeDomain::ProcessingTime => "processing",
         };
         emit(json!({ "timer": domain, "at": time.as_millis() }), None, ctx);
-        if let Some(actions) = self.then.remove(&(ctx.key().clone(), domain, time.as_millis())) {
+        if let Some(actions) = self.then.remove(ctx, &(domain.to_owned(), time.as_millis())) {
+            let actions: Vec<Value> = serde_json::from_str(&actions).unwrap();
             self.perform(&actions, None, ctx);
         }
     }
@@ -86,6 +84,11 @@ fn emit(mut seen: Value, input: Option<&str>, ctx: &mut Context<'_>) {
 impl KeyedProcessFunction<String, Event> for Plan {
     type Out = String;
 
+    fn open(&mut self, context: &mut OpenContext<'_, String>) -> Result<(), BoxError> {
+        self.then = context.map("then")?;
+        Ok(())
+    }
+
     fn process(&mut self, event: Event, ctx: &mut Context<'_>) -> Result<(), BoxError> {
         self.element(&event, None, ctx);
         Ok(())
@@ -103,6 +106,11 @@ impl KeyedProcessFunction<String, Event> for Plan {
 
 impl KeyedCoProcessFunction<String, Event, Event> for Plan {
     type Out = String;
+
+    fn open(&mut self, context: &mut OpenContext<'_, String>) -> Result<(), BoxError> {
+        self.then = context.map("then")?;
+        Ok(())
+    }
 
     fn process_left(&mut self, event: Event, ctx: &mut Context<'_>) -> Result<(), BoxError> {
         self.element(&event, Some("a"), ctx);

@@ -15,7 +15,9 @@ use super::{
     },
     Slot, Store,
 };
-use crate::{CheckpointEvent, ProcessingClock, Result, RuntimeContext, output::Downstream};
+use crate::{
+    CheckpointEvent, ProcessingClock, Result, RuntimeContext, functions::KnownWatermark, output::Downstream,
+};
 
 /// The names of the timers in checkpoints.
 const EVENT_TIMERS: &str = "event-time timers";
@@ -38,6 +40,7 @@ where
     store: X,
     event_timers: TimerQueue<K, A::Window>,
     processing_timers: TimerQueue<K, A::Window>,
+    pub(super) known_watermark: KnownWatermark,
     clock: ProcessingClock,
     /// In batch mode no timer is set once the input has ended: there is no time after it.
     is_batch: bool,
@@ -87,6 +90,7 @@ where
             store,
             event_timers: timers(),
             processing_timers: timers(),
+            known_watermark: KnownWatermark::restore(operator)?,
             clock: operator.clock().clone(),
             is_batch: task.runtime_mode == RuntimeMode::Batch,
             requests: Vec::new(),
@@ -109,6 +113,7 @@ where
         let mut part = event.operator(operator);
         part.keyed(EVENT_TIMERS, &mut self.event_timers)?;
         part.keyed(PROCESSING_TIMERS, &mut self.processing_timers)?;
+        KnownWatermark::checkpoint(operator, event, self.times.watermark)?;
         self.arrivals.checkpoint(operator, event)?;
         self.firing.checkpoint(event)
     }
