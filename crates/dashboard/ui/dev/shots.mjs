@@ -12,7 +12,6 @@ const jobs = (await (await fetch(`${base}/jobs/overview`)).json()).jobs;
 const job = (name, state) => jobs.find((j) => j.name === name && j.state === state).jid;
 const detail = await (await fetch(`${base}/jobs/${job("fraud-detection", "RUNNING")}`)).json();
 const vertex = detail.vertices.find((v) => v.name.startsWith("session")).id;
-const checkpoint = (await (await fetch(`${base}/jobs/${detail.jid}/checkpoints`)).json()).latest.completed.id;
 const words = (await (await fetch(`${base}/jobs/${job("orders-hourly", "RESTARTING")}`)).json()).vertices.find((v) => v.name === "count words").id;
 const tm = encodeURIComponent((await (await fetch(`${base}/taskmanagers`)).json()).taskmanagers[0].id);
 
@@ -28,7 +27,7 @@ const pages = {
   "job-finished": `#/jobs/${job("numbers", "FINISHED")}`,
   timeline: `#/jobs/${job("word-count", "FINISHED")}/timeline`,
   checkpoints: `#/jobs/${job("fraud-detection", "RUNNING")}/checkpoints`,
-  "checkpoint-open": `#/jobs/${job("fraud-detection", "RUNNING")}/checkpoints?checkpoint=${checkpoint}`,
+  "checkpoint-open": `#/jobs/${job("fraud-detection", "RUNNING")}/checkpoints`,
   "checkpoints-off": `#/jobs/${job("word-count", "RUNNING")}/checkpoints`,
   "checkpoints-failing": `#/jobs/${job("orders-backfill", "FAILED")}/checkpoints?checkpoint=3`,
   "job-attempts": `#/jobs/${job("orders-hourly", "RESTARTING")}?vertex=${words}`,
@@ -66,6 +65,7 @@ for (const [look, width, height] of looks) {
     await page.goto(`${base}/${hash}`);
     await page.waitForTimeout(name === "overview" || name.startsWith("job-") || name === "job" ? 3600 : 900);
     if (name === "checkpoint-open") {
+      await page.getByRole("table", { name: "Checkpoints", exact: true }).locator(".twist-button").nth(1).click();
       await page.getByRole("button", { name: "session per account" }).click();
       await page.waitForTimeout(500);
     }

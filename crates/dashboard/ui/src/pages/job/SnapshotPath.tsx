@@ -4,8 +4,17 @@ import { joinArguments } from "../../lib/arguments";
 import { link } from "../../lib/route";
 import { canSubmit } from "../../live/config";
 
+interface Props {
+  job: Job;
+  path: string;
+  /** Whether its files are known to be gone. */
+  discarded?: boolean;
+  /** Whether its files are likely to be there. */
+  runnable?: boolean;
+}
+
 /** Where a checkpoint or savepoint is, to copy, and the way to a job that begins with it. */
-export function SnapshotPath({ job, path, discarded = false }: { job: Job; path: string; discarded?: boolean }) {
+export function SnapshotPath({ job, path, discarded = false, runnable = true }: Props) {
   const { submission } = job;
   return (
     <span class="path">
@@ -16,6 +25,7 @@ export function SnapshotPath({ job, path, discarded = false }: { job: Job; path:
           deleted
         </span>
       ) : (
+        runnable &&
         submission?.jarId &&
         canSubmit.value && (
           <a

@@ -22,7 +22,8 @@ export function StopDialog({ job, onClose }: { job: Job; onClose: () => void }) 
       onClose={onClose}
     >
       <p>
-        <strong>{job.name}</strong> writes a savepoint, commits its output and ends. It can go on from the savepoint later. If the savepoint fails, it keeps running.
+        <strong>{job.name}</strong> writes a savepoint, commits its output and ends. It can go on from the savepoint later. If the savepoint fails,{" "}
+        {drain ? "it goes on from its last checkpoint" : "it keeps running"}.
       </p>
       <DirectoryField value={directory} onInput={setDirectory} />
       <label class="check">

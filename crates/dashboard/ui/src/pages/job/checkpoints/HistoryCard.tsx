@@ -25,6 +25,11 @@ export function HistoryCard({ job, checkpoints }: { job: Job; checkpoints: Check
   const toggle = (checkpoint: Checkpoint) => setQuery(QUERY, checkpoint.id === open ? "" : String(checkpoint.id));
   return (
     <Card flush title="History">
+      {open !== null && kept.current === null && (
+        <p class="muted detail-text">
+          Checkpoint {asked} is not known any more: the JobManager keeps the last ones only (<code>web.checkpoints.history</code>).
+        </p>
+      )}
       <DataTable
         label="Checkpoints"
         rows={withKept(history, kept.current)}

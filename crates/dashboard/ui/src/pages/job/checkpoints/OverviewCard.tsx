@@ -37,7 +37,9 @@ export function OverviewCard({ job, checkpoints, periodic }: { job: Job; checkpo
                 <strong>#{grouped(latest.restored.id)}</strong> <Ago time={latest.restored.restore_timestamp} />
                 {latest.restored.is_savepoint && <span class="badge">savepoint</span>}
               </p>
-              {latest.restored.external_path && <SnapshotPath job={job} path={latest.restored.external_path} discarded={isDiscarded(checkpoints, latest.restored.external_path)} />}
+              {latest.restored.external_path && (
+                <SnapshotPath job={job} path={latest.restored.external_path} discarded={isDiscarded(checkpoints, latest.restored.external_path)} runnable={latest.restored.is_savepoint} />
+              )}
             </>
           )}
         </Latest>
