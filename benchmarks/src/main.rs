@@ -4,6 +4,7 @@
 //! cargo run --release -p flott-benchmarks -- word-count
 //! cargo run --release -p flott-benchmarks -- keyed-aggregate --keys 1000
 //! cargo run --release -p flott-benchmarks -- windows --sliding
+//! cargo run --release -p flott-benchmarks -- snapshots --pairs 3
 //! ```
 //! Each side runs in a process of its own, in turn, several times. The line of each run gives records, wall and CPU
 //! seconds, peak memory and a checksum of the answer; a checksum that differs from the twin's fails the benchmark. The
@@ -15,6 +16,7 @@ mod keyed_aggregate;
 mod measure;
 mod pairs;
 mod sink;
+mod snapshots;
 mod windows;
 mod word_count;
 
@@ -49,6 +51,8 @@ enum Benchmark {
     KeyedAggregate(KeyedAggregate),
     /// Counts by key in windows of event time.
     Windows(Windows),
+    /// Updates a large state with and without checkpoints. Has no plain twin: it compares Flott with itself.
+    Snapshots(snapshots::Snapshots),
 }
 
 #[derive(Args, Clone)]
@@ -136,6 +140,7 @@ fn main() -> anyhow::Result<()> {
                 Side::Plain => Ok(keyed_aggregate::plain(keys, records)),
             })
         }
+        (Benchmark::Snapshots(settings), _) => snapshots::run(&settings, arguments.pairs),
         (Benchmark::Windows(settings), None) => {
             settings.check()?;
             let Windows { slide, keys, records, .. } = settings;

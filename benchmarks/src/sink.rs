@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use flott::{Batch, BoxError, RuntimeContext, NoCommittable, Sink, SinkWriter};
+use flott::{Batch, BoxError, NoCommittable, RuntimeContext, Sink, SinkWriter};
 
 use crate::measure::Answer;
 

@@ -2,8 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, fs,
-    thread,
+    fmt, fs, thread,
     time::{Duration, Instant},
 };
 
@@ -315,11 +314,14 @@ impl Run {
     /// Puts a file in the way of the next checkpoints' directories: they can't be made.
     fn fill_storage(&mut self) -> bool {
         let directory = self.cluster.path("checkpoints").join(self.job.to_string());
-        let numbers = fs::read_dir(&directory).into_iter().flatten().flatten().filter_map(|entry| {
-            entry.file_name().to_str()?.strip_prefix("chk-")?.parse::<u64>().ok()
-        });
+        let numbers = fs::read_dir(&directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.strip_prefix("chk-")?.parse::<u64>().ok());
         let Some(last) = numbers.max() else { return false };
-        let blocked: Vec<_> = (last + 2..last + 5).map(|number| directory.join(format!("chk-{number}"))).collect();
+        let blocked: Vec<_> =
+            (last + 2..last + 5).map(|number| directory.join(format!("chk-{number}"))).collect();
         let made = blocked.iter().filter(|path| !path.exists() && fs::write(path, "").is_ok()).count();
         let time = self.random.between(Duration::from_millis(500), Duration::from_secs(3));
         self.watch(time);

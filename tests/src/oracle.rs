@@ -107,13 +107,16 @@ pub fn check(output: &Path, records: u64, keys: u64) -> Verdict {
         let counted = counts.remove(&key).unwrap_or_default();
         if counted.last().copied().unwrap_or(0) != total || counted.len() as u64 != total {
             let last = counted.last().copied().unwrap_or(0);
-            verdict.wrong(|| format!("key {key} has counted {} records up to {last} of {total}", counted.len()));
+            verdict
+                .wrong(|| format!("key {key} has counted {} records up to {last} of {total}", counted.len()));
         }
         match timers.get(&key).copied().unwrap_or(0) {
             told if told < total => {
                 verdict.lost(total - told, || format!("timers of key {key} tell {told} of {total}"));
             }
-            told => verdict.duplicated(told - total, || format!("timers of key {key} tell {told} of {total}")),
+            told => {
+                verdict.duplicated(told - total, || format!("timers of key {key} tell {told} of {total}"))
+            }
         }
     }
     for window in 0..records.div_ceil(WINDOW) {

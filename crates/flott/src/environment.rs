@@ -175,6 +175,18 @@ impl StreamExecutionEnvironment {
         self.change(|config| change(&mut config.recovery.checkpoints))
     }
 
+    /// Sets a key of the configuration for the cluster that a program has to itself in local mode. On a cluster that others
+    /// have started it has no effect: there the submitter's settings and `conf/config.yaml` hold.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.configure_local("execution.checkpointing.dir", "/data/checkpoints");
+    /// ```
+    pub fn configure_local(&self, key: impl Into<String>, value: impl Into<String>) -> &Self {
+        self.change(|config| drop(config.settings.insert(key.into(), value.into())))
+    }
+
     /// Sets how often the job starts again after failures. Jobs with checkpoints that set none start again as often as it
     /// takes, each time after a longer pause; those without never do.
     ///

@@ -54,8 +54,9 @@ pub use flott_core::{
 };
 pub use flott_runtime::metrics;
 pub use flott_runtime::{
-    Batch, Boundedness, BoxError, CommitOutcome, Committer, Discovery, NoCommittable, OutputTag, ProcessingClock, ReadStatus, Record, RuntimeContext,
-    Sink, SinkWriter, Source, SourceReader, SplitEnumerator, Timestamp, Waker, all_splits,
+    Batch, Boundedness, BoxError, CommitOutcome, Committer, Discovery, NoCommittable, OutputTag,
+    ProcessingClock, ReadStatus, Record, RuntimeContext, Sink, SinkWriter, Source, SourceReader,
+    SplitEnumerator, Timestamp, Waker, all_splits,
     functions::{
         BroadcastOnTimerContext, BroadcastOpenContext, BroadcastProcessFunction, BroadcastReadContext,
         BroadcastWriteContext, CoProcessFunction, JoinContext, KeyedBroadcastProcessFunction,
@@ -73,8 +74,8 @@ pub use flott_runtime::{
 };
 pub use flott_state::{
     AggregateFunction, AggregatingState, BroadcastState, Key, ListState, MapKey, MapState, Namespace,
-    OperatorStateContext, OperatorStateContextMut, ReducingState, StateContext, StateDescriptor, StateTtl,
-    StateValue, TtlCleanup, TtlUpdate, TtlVisibility, ValueState,
+    OperatorListContext, OperatorListState, OperatorStateContext, OperatorStateContextMut, ReducingState,
+    StateContext, StateDescriptor, StateTtl, StateValue, TtlCleanup, TtlUpdate, TtlVisibility, ValueState,
 };
 pub use joins::{
     Groups, IntervalJoin, IntervalJoined, JoinedByKey, JoinedStreams, JoinedWhere, JoinedWindows, Pairs,
@@ -107,5 +108,7 @@ pub mod prelude {
         JoinContext, KeyedBroadcastProcessFunction, KeyedBroadcastReadContext, KeyedBroadcastWriteContext,
         KeyedCoProcessFunction, KeyedConnectedStreams, ProcessJoinFunction,
     };
-    pub use crate::{DataStreamSink, Key, TimeDomain, WatermarkGenerator, WatermarkOutput};
+    pub use crate::{
+        DataStreamSink, Key, OperatorListState, TimeDomain, WatermarkGenerator, WatermarkOutput,
+    };
 }

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use flott::{Batch, BoxError, RuntimeContext, NoCommittable, Sink, SinkWriter, prelude::*};
+use flott::{Batch, BoxError, NoCommittable, RuntimeContext, Sink, SinkWriter, prelude::*};
 use flott_core::{FailureKind, metrics::TaskMetrics};
 use flott_rpc::protocol::TaskState;
 use task_manager::{Ended, failure, run};

@@ -6,7 +6,8 @@ use flott_tests::chaos::{self, Schedule};
 
 #[test]
 fn each_record_counts_exactly_once_through_half_a_minute_of_faults() {
-    let schedule = Schedule { seed: 20_261_123, duration: Duration::from_secs(30), rate: 2_000, unaligned: false };
+    let schedule =
+        Schedule { seed: 20_261_123, duration: Duration::from_secs(30), rate: 2_000, unaligned: false };
     let report = chaos::run(&schedule);
     println!("{report}");
     assert!(report.verdict.is_clean(), "{report}");

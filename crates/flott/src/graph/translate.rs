@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use flott_core::{
     JobEdge, JobGraph, JobType, JobVertex, OperatorInfo, Partitioner, RecoverySettings, VertexId,
-    VertexIndex,
-    key_group::default_max_parallelism,
+    VertexIndex, key_group::default_max_parallelism,
 };
 use flott_runtime::{Boundedness, JobProgram, VertexProgram};
 

@@ -31,7 +31,8 @@ impl<T: Record, S: KeySelector<T>> KeyedStream<T, S> {
     {
         let selector = self.selector.clone();
         self.stream.operator(name, move |context, next| {
-            let operator = KeyedReduce::new(context.clone(), selector.clone(), aggregation(), emission(), next)?;
+            let operator =
+                KeyedReduce::new(context.clone(), selector.clone(), aggregation(), emission(), next)?;
             Ok(if A::DEPENDS_ON_ORDER { in_time_order(&context, operator) } else { Box::new(operator) })
         })
     }

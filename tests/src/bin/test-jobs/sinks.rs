@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, thread, time::Duration};
 
-use flott::{Batch, BoxError, RuntimeContext, NoCommittable, Sink, SinkWriter};
+use flott::{Batch, BoxError, NoCommittable, RuntimeContext, Sink, SinkWriter};
 
 /// Forgets its records.
 pub(crate) struct Discard;
