@@ -8,3 +8,6 @@ struct EventTime;
 
 #[doc = include_str!("../../../docs/state-and-timers.md")]
 struct StateAndTimers;
+
+#[doc = include_str!("../../../docs/checkpoints.md")]
+struct Checkpoints;
