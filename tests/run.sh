@@ -18,6 +18,7 @@ Runs all stages, or only those that are named. A stage that cannot run for want 
   clippy      all crates and targets, warnings are errors
   build       release build of daemons, command line, examples and test jobs
   unit        unit and integration tests of all crates, and of who imports whom
+  s3          storage against a server that speaks S3 (moto, from PyPI)
   scripts     tests of bin/ with pretended daemons
   e2e         tests with real clusters (needs build)
   browser     walks through the dashboard of a real cluster (needs build)
@@ -26,7 +27,7 @@ E2E_THREADS: how many end-to-end tests run at the same time (2).
 END
 }
 
-readonly STAGES=(tools format shellcheck dashboard clippy build unit scripts e2e browser)
+readonly STAGES=(tools format shellcheck dashboard clippy build unit s3 scripts e2e browser)
 readonly SKIPPED=77
 
 have() { command -v "$1" > /dev/null; }
@@ -73,7 +74,7 @@ stage_format() { cargo fmt --all --check; }
 
 stage_shellcheck() {
   have shellcheck || skip "shellcheck is not installed"
-  local scripts=(bin/*.sh bin/flott docker/*.sh tests/run.sh tests/scripts/run.sh .ci/run)
+  local scripts=(bin/*.sh bin/flott docker/*.sh tests/*.sh tests/scripts/run.sh .ci/run)
   shellcheck -x "${scripts[@]}"
   echo "${#scripts[@]} scripts checked."
 }
@@ -108,9 +109,24 @@ stage_unit() {
   cargo test --workspace --test dependencies
 }
 
+# A Python that has moto's server; found by the tests by this variable.
+readonly MOTO=target/moto
+
+stage_s3() {
+  have python3 || skip "python3 is not installed"
+  if [ ! -x "$MOTO/bin/moto_server" ]; then
+    python3 -m venv "$MOTO" || skip "python3 cannot make a virtual environment (apt-get install python3-venv)"
+    "$MOTO/bin/pip" install --quiet --disable-pip-version-check 'moto[server,s3]==5.*' || skip "moto cannot be installed"
+  fi
+  FLOTT_TEST_S3="$PWD/$MOTO/bin/python" cargo test --workspace --test s3
+}
+
 stage_scripts() { tests/scripts/run.sh; }
 
-stage_e2e() { cargo test --workspace --test e2e -- --test-threads="${E2E_THREADS:-2}"; }
+stage_e2e() {
+  if [ -x "$MOTO/bin/moto_server" ]; then export FLOTT_TEST_S3="$PWD/$MOTO/bin/python"; fi
+  cargo test --workspace --test e2e -- --test-threads="${E2E_THREADS:-2}"
+}
 
 stage_browser() {
   need_node
