@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
+    sync::{Arc, OnceLock, mpsc},
     time::Duration,
 };
 
@@ -53,8 +53,8 @@ struct UnderWay {
 
 type Outcome = (SubtaskId, CheckpointId, CheckpointOutcome);
 
-/// One for all subtasks, any of whose checkpoints may end in another thread.
-type Sender = Arc<Mutex<mpsc::Sender<Outcome>>>;
+/// For each subtask there is room for what comes of two snapshots, the second of which begins when the first is done.
+type Sender = mpsc::SyncSender<Outcome>;
 
 struct Listener {
     subtask: SubtaskId,
@@ -66,8 +66,7 @@ impl TaskListener for Listener {
 
     fn on_checkpoint(&self, id: CheckpointId, outcome: CheckpointOutcome) {
         // Nobody listens any more if the harness is gone.
-        let _ =
-            self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).send((self.subtask, id, outcome));
+        let _ = self.outcomes.send((self.subtask, id, outcome));
     }
 
     fn on_awaits_checkpoint(&self) {}
@@ -106,7 +105,8 @@ impl Checkpoints {
         directory: Arc<Directory>,
         next: CheckpointId,
     ) -> Result<Self, FailureCause> {
-        let (sender, outcomes) = mpsc::channel();
+        let subtasks: u32 = program.graph.vertices.iter().map(|vertex| vertex.parallelism).sum();
+        let (sender, outcomes) = mpsc::sync_channel(2 * subtasks as usize);
         let mut settings = CheckpointSettings::default();
         if options.in_files {
             settings.inline_threshold = 0;
@@ -119,7 +119,7 @@ impl Checkpoints {
             graph: program.graph.clone(),
             next,
             outcomes,
-            sender: Arc::new(Mutex::new(sender)),
+            sender,
             under_way: None,
         })
     }
@@ -214,7 +214,7 @@ impl Harness {
         for task in &mut self.tasks {
             let graph = &self.checkpoints.graph;
             let is_fed = graph.inputs_of(task.id.vertex).any(|(_, edge)| {
-                let mut producers = graph.producers_of(edge, task.id.subtask).into_iter();
+                let mut producers = graph.producers_of(edge, task.id.subtask);
                 producers.any(|producer| subtasks.contains(&SubtaskId::new(edge.source.0, producer)))
             });
             if running(task) && !is_fed {

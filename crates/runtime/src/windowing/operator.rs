@@ -19,7 +19,7 @@ use crate::{
     output::{Downstream, Flush},
     scope,
 };
-use engine::{Engine, SlotOf};
+use engine::{Engine, Slots};
 use slot::Slot;
 pub use store::{Evicting, Kept, NoEvictor, Store, Storing, WithEvictor};
 
@@ -53,7 +53,7 @@ where
     operator: RuntimeContext,
     selector: S,
     /// The windows of each key that has any.
-    windows: KeyedTable<S::Key, Vec<SlotOf<T, A, G, X>>>,
+    windows: KeyedTable<S::Key, Slots<T, A, G, X>>,
     engine: Engine<T, S::Key, A, G, X, F>,
     late: Late<T>,
     /// The windows of the current record.

@@ -405,7 +405,7 @@ where
     /// As [`take`](Self::take), if keys have not all come equally far.
     #[cold]
     fn take_apart(&mut self, record: T, timestamp: Timestamp, time: Timestamp) -> Result<()> {
-        let part = self.tables.part_of(self.selector.with(&record, |key| stable_hash(key)));
+        let part = self.tables.part_of(self.selector.with(&record, stable_hash));
         self.tables.switch(part);
         let taken = self.take(record, timestamp, time);
         self.tables.switch(part);

@@ -50,6 +50,9 @@ where
     record: PhantomData<fn(T)>,
 }
 
+/// The windows of a key.
+pub(super) type Slots<T, A, G, X> = Vec<SlotOf<T, A, G, X>>;
+
 /// A window of such windows.
 pub(super) type SlotOf<T, A, G, X> = Slot<
     <A as WindowAssigner<T>>::Window,
@@ -142,7 +145,7 @@ where
         &mut self,
         hash: u64,
         key: &K,
-        slots: &mut Vec<SlotOf<T, A, G, X>>,
+        slots: &mut Slots<T, A, G, X>,
         window: A::Window,
         record: T,
         timestamp: Timestamp,
@@ -193,11 +196,11 @@ where
         &mut self,
         hash: u64,
         key: &K,
-        slots: &mut Vec<SlotOf<T, A, G, X>>,
+        slots: &mut Slots<T, A, G, X>,
         window: A::Window,
     ) -> Result<A::Window, String> {
         let mut result = window;
-        let mut merged: Vec<SlotOf<T, A, G, X>> = Vec::new();
+        let mut merged: Slots<T, A, G, X> = Vec::new();
         // Each one that merges makes the result larger, so that it may merge with one that it did not merge with before.
         while let Some((at, larger)) = slots
             .iter()
@@ -270,7 +273,7 @@ where
         &mut self,
         timer: &Timer<K, A::Window>,
         domain: TimeDomain,
-        slots: &mut Vec<SlotOf<T, A, G, X>>,
+        slots: &mut Slots<T, A, G, X>,
     ) {
         // A trigger may have left a timer behind when the window ended.
         let Some(at) = slots.iter().position(|slot| slot.window == timer.namespace) else { return };

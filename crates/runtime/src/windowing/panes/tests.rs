@@ -1,3 +1,5 @@
+mod rescaling;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
