@@ -228,7 +228,11 @@ mod tests {
         assert_eq!(refused, Code::FailedPrecondition);
         let cause = introduction.await.unwrap().err().unwrap();
         assert_eq!(cause.kind, FailureKind::TaskHostStart);
-        assert!(cause.message.contains("version 99") && cause.message.contains(&format!("version {}", sdk::PROTOCOL_VERSION)), "{cause}");
+        assert!(
+            cause.message.contains("version 99")
+                && cause.message.contains(&format!("version {}", sdk::PROTOCOL_VERSION)),
+            "{cause}"
+        );
     }
 
     #[tokio::test]

@@ -221,11 +221,14 @@ impl ListShare {
     }
 }
 
+/// The metadata of a snapshot, once somebody has read it.
+type Loaded = Arc<OnceCell<Arc<StoredSnapshot>>>;
+
 /// The metadata of checkpoints that subtasks of this task host begin with, read once.
 #[derive(Clone)]
 pub(crate) struct RestoreCache {
     storage: CheckpointStorage,
-    snapshots: Arc<Mutex<BTreeMap<String, Arc<OnceCell<Arc<StoredSnapshot>>>>>>,
+    snapshots: Arc<Mutex<BTreeMap<String, Loaded>>>,
 }
 
 impl RestoreCache {

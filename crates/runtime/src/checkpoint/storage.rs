@@ -98,11 +98,8 @@ impl CheckpointStorage {
         self.checked.get_or_try_init(look).await.copied()
     }
 
-    /// Runs what waits for the storage beside the subtask.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "bounded by the checkpoints under way; each ends with its uploads, which have a limit"
-    )]
+    /// Runs what waits for the storage beside the subtask. Bounded by the checkpoints under way; each ends with its uploads,
+    /// which have a limit.
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         drop(self.io.spawn(work));
     }

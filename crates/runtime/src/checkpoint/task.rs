@@ -171,10 +171,7 @@ impl TaskCheckpoints {
         if !snapshot.is_complete() {
             // Whoever still waits for some says so again.
             snapshot.channels_awaited = false;
-            let written = input.checkpoint(&mut CheckpointEvent::go_on(snapshot));
-            if let Err(end) = written {
-                return Err(end);
-            }
+            input.checkpoint(&mut CheckpointEvent::go_on(snapshot))?;
         }
         if let Some(cause) = snapshot.files.failure() {
             self.give_up(cause, input)?;

@@ -37,6 +37,7 @@ pub trait Sink<T>: Send + Sync + 'static {
     ///
     /// # Errors
     /// If it can't be made; the job fails with it.
+    #[expect(clippy::type_complexity, reason = "it names what every sink's is made of")]
     fn committer(
         &self,
         context: &RuntimeContext,
