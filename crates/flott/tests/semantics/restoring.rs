@@ -110,7 +110,7 @@ impl Run<'_> {
         for (name, input) in &job.inputs {
             let steps =
                 self.scenario.script[..at].iter().filter(|step| step.clock.is_none() && step.input == *name);
-            if steps.filter(|step| step.idle || step.active).last().is_some_and(|step| step.idle) {
+            if steps.rfind(|step| step.idle || step.active).is_some_and(|step| step.idle) {
                 input.set_idle(true);
             }
         }

@@ -10,7 +10,8 @@ use std::{
 
 use flott::StreamExecutionEnvironment;
 use flott_core::{
-    AllocationId, AttemptNumber, FailureCause, JobGraph, JobId, SubtaskId, TaskManagerId, VertexIndex,
+    AllocationId, AttemptNumber, FailureCause, HostId, JobGraph, JobId, SubtaskId, TaskManagerId,
+    VertexIndex,
     deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostAddress, TaskHostSpec},
     metrics::TaskMetrics,
 };
@@ -76,6 +77,7 @@ impl JobRun {
                 TaskHostMessage::Hello(_) => self.command(host, self.setup()).await,
                 TaskHostMessage::Listening { data_port } => {
                     let address = TaskHostAddress {
+                        host: HostId(host),
                         task_manager_id: TaskManagerId::new(format!("tm-{host}")),
                         data_address: format!("127.0.0.1:{data_port}"),
                     };
@@ -94,7 +96,10 @@ impl JobRun {
                         self.split(host, request).await;
                     }
                 }
-                TaskHostMessage::Metrics(_) | TaskHostMessage::Watermarks(_) => {}
+                TaskHostMessage::Metrics(_)
+                | TaskHostMessage::Watermarks(_)
+                | TaskHostMessage::Checkpoint(_)
+                | TaskHostMessage::AwaitsCheckpoint { .. } => {}
                 TaskHostMessage::TaskState(report) => {
                     if matches!(report.state, TaskState::Initializing | TaskState::Running) {
                         continue;
@@ -132,9 +137,11 @@ impl JobRun {
                 graph: self.graph.clone(),
                 secret: [3; 32],
                 slots: self.graph.required_slots().div_ceil(self.hosts),
+                checkpoint_dir: "file:///none".to_owned(),
             },
             bind_host: "127.0.0.1".to_owned(),
             bind_port: 0,
+            storage_options: BTreeMap::new(),
         }))
     }
 
@@ -151,10 +158,13 @@ impl JobRun {
                 .graph
                 .vertices
                 .iter()
-                .map(|vertex| (0..vertex.parallelism).map(|subtask| subtask % self.hosts).collect())
+                .map(|vertex| {
+                    (0..vertex.parallelism).map(|subtask| Some(HostId(subtask % self.hosts))).collect()
+                })
                 .collect(),
         };
-        for own_host in 0..self.hosts {
+        for host in 0..self.hosts {
+            let own_host = HostId(host);
             let tasks = self
                 .all_tasks()
                 .filter(|task| placement.host_of(task.vertex, task.subtask) == Some(own_host))
@@ -162,10 +172,11 @@ impl JobRun {
                     subtask,
                     attempt: AttemptNumber(0),
                     allocation_id: AllocationId::from_bytes([1; 16]),
+                    restore: None,
                 })
                 .collect();
             let deploy = TaskHostCommand::Deploy { placement: placement.clone(), tasks, own_host };
-            self.command(own_host, deploy).await;
+            self.command(host, deploy).await;
         }
     }
 
@@ -185,7 +196,7 @@ impl JobRun {
             None if splits.enumerating => return splits.waiting.push((host, request)),
             None => {
                 splits.enumerating = true;
-                SplitAnswer::Enumerate
+                SplitAnswer::Enumerate { resume: None }
             }
         };
         self.command(host, TaskHostCommand::SplitResponse { request, answer }).await;

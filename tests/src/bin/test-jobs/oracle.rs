@@ -106,7 +106,7 @@ pub(crate) fn oracle() -> Result<(), BoxError> {
     let keyed = numbers
         .map(move |number| {
             seen += 1;
-            if seen % RECORDS_PER_LOOK == 0 {
+            if seen.is_multiple_of(RECORDS_PER_LOOK) {
                 if is_due(&faults, "panic") {
                     panic!("a planned panic at record {number}");
                 }
