@@ -1,10 +1,13 @@
 //! What checkpoints of a large state cost: the same job without them and with them.
 
 use std::{
+    fs,
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -15,6 +18,9 @@ use crate::keyed_aggregate::mix;
 
 /// What is kept for a key: about a hundred bytes.
 type Value = [u64; 12];
+
+/// How often is looked for new checkpoints.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Settings of this benchmark.
 #[derive(clap::Args, Clone)]
@@ -137,38 +143,39 @@ fn once(settings: &Snapshots, interval: Option<Duration>) -> anyhow::Result<Figu
 /// Looks for the latest checkpoint: with the job they are gone.
 struct Monitor {
     latest: Arc<AtomicU64>,
-    stop: std::sync::mpsc::Sender<()>,
-    thread: std::thread::JoinHandle<()>,
+    stopped: Arc<AtomicBool>,
+    thread: thread::JoinHandle<()>,
 }
 
 impl Monitor {
-    fn start(directory: &std::path::Path) -> Self {
-        let (stop, stopped) = std::sync::mpsc::channel();
-        let (latest, directory) = (Arc::new(AtomicU64::new(0)), directory.to_owned());
-        let seen = latest.clone();
-        let thread = std::thread::spawn(move || {
-            while stopped
-                .recv_timeout(Duration::from_millis(50))
-                .is_err_and(|error| error == std::sync::mpsc::RecvTimeoutError::Timeout)
-            {
-                let jobs = std::fs::read_dir(&directory).into_iter().flatten().flatten();
-                let checkpoints =
-                    jobs.flat_map(|job| std::fs::read_dir(job.path()).into_iter().flatten().flatten());
-                let complete = checkpoints.filter(|checkpoint| checkpoint.path().join("_metadata").exists());
-                let numbers = complete.filter_map(|checkpoint| {
-                    checkpoint.file_name().to_str()?.strip_prefix("chk-")?.parse().ok()
-                });
-                seen.fetch_max(numbers.max().unwrap_or(0), Relaxed);
+    fn start(directory: &Path) -> Self {
+        let (latest, stopped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (directory, seen, stop) = (directory.to_owned(), latest.clone(), stopped.clone());
+        let thread = thread::spawn(move || {
+            while !stop.load(Relaxed) {
+                seen.fetch_max(latest_in(&directory), Relaxed);
+                thread::park_timeout(LOOK);
             }
         });
-        Self { latest, stop, thread }
+        Self { latest, stopped, thread }
     }
 
     fn stop(self) -> u64 {
-        drop(self.stop);
+        self.stopped.store(true, Relaxed);
+        self.thread.thread().unpark();
         drop(self.thread.join());
         self.latest.load(Relaxed)
     }
+}
+
+/// The number of the latest complete checkpoint of any job.
+fn latest_in(directory: &Path) -> u64 {
+    let jobs = fs::read_dir(directory).into_iter().flatten().flatten();
+    let checkpoints = jobs.flat_map(|job| fs::read_dir(job.path()).into_iter().flatten().flatten());
+    let complete = checkpoints.filter(|checkpoint| checkpoint.path().join("_metadata").exists());
+    let numbers =
+        complete.filter_map(|checkpoint| checkpoint.file_name().to_str()?.strip_prefix("chk-")?.parse().ok());
+    numbers.max().unwrap_or(0)
 }
 
 /// Runs both in turn.

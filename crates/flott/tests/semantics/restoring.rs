@@ -108,7 +108,7 @@ impl Run<'_> {
     /// Sources say again that they are idle.
     fn resume_idleness(&mut self, job: &Job, at: usize) {
         for (name, input) in &job.inputs {
-            let steps =
+            let mut steps =
                 self.scenario.script[..at].iter().filter(|step| step.clock.is_none() && step.input == *name);
             if steps.rfind(|step| step.idle || step.active).is_some_and(|step| step.idle) {
                 input.set_idle(true);

@@ -228,8 +228,8 @@ fn judge(channels: usize, history: &[Event]) -> (Option<u64>, bool, BTreeSet<usi
     }
     let Some((start, id)) = begun else { return (None, false, BTreeSet::new()) };
     let mut arrived = BTreeSet::new();
-    for end in start..history.len() {
-        match history[end] {
+    for (end, event) in history.iter().enumerate().skip(start) {
+        match *event {
             Event::Abort(given_up) if given_up == id => return (Some(id), false, BTreeSet::new()),
             Event::Barrier(channel, of) if of == id && !ended(end, channel) => drop(arrived.insert(channel)),
             _ => {}

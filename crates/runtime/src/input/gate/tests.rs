@@ -86,7 +86,7 @@ impl Producer {
         self.writer.emit(&mut vec![self.next].into()).unwrap();
         self.next += 1;
         // Some batches hold more than one record.
-        if self.next % 3 > 0 {
+        if !self.next.is_multiple_of(3) {
             self.writer.flush(Flush::All).unwrap();
         }
         true
