@@ -14,7 +14,7 @@ pub struct Binaries {
     dir: PathBuf,
 }
 
-/// What the tests need beside the examples.
+/// What all tests need.
 const NEEDED: [&str; 4] = ["jobmanager", "taskmanager", "flott", "test-jobs"];
 
 /// The packages in `crates/examples`, and their binaries.
@@ -40,15 +40,19 @@ impl Binaries {
         let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
         // As the scripts do: a relative one is relative to the checkout.
         let dir = workspace().join(target).join("release");
-        for name in NEEDED.iter().chain(&EXAMPLES) {
-            let path = dir.join(name);
-            assert!(
-                path.is_file(),
-                "{} is missing: build what the end-to-end tests need with\n  tests/run.sh build",
-                path.display()
-            );
-        }
-        Self { dir }
+        let binaries = Self { dir };
+        NEEDED.iter().for_each(|name| drop(binaries.existing(name)));
+        binaries
+    }
+
+    fn existing(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        assert!(
+            path.is_file(),
+            "{} is missing: build what the end-to-end tests need with\n  tests/run.sh build",
+            path.display()
+        );
+        path
     }
 
     /// The binary `name`.
@@ -62,8 +66,11 @@ impl Binaries {
     }
 
     /// An example: one of [`EXAMPLES`].
+    ///
+    /// # Panics
+    /// If it is missing, with the command that builds it.
     pub fn example(&self, name: &str) -> PathBuf {
-        self.path(name)
+        self.existing(name)
     }
 
     /// The example that most tests run.

@@ -146,6 +146,8 @@ struct Run {
     random: Random,
     job: JobId,
     parallelism: u32,
+    /// How often the job went on at another parallelism.
+    rescaled: u64,
     records: u64,
     rate: u64,
     faults: BTreeMap<Fault, u32>,
@@ -188,6 +190,7 @@ impl Run {
             random: Random(schedule.seed),
             job: JobId::from_bytes([0; 16]),
             parallelism: 2,
+            rescaled: 0,
             records,
             rate: schedule.rate,
             faults: BTreeMap::new(),
@@ -208,6 +211,7 @@ impl Run {
             format!("--rate={}", self.rate),
             format!("--keys={KEYS}"),
             format!("--output={}", self.cluster.arg("output")),
+            format!("--rescaled={}", self.rescaled),
             format!("--faults={}", self.cluster.arg("faults")),
         ];
         let mut body = json!({
@@ -365,6 +369,7 @@ impl Run {
             4 => 3,
             _ => 2,
         };
+        self.rescaled += 1;
         self.submit(Some(&savepoint));
         true
     }

@@ -96,6 +96,10 @@ impl Cluster {
             .env("FLOTT_IDENT_STRING", &self.ident)
             // The tests run what is there, even while somebody edits the sources.
             .env("FLOTT_BUILD_CHECKED", "1");
+        #[cfg(feature = "sabotage")]
+        if let Some(name) = std::env::var_os(flott_core::sabotage::VARIABLE) {
+            command.env(flott_core::sabotage::VARIABLE, name);
+        }
         command
     }
 

@@ -5,7 +5,8 @@
 //! - `R key count number` for each number: the count is 1, 2, 3 … for the numbers of a key, each once. A count that is
 //!   missing or there twice shows state that has lost or repeated a record.
 //! - `T key count` for each timer of a key: how many records there were since the one before. They add up to all.
-//! - `W key first count` for each window and key: complete, each once. A watermark or a pane that was forgotten shows here.
+//! - `B key number` where a key saw time go back at a number: never. A watermark that was forgotten shows here.
+//! - `W key first count` for each window and key: complete, each once. A pane that was forgotten shows here.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -91,6 +92,9 @@ pub fn check(output: &Path, records: u64, keys: u64) -> Verdict {
                 }
             }
             ("T", Some(&[key, count])) => *timers.entry(key).or_default() += count,
+            ("B", Some(&[key, number])) => {
+                verdict.wrong(|| format!("time went back for key {key} at number {number}"));
+            }
             ("W", Some(&[key, first, count])) => {
                 if windows.insert((first / WINDOW, key), count).is_some() {
                     verdict.duplicated(1, || format!("a window of key {key} at {first} is there twice"));

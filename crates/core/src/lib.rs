@@ -13,6 +13,8 @@ pub mod key_group;
 pub mod metrics;
 pub mod output_tail;
 pub mod restart;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
 pub mod sdk;
 pub mod state;
 pub mod time;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "sabotage")]
+use flott_core::sabotage::{Sabotage, is};
 use flott_core::{
     CheckpointId,
     checkpoint::{Barrier, SourceProgress},
@@ -130,6 +132,8 @@ impl<'a> CheckpointEvent<'a> {
 
     /// Records that the barrier has overtaken, all or some of them.
     pub fn channels(&mut self, capture: ChannelCapture) {
+        #[cfg(feature = "sabotage")]
+        let capture = if is(Sabotage::DropCapturedBuffers) { ChannelCapture::default() } else { capture };
         #[cfg(test)]
         if let Some(probe) = &mut self.probe {
             probe.capture.extend(capture);
@@ -154,6 +158,10 @@ impl OperatorPart<'_> {
     /// # Errors
     /// If it can't be encoded.
     pub fn keyed(&mut self, name: &'static str, state: &mut dyn KeyedSnapshot) -> Result<()> {
+        #[cfg(feature = "sabotage")]
+        if name.ends_with("timers") && is(Sabotage::ForgetTimers) {
+            return Ok(());
+        }
         let encoded = match (self.kind, self.snapshot.as_deref_mut()) {
             (EventKind::Barrier(barrier), Some(snapshot)) => {
                 state.begin(barrier.id, snapshot.incremental);

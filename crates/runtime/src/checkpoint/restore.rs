@@ -8,6 +8,8 @@ use std::{
 };
 
 use bytes::Bytes;
+#[cfg(feature = "sabotage")]
+use flott_core::sabotage::{Sabotage, is};
 use flott_core::{
     FailureKind, SubtaskId, SubtaskIndex,
     checkpoint::{Blob, CheckpointMetadata, OperatorState, OperatorSubtaskState, RestorePoint, VertexState},
@@ -88,6 +90,19 @@ impl RestoredTask {
     /// Whether all the subtask's input had been processed.
     pub fn is_finished(&self) -> bool {
         self.finished
+    }
+
+    /// With the elements of a list of one operator.
+    #[cfg(test)]
+    pub(crate) fn with_list<T: Serialize + DeserializeOwned + 'static>(
+        uid: &str,
+        name: &str,
+        elements: &[T],
+    ) -> Self {
+        let elements = elements.iter().map(|element| postcard::to_stdvec(element).unwrap()).collect();
+        let list = ListShare { name: name.to_owned(), schema: Schema::of::<T>(), elements };
+        let share = OperatorShare { keyed: Vec::new(), lists: vec![list] };
+        Self { operators: BTreeMap::from([(uid.to_owned(), share)]), ..Self::default() }
     }
 
     pub(crate) fn operator<'a>(&'a self, context: &'a RuntimeContext) -> RestoredOperator<'a> {
@@ -346,6 +361,8 @@ impl Source<'_> {
             Some(own) => vertex.watermarks.get(own).copied(),
             None => vertex.watermarks.iter().min().copied(),
         };
+        #[cfg(feature = "sabotage")]
+        task.watermark.take_if(|_| is(Sabotage::ForgetWatermarks));
         // A chain with another operator in it has never finished.
         task.finished = vertex.uids == uids
             && match own {

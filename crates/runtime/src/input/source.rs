@@ -3,6 +3,8 @@ mod side_readers;
 
 use std::{sync::Arc, time::Instant};
 
+#[cfg(feature = "sabotage")]
+use flott_core::sabotage::{Sabotage, is};
 use flott_core::{
     CheckpointId, FailureKind,
     checkpoint::{Barrier, SourceProgress, StopMode},
@@ -317,6 +319,10 @@ where
         let _scope = scope::enter(self.context.position);
         match event.kind() {
             EventKind::Barrier(_) => {
+                #[cfg(feature = "sabotage")]
+                if is(Sabotage::LateSourcePosition) && self.state == State::Reading {
+                    self.reader.read(&mut self.batch).map_err(|error| self.failed(error))?;
+                }
                 let current = match self.state {
                     State::Reading => self.reader.snapshot().map_err(|error| self.failed(error))?,
                     _ => None,
@@ -337,7 +343,12 @@ where
             }
             EventKind::Continue | EventKind::Completed(_) => {}
         }
-        self.head.checkpoint(event)
+        self.head.checkpoint(event)?;
+        #[cfg(feature = "sabotage")]
+        if !self.batch.is_empty() {
+            self.head.emit(&mut self.batch)?;
+        }
+        Ok(())
     }
 
     drive_head!();

@@ -9,6 +9,8 @@
 
 mod commits;
 
+#[cfg(feature = "sabotage")]
+use flott_core::sabotage::{Sabotage, is};
 use flott_core::{CheckpointId, FailureKind, checkpoint::Barrier, time::Timestamp};
 
 use self::commits::Commits;
@@ -67,6 +69,10 @@ impl<T, W: SinkWriter<T>> SinkOperator<T, W> {
 
     /// Whether nothing that was prepared can ever be written again, so that it needs no checkpoint to be visible.
     fn commits_at_once(&self) -> bool {
+        #[cfg(feature = "sabotage")]
+        if is(Sabotage::CommitAtBarrier) {
+            return true;
+        }
         !self.context.task.takes_checkpoints
     }
 }

@@ -1,5 +1,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
+#[cfg(feature = "sabotage")]
+use flott_core::sabotage::{Sabotage, is};
 use flott_core::{job_config::RuntimeMode, time::Timestamp};
 
 use super::{Alignment, TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy};
@@ -60,6 +62,8 @@ impl<T, G: WatermarkGenerator<T> + Clone, A: TimestampAssigner<T>> TimestampsAnd
     ) -> Result<Self> {
         // Splits may now be read elsewhere than then, so nobody may be further than the one that was furthest behind.
         let restored = context.restored().list::<Timestamp>("watermarks")?.into_iter().min();
+        #[cfg(feature = "sabotage")]
+        let restored = restored.filter(|_| !is(Sabotage::ForgetWatermarks));
         let now = context.clock().now();
         let emits = context.task.runtime_mode != RuntimeMode::Batch;
         // Without watermarks nobody could catch up.
@@ -292,7 +296,10 @@ impl<T: Send, G: WatermarkGenerator<T> + Clone, A: TimestampAssigner<T>> Output<
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::checkpoint::RestoredTask;
     use crate::testing::{Collected, Event, operator};
 
     type Record = (i64, &'static str);
@@ -420,5 +427,25 @@ mod tests {
         }
         let expected = [batch(&[(10, "a")]), Event::Time(at(50)), watermark(9), Event::Time(at(200))];
         assert_eq!(output.events(), expected);
+    }
+
+    #[test]
+    fn time_goes_on_from_the_least_watermark_of_a_checkpoint() {
+        let output = Collected::default();
+        let mut context = operator("Timestamps/Watermarks");
+        context.task.restored =
+            Arc::new(RestoredTask::with_list(&context.uid, "watermarks", &[at(80), at(50)]));
+        let clock = context.clock().clone();
+        let strategy = WatermarkStrategy::for_monotonous_timestamps()
+            .with_timestamp_assigner(|record: &Record, _| record.0);
+        let mut assigner = TimestampsAndWatermarks::new(context, strategy, Box::new(output.clone())).unwrap();
+        for (record, time) in [(40, 200), (70, 400)] {
+            assigner.emit(&mut vec![(record, "a")].into()).unwrap();
+            clock.set(at(time));
+            let now = clock.take_due().unwrap();
+            assigner.on_processing_time(now).unwrap();
+        }
+        let marks = output.events().into_iter().filter(|event| matches!(event, Event::Mark(_)));
+        assert_eq!(marks.collect::<Vec<_>>(), [watermark(50), watermark(69)], "39 would be a step back");
     }
 }

@@ -173,6 +173,10 @@ fn command(program: &Path, request: &LaunchRequest, dir: &Path) -> Command {
         .env(sdk::ENV_HOST_TOKEN, &request.token)
         .env(sdk::ENV_JOB_CONFIG, config)
         .stdin(Stdio::null());
+    #[cfg(feature = "sabotage")]
+    if let Some(name) = std::env::var_os(flott_core::sabotage::VARIABLE) {
+        command.env(flott_core::sabotage::VARIABLE, name);
+    }
     if let Some(entry) = &spec.entry {
         command.env(sdk::ENV_ENTRY, entry);
     }

@@ -29,14 +29,22 @@ struct Oracle {
     /// Directory of the output.
     #[arg(long)]
     output: PathBuf,
+    /// How often the job was submitted before with another parallelism.
+    #[arg(long, default_value_t = 0)]
+    rescaled: u64,
     /// Directory in which files named like faults bring these about, once each.
     #[arg(long)]
     faults: PathBuf,
 }
 
 /// Gives each record the number that it has among those of its key, and tells every now and then how many there were.
+///
+/// Time is checked as well: a subtask that was restored is where it was, so no key sees a smaller watermark than before,
+/// unless the job goes on at another parallelism.
 #[derive(Clone, Default)]
 struct Count {
+    rescaled: u64,
+    watermark: ValueState<(u64, Timestamp)>,
     count: ValueState<u64>,
     last: MapState<String, u64>,
     since_timer: ValueState<u64>,
@@ -51,6 +59,7 @@ impl KeyedProcessFunction<u64, (u64, u64)> for Count {
         self.last = context.map("last")?;
         self.since_timer = context.value("since timer")?;
         self.timer = context.value("timer")?;
+        self.watermark = context.value("watermark")?;
         Ok(())
     }
 
@@ -69,6 +78,14 @@ impl KeyedProcessFunction<u64, (u64, u64)> for Count {
             self.timer.set(context, time);
             context.register_event_time_timer(Timestamp::from_millis(time));
         }
+        let (rescaled, watermark) = (self.rescaled, context.current_watermark());
+        if let Some((then, seen)) = self.watermark.get(context).copied()
+            && then == rescaled
+            && watermark < seen
+        {
+            context.emit(format!("B {key} {number}"));
+        }
+        self.watermark.set(context, (rescaled, watermark));
         context.emit(format!("R {key} {count} {number}"));
         Ok(())
     }
@@ -92,7 +109,7 @@ fn is_due(faults: &Path, fault: &str) -> bool {
 }
 
 pub(crate) fn oracle() -> Result<(), BoxError> {
-    let Oracle { records, rate, keys, output, faults } = Oracle::parse();
+    let Oracle { records, rate, keys, output, rescaled, faults } = Oracle::parse();
     let env = StreamExecutionEnvironment::new();
     let numbers = env
         .from_source(
@@ -119,7 +136,8 @@ pub(crate) fn oracle() -> Result<(), BoxError> {
         .uid("keys")
         .key_by(|(key, _)| *key);
     let directory = |name: &str| output.join(name).display().to_string();
-    keyed.process(Count::default()).uid("count").write_text(directory("records")).uid("records");
+    let count = Count { rescaled, ..Count::default() };
+    keyed.process(count).uid("count").write_text(directory("records")).uid("records");
     keyed
         .window(TumblingEventTimeWindows::of(WINDOW))
         .aggregate(Counting)

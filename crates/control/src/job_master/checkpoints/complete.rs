@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+#[cfg(feature = "sabotage")]
+use flott_core::sabotage::{Sabotage, is};
 use flott_core::{
     CheckpointId, FailureCause, FailureKind, MonoTime,
     checkpoint::{Barrier, CheckpointMetadata, RestorePoint, SnapshotKind},
@@ -61,6 +63,10 @@ impl JobMaster {
         pending.phase = Phase::Storing { metadata: metadata.clone() };
         let barrier = barrier.clone();
         let directory = self.directory_of(&barrier);
+        #[cfg(feature = "sabotage")]
+        if barrier.commits() && is(Sabotage::CommitBeforePointer) {
+            self.notify_all(CheckpointNotice::Completed(id), out);
+        }
         out.push(Effect::StoreCheckpoint { checkpoint_id: id, directory, metadata });
     }
 

@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+#[cfg(feature = "sabotage")]
+use flott_core::sabotage::{Sabotage, is};
 use flott_core::{CheckpointId, checkpoint::StateFile};
 
 /// So many deleted files are remembered.
@@ -79,7 +81,13 @@ impl Retained {
                 self.left.insert(old.directory);
             }
         }
+        #[cfg(feature = "sabotage")]
+        if is(Sabotage::DeleteEarly) {
+            directories.extend(self.checkpoints.back().map(|latest| latest.directory.clone()));
+        }
         let used: BTreeSet<_> = self.checkpoints.iter().flat_map(|it| &it.files).chain(in_use).collect();
+        #[cfg(feature = "sabotage")]
+        let used = if is(Sabotage::DeleteShared) { BTreeSet::new() } else { used };
         self.doomed.retain(|file, _| !used.contains(file));
         let files: Vec<_> = self.doomed.extract_if(.., |_, from| *from <= id).map(|(file, _)| file).collect();
         let (doomed, is_used) =

@@ -11,6 +11,8 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "sabotage")]
+use flott_core::sabotage::{Sabotage, is};
 use flott_core::{
     CheckpointId, SubtaskIndex,
     checkpoint::{EnumerationState, SourceProgress},
@@ -152,6 +154,10 @@ impl SplitQueue {
 
     /// Whether this subtask may not have what came with this report, when `born` was the newest checkpoint.
     pub(super) fn is_held_back(&self, subtask: SubtaskIndex, report: u64, born: CheckpointId) -> bool {
+        #[cfg(feature = "sabotage")]
+        if is(Sabotage::HandOutEarly) {
+            return false;
+        }
         self.pending
             .range(..=born)
             .any(|(_, pending)| !pending.passed.contains_key(&subtask) && !self.cut(pending).contains(report))
