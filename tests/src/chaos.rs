@@ -261,6 +261,17 @@ impl Run {
         self.longest_gap = self.longest_gap.max(now() - self.visible_since);
     }
 
+    /// Lets time pass while something is wrong. Every other time a task host is killed on top of that: what a checkpoint that
+    /// fails has already brought about is seen only if the job goes back behind it.
+    fn watch_trouble(&mut self, time: Duration) {
+        let (is_worse, before) = (self.random.below(2) == 0, self.random.between(time / 2, time));
+        self.watch(before);
+        if is_worse && self.kill_task_host() {
+            *self.faults.entry(Fault::KillTaskHost).or_default() += 1;
+        }
+        self.watch(time - before);
+    }
+
     fn task_host(&mut self) -> Option<Process> {
         let hosts = self.cluster.task_hosts();
         self.random.one_of(hosts)
@@ -273,7 +284,7 @@ impl Run {
 
     fn inject(&mut self, fault: Fault) {
         let done = match fault {
-            Fault::KillTaskHost => self.task_host().map(|host| host.signal(Signal::SIGKILL)).is_some(),
+            Fault::KillTaskHost => self.kill_task_host(),
             Fault::KillTaskManager => self.kill_task_manager(),
             Fault::FreezeTaskHost => {
                 let host = self.task_host();
@@ -292,6 +303,10 @@ impl Run {
         if done {
             *self.faults.entry(fault).or_default() += 1;
         }
+    }
+
+    fn kill_task_host(&mut self) -> bool {
+        self.task_host().map(|host| host.signal(Signal::SIGKILL)).is_some()
     }
 
     fn kill_task_manager(&mut self) -> bool {
@@ -325,10 +340,10 @@ impl Run {
             .filter_map(|entry| entry.file_name().to_str()?.strip_prefix("chk-")?.parse::<u64>().ok());
         let Some(last) = numbers.max() else { return false };
         let blocked: Vec<_> =
-            (last + 2..last + 5).map(|number| directory.join(format!("chk-{number}"))).collect();
+            (last + 2..last + 10).map(|number| directory.join(format!("chk-{number}"))).collect();
         let made = blocked.iter().filter(|path| !path.exists() && fs::write(path, "").is_ok()).count();
         let time = self.random.between(Duration::from_millis(500), Duration::from_secs(3));
-        self.watch(time);
+        self.watch_trouble(time);
         for path in blocked.iter().filter(|path| path.is_file()) {
             let _ = fs::remove_file(path);
         }
