@@ -2,6 +2,7 @@
 
 mod builder;
 mod jobs;
+mod snapshots;
 
 use std::{
     cell::OnceCell,
@@ -20,6 +21,7 @@ use crate::{
     run,
 };
 pub use builder::ClusterBuilder;
+pub use snapshots::{ORACLE_KEYS, files_below, local_path};
 
 /// How long a script may take.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(90);

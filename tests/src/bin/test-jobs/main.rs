@@ -1,8 +1,10 @@
 //! Jobs that do what end-to-end tests need: one program with an entry for each behavior, good and bad.
 
 mod broken_mains;
+mod evolving;
 mod failing;
 mod oracle;
+mod recovering;
 mod sinks;
 mod steady;
 
@@ -34,6 +36,31 @@ const ENTRIES: &[Entry] = &[
         name: "oracle",
         description: "Shows whether each record was counted exactly once",
         main: oracle::oracle,
+    },
+    Entry {
+        name: "two-pipelines",
+        description: "Has two pipelines that have nothing to do with each other",
+        main: recovering::two_pipelines,
+    },
+    Entry {
+        name: "short-and-long",
+        description: "Has a source that ends long before the other",
+        main: recovering::short_and_long,
+    },
+    Entry {
+        name: "long-window",
+        description: "Counts records in windows that do not end",
+        main: recovering::long_window,
+    },
+    Entry {
+        name: "large-state",
+        description: "Has much state, of which little changes",
+        main: recovering::large_state,
+    },
+    Entry {
+        name: "evolving",
+        description: "Has state of another type in each version",
+        main: evolving::evolving,
     },
     Entry { name: "print", description: "Prints numbered lines at a limited rate", main: steady::print },
     Entry { name: "panic-in-map", description: "Panics at a certain record", main: failing::panic_in_map },

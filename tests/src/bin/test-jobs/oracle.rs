@@ -104,7 +104,7 @@ impl KeyedProcessFunction<u64, (u64, u64)> for Count {
 }
 
 /// Whether a fault is to happen now: whoever removes its file has it.
-fn is_due(faults: &Path, fault: &str) -> bool {
+pub(crate) fn is_due(faults: &Path, fault: &str) -> bool {
     fs::remove_file(faults.join(fault)).is_ok()
 }
 
@@ -152,7 +152,7 @@ pub(crate) fn oracle() -> Result<(), BoxError> {
 
 /// The key, the least number and how many there were.
 #[derive(Clone)]
-struct Counting;
+pub(crate) struct Counting;
 
 impl AggregateFunction<(u64, u64)> for Counting {
     type Accumulator = (u64, u64, u64);
