@@ -6,6 +6,9 @@
 
 mod artifacts;
 mod backpressure;
+mod checkpoint_failures;
+mod checkpoint_modes;
+mod checkpoints;
 mod cli;
 mod configuration;
 mod examples;
@@ -15,8 +18,12 @@ mod jobs;
 mod lost_processes;
 mod new_project;
 mod oracle;
+mod recovery;
 mod registration;
 mod requests;
+mod restores;
+mod s3;
+mod savepoints;
 mod scripts;
 mod slots;
 mod task_hosts;
