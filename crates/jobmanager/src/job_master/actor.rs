@@ -338,7 +338,7 @@ impl JobMaster {
         }
     }
 
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         self.publish_at = None;
         self.last_published = self.clock.now();
         self.publisher.send_replace(Arc::new(self.viewer.view(&self.machine)));

@@ -57,6 +57,8 @@ impl JobMaster {
             Err(error) => warn!(%error, "could not take the checkpoint or savepoint that a user wanted"),
         }
         if let Some(reply) = self.snapshot_calls.remove(&call) {
+            // Who is told of a snapshot and then looks for it finds it.
+            self.publish();
             // Who has gone away does not want to know.
             let _ = reply.send(result);
         }

@@ -184,6 +184,9 @@ async fn a_user_gets_a_checkpoint_of_a_job_that_takes_none_by_itself() {
     let status = handle.checkpoint(job_id, trigger_id).await.unwrap();
     let Some(OperationStatus::Completed(Ok(taken))) = status else { panic!("{status:?}") };
     assert_eq!(taken.checkpoint_id, CheckpointId(1));
+    let job = handle.job(job_id).await.unwrap().expect("the job is known");
+    let latest = job.checkpoints.statistics.latest_completed.as_ref();
+    assert_eq!(latest.map(|latest| latest.id), Some(CheckpointId(1)), "who was told of it finds it");
 }
 
 #[tokio::test]
