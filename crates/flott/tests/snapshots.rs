@@ -210,6 +210,29 @@ proptest! {
     }
 }
 
+#[test]
+fn a_window_of_the_clock_fires_once_though_the_clock_stands_still() {
+    let job = |harness: &TestHarness| {
+        let input = harness.input::<Event>();
+        let windows =
+            input.stream().key_by(|event| event.0).window(TumblingProcessingTimeWindows::of(ms(25)));
+        let output = harness.output(&windows.reduce(|sum, event| sum.1 += event.1));
+        (input, output)
+    };
+    let harness = TestHarness::new();
+    let (input, output) = job(&harness);
+    input.push((1, 2));
+    harness.set_processing_time(24);
+    assert_eq!(output.records(), [(1, 2)]);
+    let harness = TestHarness::restored(&harness.snapshot());
+    let (input, output) = job(&harness);
+    input.push((1, 3));
+    harness.set_processing_time(48);
+    assert_eq!(output.records(), []);
+    harness.set_processing_time(49);
+    assert_eq!(output.records(), [(1, 3)]);
+}
+
 /// Requests of which odd ones are answered when they are let.
 fn requests(harness: &TestHarness, let_odd: &Arc<Semaphore>, ordered: bool, parallelism: u32) -> Job<Event> {
     let input = harness.input::<Event>();

@@ -13,6 +13,8 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+use std::iter;
+
 use flott_core::{hash::stable_hash, time::Timestamp};
 
 use super::{
@@ -23,7 +25,7 @@ use super::{
     operator::{WindowSettings, without_timestamp},
 };
 use crate::{
-    Batch, CheckpointEvent, Mark, Output, Record, Result, RuntimeContext,
+    Batch, CheckpointEvent, Mark, Output, Record, Redistribution, Result, RuntimeContext,
     operators::KeySelector,
     output::{Downstream, Flush},
     scope,
@@ -35,6 +37,10 @@ use tables::Tables;
 
 /// The name of the panes in checkpoints.
 const PANES: &str = "panes";
+
+/// The name of the time up to which windows have been fired. In event time the watermark says that again after a restore; in
+/// processing time the clock may still show the very millisecond.
+const FIRED: &str = "fired up to";
 
 /// Aggregates records in windows on a grid.
 pub struct PaneOperator<T, S, C, F, W>
@@ -96,7 +102,11 @@ where
         let next = Firing::open(&operator, function, false, next)?;
         let grid = Grid::new(size, slide, offset);
         let lateness = if domain == TimeDomain::EventTime { settings.lateness } else { 0 };
-        let mut tables = Tables::new(&operator.task, grid, lateness);
+        let fired = match domain {
+            TimeDomain::EventTime => None,
+            TimeDomain::ProcessingTime => operator.restored().list(FIRED)?.pop(),
+        };
+        let mut tables = Tables::new(&operator.task, grid, lateness, fired.unwrap_or(Timestamp::MIN));
         operator.restored().keyed(PANES, &mut tables)?;
         let mut this = Self {
             next,
@@ -481,7 +491,12 @@ where
     }
 
     fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
-        event.operator(&self.operator).keyed(PANES, &mut self.tables)?;
+        let mut part = event.operator(&self.operator);
+        part.keyed(PANES, &mut self.tables)?;
+        if self.domain == TimeDomain::ProcessingTime {
+            let fired = self.tables.part.time;
+            part.list::<Timestamp, _>(FIRED, Redistribution::Broadcast, || iter::once(fired))?;
+        }
         self.arrivals.checkpoint(&self.operator, event)?;
         self.next.checkpoint(event)
     }

@@ -46,9 +46,10 @@ pub(super) struct Tables<K, A> {
 }
 
 impl<K: Key, A: StateValue + Clone> Tables<K, A> {
-    pub(super) fn new(task: &TaskContext, grid: Grid, lateness: i64) -> Self {
+    /// Without records, after windows have been fired up to `fired`.
+    pub(super) fn new(task: &TaskContext, grid: Grid, lateness: i64, fired: Timestamp) -> Self {
         Self {
-            part: Part::new(table(task), 0, Timestamp::MIN, (&grid, lateness)),
+            part: Part::new(table(task), 0, fired, (&grid, lateness)),
             apart: Vec::new(),
             part_of_group: Vec::new(),
             leftovers: Leftovers::default(),
