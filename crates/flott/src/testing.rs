@@ -331,7 +331,7 @@ impl TestHarness {
     /// # use flott::{prelude::*, testing::TestHarness};
     /// let harness = TestHarness::new();
     /// let numbers = harness.input::<u64>();
-    /// let sums = harness.output(&numbers.stream().key_by(|n| n % 2).reduce(|sum, n| sum + n));
+    /// let sums = harness.output(&numbers.stream().key_by(|n| n % 2).reduce(|sum, n| *sum += n));
     /// numbers.push(1);
     /// harness.begin_snapshot();
     /// numbers.push(3);
@@ -340,7 +340,7 @@ impl TestHarness {
     ///
     /// let harness = TestHarness::restored(&snapshot);
     /// let numbers = harness.input::<u64>();
-    /// let sums = harness.output(&numbers.stream().key_by(|n| n % 2).reduce(|sum, n| sum + n));
+    /// let sums = harness.output(&numbers.stream().key_by(|n| n % 2).reduce(|sum, n| *sum += n));
     /// numbers.push(5);
     /// assert_eq!(sums.records(), [6]);
     /// ```
