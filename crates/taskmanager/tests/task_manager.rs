@@ -42,7 +42,7 @@ fn deployment(
     restore: &Option<RestorePoint>,
 ) -> Order {
     let own = TaskHostAddress {
-        host: HostId(7),
+        host: HostId(attempt.0),
         task_manager_id: task_manager.id().clone(),
         data_address: "127.0.0.1:4321".to_owned(),
     };
@@ -59,7 +59,7 @@ fn deployment(
     };
     Order::DeployTasks {
         job_id: JOB,
-        placement: Placement { vertices: vec![vec![Some(own.host)]], hosts: vec![other, own] },
+        placement: Placement { vertices: vec![vec![Some(own.host)]], hosts: vec![own, other] },
         tasks: vec![task],
     }
 }
@@ -89,7 +89,7 @@ async fn a_job_runs_from_its_slot_to_its_end() {
 
     deploy(&cluster).await;
     let TaskHostCommand::Deploy { tasks, own_host, .. } = host.command().await else { panic!("no deploy") };
-    assert_eq!((tasks.len(), own_host), (1, HostId(7)));
+    assert_eq!((tasks.len(), own_host), (1, HostId(0)));
 
     host.tell(TaskHostMessage::TaskState(task_report(TaskState::Running))).await;
     assert_eq!(cluster.job_manager.report().await, Report::Task(task_report(TaskState::Running)));

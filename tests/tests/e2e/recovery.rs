@@ -216,16 +216,17 @@ fn a_taskmanager_that_stands_still_is_replaced_and_comes_back() {
 
 #[test]
 fn a_function_that_hangs_while_its_job_restarts_is_killed_with_its_task_host() {
-    // No checkpoint is under way, for which the other subtask would wait.
+    // No checkpoint is under way, for which the other subtask would wait. The subtasks are in two task hosts: a function
+    // that hangs may have others wait for its thread.
     let cluster = quick_with(Cluster::builder().checkpoints("10 min"))
         .set("task.cancellation.timeout", "1 s")
-        .task_managers(1)
-        .slots(Some(4))
+        .task_managers(2)
+        .slots(Some(1))
         .start();
     let records = 40_000;
     let job = cluster.submit_oracle(records, 10_000, 2, None);
     cluster.wait_until_running(job);
-    let host = cluster.task_hosts().remove(0);
+    let hosts = cluster.task_hosts();
     // For five seconds, in one of two subtasks; the other one panics.
     cluster.order_fault("hang");
     eventually("a subtask hangs", || (!cluster.path("faults/hang").exists()).then_some(()));
@@ -233,9 +234,10 @@ fn a_function_that_hangs_while_its_job_restarts_is_killed_with_its_task_host() {
     cluster.order_fault("panic");
     cluster.wait_for_restart(job, 1);
     assert!(hangs.elapsed() < Duration::from_millis(4_500), "it took {} ms", hangs.elapsed().as_millis());
-    assert!(!host.is_alive(), "a task host with a hanging function can't be used again");
+    let alive = hosts.iter().filter(|host| host.is_alive()).count();
+    assert_eq!(alive, 1, "of {} only the task host with a hanging function can't be used again", hosts.len());
     cluster.expect_clean_oracle(job, records);
-    assert_eq!(cluster.task_managers().len(), 1, "its TaskManager lives");
+    assert_eq!(cluster.task_managers().len(), 2, "its TaskManager lives");
 }
 
 #[test]

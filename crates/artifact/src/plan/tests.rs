@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flott_core::sdk::{ENV_JOB_CONFIG, ENV_MODE, ENV_PLAN_FILE};
+use flott_core::sdk::{ENV_JOB_CONFIG, ENV_MODE, ENV_PLAN_FILE, PROTOCOL_VERSION};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -89,6 +89,7 @@ fn graph() -> serde_json::Value {
         "parallelism": 2,
         "vertices": [vertex("source", true)],
         "edges": [],
+        "recovery": {},
     })
 }
 
@@ -99,7 +100,7 @@ fn writes_plan(plan: &serde_json::Value) -> String {
 #[tokio::test]
 async fn valid_plan_is_returned() {
     let plan = json!({
-        "protocol": 1, "job_graph": graph(), "entry": "main", "error": null,
+        "protocol": PROTOCOL_VERSION, "job_graph": graph(), "entry": "main", "error": null,
         "entries": [{"name": "main", "description": "the one"}, {"name": "other", "description": null}],
     });
     let planned = Script::new(&writes_plan(&plan)).plan().await.unwrap();
@@ -185,7 +186,7 @@ async fn endless_program_and_its_children_are_killed() {
 #[tokio::test]
 async fn children_that_outlive_the_program_are_killed() {
     // They hold its stdout and stderr open, too.
-    let plan = json!({"protocol": 1, "job_graph": graph(), "entry": null, "error": null});
+    let plan = json!({"protocol": PROTOCOL_VERSION, "job_graph": graph(), "entry": null, "error": null});
     let script = Script::new(&format!("sleep 1000 & setsid sleep 1000 &\n{}", writes_plan(&plan)));
     script.plan().await.unwrap();
 }
@@ -236,7 +237,7 @@ async fn main_without_execute_is_told() {
 #[tokio::test]
 async fn mistakes_of_the_author_are_handed_on() {
     let plan = json!({
-        "protocol": 1, "job_graph": null, "entry": null,
+        "protocol": PROTOCOL_VERSION, "job_graph": null, "entry": null,
         "error": "unknown entry \"x\": this program has daily, nightly",
     });
     let error = Script::new(&writes_plan(&plan)).error().await;
@@ -247,7 +248,7 @@ async fn mistakes_of_the_author_are_handed_on() {
 async fn impossible_graphs_are_refused() {
     let mut graph = graph();
     graph["vertices"][0]["parallelism"] = json!(0);
-    let plan = json!({"protocol": 1, "job_graph": graph, "entry": null, "error": null});
+    let plan = json!({"protocol": PROTOCOL_VERSION, "job_graph": graph, "entry": null, "error": null});
     let error = Script::new(&writes_plan(&plan)).error().await;
     assert!(matches!(&error, Error::InvalidGraph(_)), "{error:?}");
     assert!(error.to_string().contains("\"source\""), "names the vertex: {error}");
@@ -259,8 +260,8 @@ async fn unreadable_plans_are_refused() {
     let unreadable = |body: &str| Script::new(&body.replace("FILE", &file));
     for body in [
         "echo garbage > FILE",
-        "echo '{\"protocol\":1}' > FILE",
-        "printf '{\"protocol\":1,' > FILE",
+        "echo '{\"protocol\":2}' > FILE",
+        "printf '{\"protocol\":2,' > FILE",
         "mkdir FILE",
         "mkfifo FILE",
         "ln -s /etc/passwd FILE",
