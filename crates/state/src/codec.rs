@@ -3,49 +3,27 @@
 //! A segment is a version byte, the number of its entries and the entries one after the other, each in postcard's format:
 //! key, namespace, and what is kept. Nothing in it says what types these are; the table's description does.
 
-use postcard::ser_flavors::Flavor;
+mod serializer;
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, Result, schema::Plan, snapshot::RestoredSegment};
+use serializer::{Serializer, put_number};
 
 /// The format of what is written now.
 const VERSION: u8 = 1;
 
 /// Appends a value to `out`, in postcard's format.
+#[inline]
 pub(crate) fn put<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<()> {
-    postcard::serialize_with_flavor(value, Append(out))
+    value
+        .serialize(&mut Serializer(out))
         .map_err(|error| Error::Encode { what: std::any::type_name::<T>(), reason: error.to_string() })
 }
 
-struct Append<'a>(&'a mut Vec<u8>);
-
-impl Flavor for Append<'_> {
-    type Output = ();
-
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
-}
-
 /// Appends a number of what follows.
-pub(crate) fn put_count(mut count: usize, out: &mut Vec<u8>) {
-    while count >= 0x80 {
-        out.push(count as u8 | 0x80);
-        count >>= 7;
-    }
-    out.push(count as u8);
+pub(crate) fn put_count(count: usize, out: &mut Vec<u8>) {
+    put_number(count as u64, out);
 }
 
 /// Begins a segment with so many entries.

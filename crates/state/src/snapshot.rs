@@ -12,6 +12,7 @@ mod description;
 pub(crate) use conversion::Conversion;
 pub use description::TableDescription;
 
+use bytes::Bytes;
 use flott_core::CheckpointId;
 
 use crate::Result;
@@ -86,7 +87,7 @@ pub trait SegmentSink {
     ///
     /// # Errors
     /// If that is impossible; the snapshot then fails.
-    fn write(&mut self, address: SegmentAddress, bytes: &[u8]) -> Result<SegmentLocation>;
+    fn write(&mut self, address: SegmentAddress, bytes: Bytes) -> Result<SegmentLocation>;
 
     /// Refers to a segment, which has not changed since the snapshot in which it was written.
     fn refer(&mut self, address: SegmentAddress, location: SegmentLocation);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use flott_core::CheckpointId;
 
 use crate::{
@@ -38,7 +39,7 @@ pub(crate) struct Sink<'a> {
 }
 
 impl SegmentSink for Sink<'_> {
-    fn write(&mut self, address: SegmentAddress, bytes: &[u8]) -> Result<SegmentLocation> {
+    fn write(&mut self, address: SegmentAddress, bytes: Bytes) -> Result<SegmentLocation> {
         assert!(!self.is_full());
         self.budget -= 1;
         let number = *self.snapshot.file.get_or_insert_with(|| {
@@ -52,7 +53,7 @@ impl SegmentSink for Sink<'_> {
             length: bytes.len() as u32,
             checksum: number,
         };
-        file.extend_from_slice(bytes);
+        file.extend_from_slice(&bytes);
         self.snapshot.written += 1;
         self.snapshot.written_bytes += bytes.len();
         self.snapshot.segments.push((address, location));

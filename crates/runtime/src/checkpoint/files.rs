@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use bytes::Bytes;
 use flott_core::{
     FailureCause,
     checkpoint::{Barrier, StateFile},
@@ -140,12 +141,12 @@ impl SnapshotFiles {
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> SegmentLocation {
+    fn write(&mut self, bytes: Bytes) -> SegmentLocation {
         self.piece += bytes.len();
         // A checkpoint that has failed is given up when the chain has been gone through.
         let nowhere = SegmentLocation { file: 0, offset: 0, length: 0, checksum: 0 };
         let Ok(writer) = &mut self.writer else { return nowhere };
-        match writer.write(bytes.to_vec()) {
+        match writer.write(bytes) {
             Ok(location) => {
                 while self.numbers.len() < location.file as usize {
                     self.numbers.push(self.table.number());
@@ -201,12 +202,12 @@ impl<'a> PieceSink<'a> {
 }
 
 impl SegmentSink for PieceSink<'_> {
-    fn write(&mut self, address: SegmentAddress, bytes: &[u8]) -> flott_state::Result<SegmentLocation> {
+    fn write(&mut self, address: SegmentAddress, bytes: Bytes) -> flott_state::Result<SegmentLocation> {
         // The first ones of an operator stay in its manifest: a small state needs no file.
         let location = if self.inline.len() + bytes.len() <= self.files.inline_threshold {
             let offset = self.inline.len() as u64;
-            self.inline.extend_from_slice(bytes);
-            SegmentLocation { file: 0, offset, length: bytes.len() as u32, checksum: crc32c::crc32c(bytes) }
+            self.inline.extend_from_slice(&bytes);
+            SegmentLocation { file: 0, offset, length: bytes.len() as u32, checksum: crc32c::crc32c(&bytes) }
         } else {
             self.files.write(bytes)
         };

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use flott_core::CheckpointId;
 
 use crate::{
@@ -24,7 +25,7 @@ pub(super) struct Carried {
 struct Segment {
     group: u32,
     number: u32,
-    bytes: Box<[u8]>,
+    bytes: Bytes,
     location: Option<SegmentLocation>,
 }
 
@@ -51,7 +52,7 @@ impl Carried {
         self.segments.push(Segment {
             group: segment.group,
             number: segment.segment,
-            bytes: segment.bytes.into(),
+            bytes: Bytes::copy_from_slice(segment.bytes),
             location: segment.location.filter(|location| location.file != 0),
         });
     }
@@ -90,7 +91,7 @@ impl Carried {
             match segment.location {
                 Some(location) if pending.incremental && self.full.is_empty() => out.refer(address, location),
                 _ => {
-                    out.write(address, &segment.bytes)?;
+                    out.write(address, segment.bytes.clone())?;
                 }
             }
             pending.at += 1;

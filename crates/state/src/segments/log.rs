@@ -5,6 +5,7 @@ use std::{
     mem,
 };
 
+use bytes::{Bytes, BytesMut};
 use flott_core::CheckpointId;
 
 use super::{
@@ -21,8 +22,17 @@ use crate::{
 /// incremental snapshots.
 const SEGMENT_BYTES: u64 = 6 << 10;
 
+/// About how many bytes a segment has in memory at most, beside what its entries point to. Values that are written as few
+/// bytes still have to be gone through.
+const SEGMENT_MEMORY: usize = 16 << 10;
+
+/// Memory for this many segments is taken at a time,
+const SEGMENTS_PER_CHUNK: usize = 32;
+/// but not more bytes than this, if more than one fits.
+const CHUNK_BYTES: usize = 256 << 10;
+
 /// Segments have at most this many entries on average, so that even twice as many fit into a small hash table.
-const SEGMENT_ENTRIES: u64 = 896;
+const SEGMENT_ENTRIES: usize = 896;
 
 pub(super) struct SnapshotLog<E> {
     first_group: u32,
@@ -43,6 +53,8 @@ pub(super) struct SnapshotLog<E> {
     /// Entries that were encoded, or size of what is in memory before the first ones, and their bytes.
     measured: (u64, u64),
     buffer: Vec<u8>,
+    /// What is left of the memory for segments that were encoded.
+    chunk: BytesMut,
 }
 
 struct Begun {
@@ -72,7 +84,7 @@ struct Encoded {
 }
 
 enum Content {
-    Bytes(Box<[u8]>),
+    Bytes(Bytes),
     Unchanged(SegmentLocation),
 }
 
@@ -90,13 +102,15 @@ impl<E: Stored> SnapshotLog<E> {
             files: Files::default(),
             measured: (1, size_of::<E>() as u64),
             buffer: Vec::new(),
+            chunk: BytesMut::new(),
         }
     }
 
     /// How many entries a segment should have on average.
     pub(super) fn entries_per_segment(&self) -> usize {
         let (entries, bytes) = self.measured;
-        (SEGMENT_BYTES * entries / bytes.max(1)).clamp(1, SEGMENT_ENTRIES) as usize
+        let in_memory = (SEGMENT_MEMORY / size_of::<E>().max(1)).clamp(1, SEGMENT_ENTRIES);
+        ((SEGMENT_BYTES * entries / bytes.max(1)) as usize).clamp(1, in_memory)
     }
 
     /// Learns from `entries` entries that take `bytes` bytes; slowly, if much is known already.
@@ -151,19 +165,13 @@ impl<E: Stored> SnapshotLog<E> {
         }
         let content = match self.reference(pending, segment) {
             Some(location) => Content::Unchanged(location),
-            None => {
-                // Encoded where memory is warm, then copied: many segments may be changed in a row.
-                let mut buffer = mem::take(&mut self.buffer);
-                buffer.clear();
-                let outcome = self.encode(segment, &mut buffer);
-                let bytes = buffer.as_slice().into();
-                self.buffer = buffer;
-                if let Err(error) = outcome {
+            None => match self.encode(segment) {
+                Ok(bytes) => Content::Bytes(bytes),
+                Err(error) => {
                     pending.failure = Some(error);
                     return;
                 }
-                Content::Bytes(bytes)
-            }
+            },
         };
         pending.encoded.push_back(Encoded { position, name, content });
     }
@@ -177,13 +185,22 @@ impl<E: Stored> SnapshotLog<E> {
         is_valid.then(|| written.location())
     }
 
-    fn encode(&mut self, segment: &Segment<E>, out: &mut Vec<u8>) -> Result<()> {
-        codec::begin_segment(segment.table.len(), out);
+    /// Encodes where memory is warm, and then copies: many segments may be encoded in a row.
+    fn encode(&mut self, segment: &Segment<E>) -> Result<Bytes> {
+        let mut buffer = mem::take(&mut self.buffer);
+        buffer.clear();
+        codec::begin_segment(segment.table.len(), &mut buffer);
         for entry in &segment.table {
-            (self.encode)(entry, out)?;
+            (self.encode)(entry, &mut buffer)?;
         }
-        self.measure(segment.table.len(), out.len());
-        Ok(())
+        self.measure(segment.table.len(), buffer.len());
+        if self.chunk.capacity() < buffer.len() {
+            let chunk = (buffer.len() * SEGMENTS_PER_CHUNK).min(CHUNK_BYTES).max(buffer.len());
+            self.chunk = BytesMut::with_capacity(chunk);
+        }
+        self.chunk.extend_from_slice(&buffer);
+        self.buffer = buffer;
+        Ok(self.chunk.split().freeze())
     }
 
     /// A snapshot begins, of all that changed in no later epoch than `epoch`.
@@ -282,7 +299,7 @@ impl<E: Stored> SnapshotLog<E> {
             match content {
                 Content::Unchanged(location) => out.refer(address, location),
                 Content::Bytes(bytes) => {
-                    let location = out.write(address, &bytes)?;
+                    let location = out.write(address, bytes)?;
                     let segment = segments.get_mut(position);
                     // It may have been encoded for another reason than that it was about to change.
                     let is_unchanged = |version| version != READ && version <= pending.epoch;
@@ -327,11 +344,8 @@ impl<E: Stored> SnapshotLog<E> {
             out.refer(address, location);
             return Ok(());
         }
-        let mut bytes = mem::take(&mut self.buffer);
-        bytes.clear();
-        self.encode(segment, &mut bytes)?;
-        let location = out.write(address, &bytes)?;
-        self.buffer = bytes;
+        let bytes = self.encode(segment)?;
+        let location = out.write(address, bytes)?;
         self.note_written(pending, segment, location);
         Ok(())
     }

@@ -1,5 +1,6 @@
 use std::cell::OnceCell;
 
+use bytes::Bytes;
 use flott_core::{CheckpointId, time::Timestamp};
 use flott_state::{
     Error, Key, KeyedSnapshot, KeyedTable, RestoredSegment, Result, SegmentAddress, SegmentLocation,
@@ -31,7 +32,7 @@ struct AsTable<'a> {
 }
 
 impl SegmentSink for AsTable<'_> {
-    fn write(&mut self, address: SegmentAddress, bytes: &[u8]) -> Result<SegmentLocation> {
+    fn write(&mut self, address: SegmentAddress, bytes: Bytes) -> Result<SegmentLocation> {
         self.out.write(SegmentAddress { table: self.table, ..address }, bytes)
     }
 

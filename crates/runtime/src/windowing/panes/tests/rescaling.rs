@@ -1,5 +1,6 @@
 //! Panes of subtasks that had come to different times go on in one subtask.
 
+use bytes::Bytes;
 use flott_core::{CheckpointId, key_group::key_group};
 use flott_state::{KeyedSnapshot, RestoredSegment, SegmentAddress, SegmentLocation, SegmentSink};
 
@@ -34,10 +35,11 @@ struct Memory {
 }
 
 impl SegmentSink for Memory {
-    fn write(&mut self, address: SegmentAddress, bytes: &[u8]) -> flott_state::Result<SegmentLocation> {
-        self.segments.push((address, bytes.to_vec()));
+    fn write(&mut self, address: SegmentAddress, bytes: Bytes) -> flott_state::Result<SegmentLocation> {
         self.is_full = true;
-        Ok(SegmentLocation { file: 0, offset: 0, length: bytes.len() as u32, checksum: 0 })
+        let length = bytes.len() as u32;
+        self.segments.push((address, bytes.into()));
+        Ok(SegmentLocation { file: 0, offset: 0, length, checksum: 0 })
     }
 
     fn refer(&mut self, _: SegmentAddress, _: SegmentLocation) {
