@@ -53,10 +53,12 @@ impl JobMaster {
         self.awaited_trigger().into_iter().chain(self.periodic_trigger()).min()
     }
 
-    /// When a periodic checkpoint may begin, unless something else than time must happen first.
+    /// When a periodic checkpoint may begin, unless something else than time must happen first. Those that overlap would
+    /// never let a request have its turn that must be alone.
     fn periodic_trigger(&self) -> Option<MonoTime> {
         let due = self.checkpoints.due?;
-        if self.is_occupied(false) || self.refuses_finished_subtasks() {
+        let gives_way = !self.checkpoints.requests.is_empty();
+        if gives_way || self.is_occupied(false) || self.refuses_finished_subtasks() {
             return None;
         }
         let min_pause = Duration::from_millis(self.settings().min_pause_ms);

@@ -37,6 +37,21 @@ fn a_savepoint_waits_for_the_checkpoint_before_it_and_checkpoints_for_it() {
 }
 
 #[test]
+fn a_savepoint_is_not_kept_waiting_by_checkpoints_that_overlap() {
+    let mut driver = Driver::running(CheckpointSettings { max_concurrent: 2, ..every_second() });
+    driver.at(1_000);
+    driver.at(2_000);
+    assert_eq!(triggered(&driver.savepoint(1, AfterSavepoint::GoOn)), None);
+    driver.ack_all(1);
+    assert_eq!(triggered(&driver.stored(1)), None);
+    assert_eq!(triggered(&driver.at(3_000)), None, "it would have to wait for this one, too");
+    driver.ack_all(2);
+    assert!(triggered(&driver.stored(2)).unwrap().0.is_savepoint());
+    driver.ack_all(3);
+    assert_eq!(triggered(&driver.stored(3)).unwrap().0.id, CheckpointId(4), "now it is their turn again");
+}
+
+#[test]
 fn a_savepoint_that_fails_leaves_nothing_and_counts_for_nothing() {
     let mut driver = Driver::running(CheckpointSettings { tolerable_failures: Some(0), ..every_second() });
     driver.savepoint(1, AfterSavepoint::GoOn);
