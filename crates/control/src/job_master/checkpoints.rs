@@ -124,6 +124,13 @@ impl Default for Checkpoints {
     }
 }
 
+impl Checkpoints {
+    /// Whether the savepoint is durable with which the job is to end, so that its subtasks finish wherever they are.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.stopping.as_ref().is_some_and(|stopping| stopping.savepoint.is_some())
+    }
+}
+
 impl JobMaster {
     /// What the machine can't know of checkpoints by itself. To be called before the first event.
     #[must_use]

@@ -182,7 +182,10 @@ impl JobMaster {
         match state {
             // While it is being canceled these change nothing.
             TaskState::Initializing | TaskState::Running => {}
-            TaskState::Finished if self.is_enumerating(subtask, attempt) => {
+            // One that ends with a savepoint leaves the rest of its splits to the job that goes on from that.
+            TaskState::Finished
+                if self.is_enumerating(subtask, attempt) && !self.checkpoints.has_stopped() =>
+            {
                 let message =
                     format!("{} ended before it had enumerated all splits", self.task_name(subtask));
                 self.fail_task(subtask, attempt, FailureCause::new(FailureKind::Internal, message), now, out);

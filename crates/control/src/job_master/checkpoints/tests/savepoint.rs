@@ -1,6 +1,7 @@
 use flott_core::{
     JobType,
     checkpoint::{SnapshotKind, StopMode},
+    deployment::{EnumeratedSplits, SplitAnswer},
 };
 
 use super::*;
@@ -76,6 +77,26 @@ fn a_job_that_stops_commits_and_finishes_and_then_it_is_told() {
     assert_eq!(driver.job.outcome(), Some(&Outcome::Finished));
     assert_eq!(done(&effects), Some((1, Ok((1, PATH.to_owned())))));
     assert!(!deleted(&effects).iter().any(|it| it.contains("/s/")), "{effects:?}");
+}
+
+#[test]
+fn a_source_that_goes_on_looking_for_splits_ends_with_the_savepoint() {
+    let mut driver = Driver::running(every_second());
+    let (subtask, attempt) = (SubtaskId::new(0, 0), AttemptNumber(0));
+    let effects = driver.on(Event::SplitRequested { subtask, attempt, request_id: 1 });
+    assert!(matches!(effects[..], [Effect::AnswerSplit { answer: SplitAnswer::Enumerate { .. }, .. }]));
+    let splits = EnumeratedSplits { report_id: 1, result: Ok(vec![vec![7]]), complete: false };
+    driver.on(Event::SplitsEnumerated { subtask, attempt, splits });
+    driver.savepoint(1, AfterSavepoint::Stop(StopMode::Suspend));
+    let enumerator = SourceProgress { last_answered: 1, enumerator: Some((1, vec![1])) };
+    let enumerator = SubtaskSnapshot { source: Some(enumerator), ..SubtaskSnapshot::default() };
+    driver.ack_with(1, 0, 0, enumerator);
+    driver.ack_with(1, 0, 1, progress(0));
+    driver.ack(1, 1, 0);
+    driver.stored(1);
+    let effects = driver.finish_all();
+    assert_eq!(driver.job.outcome(), Some(&Outcome::Finished));
+    assert_eq!(done(&effects), Some((1, Ok((1, PATH.to_owned())))));
 }
 
 #[test]
