@@ -129,6 +129,17 @@ impl Checkpoints {
     pub(super) fn has_stopped(&self) -> bool {
         self.stopping.as_ref().is_some_and(|stopping| stopping.savepoint.is_some())
     }
+
+    /// Why not only a part of the job is to start again but all of it, if it is.
+    pub(super) fn take_demanded_failure(&mut self) -> Option<FailureCause> {
+        match self.demand.take() {
+            Some(Demand::Fail(cause)) => Some(cause),
+            other => {
+                self.demand = other;
+                None
+            }
+        }
+    }
 }
 
 impl JobMaster {

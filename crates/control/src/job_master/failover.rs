@@ -203,7 +203,14 @@ impl JobMaster {
     ) {
         self.enter(JobState::Restarting { resume_at }, now, out);
         self.stop_checkpoints(cause, now, out);
-        let hit = self.with_their_sources(hit);
+        // That is no failure of its own, for which the restart strategy would count another restart.
+        let hit = match self.checkpoints.take_demanded_failure() {
+            Some(cause) => {
+                self.failures.add(FailureRecord::of_job(cause, now));
+                (0..self.regions.len()).collect()
+            }
+            None => self.with_their_sources(hit),
+        };
         let kill_at = now + self.config.cancellation_timeout;
         let mut running = BTreeSet::new();
         for region in hit {

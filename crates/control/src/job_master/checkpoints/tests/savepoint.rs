@@ -2,6 +2,7 @@ use flott_core::{
     JobType,
     checkpoint::{SnapshotKind, StopMode},
     deployment::{EnumeratedSplits, SplitAnswer},
+    job_graph::Partitioner,
 };
 
 use super::*;
@@ -97,6 +98,50 @@ fn a_source_that_goes_on_looking_for_splits_ends_with_the_savepoint() {
     let effects = driver.finish_all();
     assert_eq!(driver.job.outcome(), Some(&Outcome::Finished));
     assert_eq!(done(&effects), Some((1, Ok((1, PATH.to_owned())))));
+}
+
+const PIPELINES: [(u32, u32); 4] = [(0, 0), (0, 1), (1, 0), (1, 1)];
+
+/// Two regions that run, of a job that may be restarted once.
+fn two_pipelines() -> Driver {
+    let mut graph = jobs::graph(2, 2);
+    graph.edges[0].partitioner = Partitioner::Forward;
+    graph.recovery.restart = Some(RestartStrategy::FixedDelay { attempts: 1, delay_ms: 0 });
+    let mut driver = Driver { job: jobs::job(graph), now: 0, sequence: 100 };
+    driver.on(Event::Started);
+    let beginning = [jobs::granted("a", 0), jobs::granted("b", 0), jobs::ready("a", 0), jobs::ready("b", 0)];
+    beginning.into_iter().for_each(|event| drop(driver.on(event)));
+    for (vertex, subtask) in PIPELINES {
+        driver.state(vertex, subtask, TaskState::Running);
+    }
+    driver
+}
+
+#[test]
+fn a_part_that_fails_after_the_last_savepoint_takes_the_rest_with_it_in_one_restart() {
+    let mut driver = two_pipelines();
+    driver.savepoint(1, AfterSavepoint::Stop(StopMode::Suspend));
+    PIPELINES.into_iter().for_each(|(vertex, subtask)| drop(driver.ack(1, vertex, subtask)));
+    driver.stored(1);
+    driver.state(0, 1, TaskState::Finished);
+    driver.state(1, 1, TaskState::Finished);
+    driver.state(0, 0, TaskState::Finished);
+    let effects = driver.state(1, 0, jobs::failed(FailureKind::Panic, "boom"));
+    assert!(done(&effects).unwrap().1.unwrap_err().contains(PATH));
+    assert_eq!((driver.job.restarts(), driver.job.failures()[0].cause.message.as_str()), (1, "boom"));
+    let attempts: Vec<_> = driver.job.executions().map(|it| it.attempt).collect();
+    assert_eq!(attempts, [AttemptNumber(1); 4], "those that had finished with it go on, too");
+    assert_eq!(driver.job.outcome(), None);
+}
+
+#[test]
+fn a_part_that_fails_while_the_job_is_drained_takes_the_rest_with_it_in_one_restart() {
+    let mut driver = two_pipelines();
+    driver.savepoint(1, AfterSavepoint::Stop(StopMode::Drain));
+    driver.state(1, 0, jobs::failed(FailureKind::Panic, "boom"));
+    assert!(matches!(driver.job.state(), JobState::Restarting { .. }), "{:?}", driver.job.state());
+    let stopping = driver.job.executions().filter(|it| it.state == ExecutionState::Canceling).count();
+    assert_eq!(stopping, 3, "windows of the other part have fired, too");
 }
 
 #[test]
