@@ -62,6 +62,7 @@ const SOMETIMES: &[&str] = &[
     "split request repeated",
     "split request rejected",
     "splits found later",
+    "subtask closed its channels before its last checkpoint",
     "subtask ended with a checkpoint",
     "subtask restored from a checkpoint",
     "task canceled before its deployment came",

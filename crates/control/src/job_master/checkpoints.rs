@@ -1,8 +1,9 @@
 //! Takes the job's checkpoints and savepoints, as Carbone et al. describe it ("Lightweight Asynchronous Snapshots for
 //! Distributed Dataflows", 2015).
 //!
-//! A checkpoint begins at the subtasks without running predecessors, travels with the records through all others, and is
-//! acknowledged by each when its part is durable. Then the metadata is stored. From that moment on the job recovers from
+//! A checkpoint begins at the subtasks to which no predecessor brings its barriers, since there is none, or it has finished
+//! or closed its channels; travels with the records through all others; and is acknowledged by each when its part is
+//! durable. Then the metadata is stored. From that moment on the job recovers from
 //! it and never from an earlier one, so only then is its completion told to the subtasks, which commit what belongs to it.
 //!
 //! What a store that is under way comes to is not known before it is answered. Hence the point to recover from is decided

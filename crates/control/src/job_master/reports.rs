@@ -40,7 +40,7 @@ impl JobMaster {
             Report::HostEnded { attempt, cause } => self.host_ended(id, attempt, cause, now, out),
             Report::Task(report) => self.task_reported(id, report, now, out),
             Report::Checkpoint(report) => self.checkpoint_reported(report, now, out),
-            Report::AwaitsCheckpoint { subtask, attempt } => self.checkpoint_awaited(subtask, attempt),
+            Report::AwaitsCheckpoint { subtask, attempt } => self.checkpoint_awaited(subtask, attempt, out),
         }
     }
 

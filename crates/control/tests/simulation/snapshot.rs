@@ -94,8 +94,11 @@ impl World {
             ..SubtaskSnapshot::default()
         };
         task.snapshots.insert(id, snapshot);
-        let attempt = task.attempt;
+        let (attempt, has_closed) = (task.attempt, task.ending != Ending::NotYet);
         self.step(process, job_id, number, subtask, (MILLI, 100 * MILLI), Step::Acknowledge { id });
+        if has_closed {
+            return;
+        }
         for (_, edge) in graph.outputs_of(subtask.vertex) {
             for consumer in graph.consumers_of(edge, subtask.subtask) {
                 self.send_barrier(job_id, SubtaskId::new(edge.target.0, consumer), attempt, id);

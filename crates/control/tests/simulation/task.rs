@@ -168,7 +168,7 @@ impl World {
         let panics = truth.panics.is_some_and(|(who, attempts)| who == subtask && attempt.0 < attempts);
         let has_all_input = truth.has_all_input(subtask, attempt);
         let (splits, unreadable) = (truth.splits, truth.unreadable);
-        let awaits_checkpoint = truth.commits && truth.graph.outputs_of(subtask.vertex).next().is_none();
+        let awaits_checkpoint = truth.commits_at_end(subtask);
         let Some(task) = self.host(process, job_id, number).and_then(|host| host.tasks.get_mut(&subtask))
         else {
             return;
@@ -239,6 +239,14 @@ impl World {
             }
             Step::TryFinish if has_all_input && awaits_checkpoint && task.ending == Ending::NotYet => {
                 task.ending = Ending::AwaitsBarrier;
+                let closes_midway = {
+                    let truth = self.truth(job_id);
+                    truth.closed.insert((subtask, attempt));
+                    truth.graph.outputs_of(subtask.vertex).next().is_some()
+                };
+                if closes_midway {
+                    self.count("subtask closed its channels before its last checkpoint");
+                }
                 self.await_checkpoint(process, job_id, number, subtask);
             }
             // Its completion will end it.
@@ -275,7 +283,9 @@ impl World {
         let Some(host) = self.host(process, job_id, number) else { return };
         let Some(task) = host.tasks.get(&subtask) else { return };
         let (attempt, read) = (task.attempt, task.read.clone());
-        self.truth(job_id).finished.insert((subtask, attempt), read);
+        let truth = self.truth(job_id);
+        truth.closed.insert((subtask, attempt));
+        truth.finished.insert((subtask, attempt), read);
         self.report(process, job_id, subtask, TaskState::Finished);
     }
 

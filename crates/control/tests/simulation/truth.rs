@@ -34,6 +34,8 @@ pub(crate) struct Truth {
     pub(crate) unreadable: bool,
     /// Its sinks can't end before a checkpoint.
     pub(crate) commits: bool,
+    /// So can its maps, which are chained with sinks beside their channels.
+    pub(crate) commits_midway: bool,
     /// Restarts as often as it takes.
     pub(crate) endless: bool,
     /// The number of the region of each subtask.
@@ -46,6 +48,8 @@ pub(crate) struct Truth {
     pub(crate) handed: BTreeMap<u64, (SubtaskId, AttemptNumber, u64)>,
     /// What the attempts that came to their natural end had read.
     pub(crate) finished: BTreeMap<(SubtaskId, AttemptNumber), Vec<u64>>,
+    /// Attempts that have closed their channels.
+    pub(crate) closed: BTreeSet<(SubtaskId, AttemptNumber)>,
     /// What checkpoints are made of that were stored, and what those subtasks had read that had finished by then.
     pub(crate) stored: BTreeMap<CheckpointId, Stored>,
     /// The highest attempt of each subtask so far.
@@ -83,6 +87,7 @@ impl Truth {
         if has_checkpoints {
             graph.recovery.checkpoints = checkpoints(random);
         }
+        let commits = has_checkpoints && random.percent(50);
         let regions = pipelined_regions(&graph).into_iter().enumerate();
         let regions = regions.flat_map(|(number, members)| members.into_iter().map(move |it| (it, number)));
         Self {
@@ -92,7 +97,8 @@ impl Truth {
             deaf: deaf.then(|| anyone(&graph, random)),
             broken,
             unreadable,
-            commits: has_checkpoints && random.percent(50),
+            commits,
+            commits_midway: commits && random.percent(50),
             endless: is_endless(strategy),
             regions: regions.collect(),
             epoch: None,
@@ -100,6 +106,7 @@ impl Truth {
             cancel_requested: false,
             handed: BTreeMap::new(),
             finished: BTreeMap::new(),
+            closed: BTreeSet::new(),
             stored: BTreeMap::new(),
             attempts: BTreeMap::new(),
             lost: BTreeSet::new(),
@@ -113,10 +120,17 @@ impl Truth {
     /// Whether all that the subtask waits for has come to its end.
     pub(crate) fn has_all_input(&self, subtask: SubtaskId, attempt: AttemptNumber) -> bool {
         self.graph.inputs_of(subtask.vertex).all(|(_, edge)| {
-            self.graph.producers_of(edge, subtask.subtask).all(|producer| {
-                self.finished.contains_key(&(SubtaskId::new(edge.source.0, producer), attempt))
-            })
+            self.graph
+                .producers_of(edge, subtask.subtask)
+                .all(|producer| self.closed.contains(&(SubtaskId::new(edge.source.0, producer), attempt)))
         })
+    }
+
+    /// Whether the subtask has to commit something when it has processed all its input.
+    pub(crate) fn commits_at_end(&self, subtask: SubtaskId) -> bool {
+        let is_sink = self.graph.outputs_of(subtask.vertex).next().is_none();
+        let is_source = self.graph.vertex(subtask.vertex).is_source;
+        if is_sink { self.commits } else { self.commits_midway && !is_source }
     }
 
     pub(crate) fn is_live(&self) -> bool {

@@ -46,13 +46,23 @@ impl JobMaster {
     }
 
     /// A subtask has processed all its input and needs a checkpoint to end.
-    pub(in super::super) fn checkpoint_awaited(&mut self, subtask: SubtaskId, attempt: AttemptNumber) {
-        if self.executions.get(subtask, attempt).is_some_and(|execution| execution.is_live()) {
-            let from = self.checkpoints.next_id;
-            let awaiting = self.checkpoints.awaiting.entry(subtask).or_insert((attempt, from));
-            if awaiting.0 != attempt {
-                *awaiting = (attempt, from);
-            }
+    pub(in super::super) fn checkpoint_awaited(
+        &mut self,
+        subtask: SubtaskId,
+        attempt: AttemptNumber,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.executions.get(subtask, attempt).is_none_or(|execution| !execution.is_live()) {
+            return;
+        }
+        let from = self.checkpoints.next_id;
+        let awaiting = self.checkpoints.awaiting.entry(subtask).or_insert((attempt, from));
+        if awaiting.0 != attempt {
+            *awaiting = (attempt, from);
+        }
+        // Those under way may never come to it in its channels.
+        for id in self.checkpoints.pending.keys().copied().collect::<Vec<_>>() {
+            self.begin_where_needed(id, out);
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use flott_core::{
-    CheckpointId, ExecutionState, FailureKind, JobType, MonoTime, SubtaskId,
+    AttemptNumber, CheckpointId, ExecutionState, FailureKind, JobType, MonoTime, SubtaskId,
     checkpoint::{Barrier, SnapshotKind},
 };
 
@@ -221,13 +221,15 @@ impl JobMaster {
     }
 
     /// Orders the checkpoint at the subtasks to which no predecessor can bring its barriers.
-    fn begin_where_needed(&mut self, id: CheckpointId, out: &mut Vec<Effect>) {
+    pub(super) fn begin_where_needed(&mut self, id: CheckpointId, out: &mut Vec<Effect>) {
         let Some(pending) = self.checkpoints.pending.get(&id) else { return };
         let starts: Vec<_> = pending
             .missing
             .iter()
-            .filter(|(subtask, _)| {
-                !pending.begun_at.contains(subtask) && !self.has_running_predecessor(**subtask)
+            .filter(|(subtask, attempt)| {
+                let is_reached =
+                    self.has_running_predecessor(**subtask) && !self.awaits(**subtask, **attempt);
+                !pending.begun_at.contains(subtask) && !is_reached
             })
             .map(|(subtask, attempt)| (*subtask, *attempt))
             .collect();
@@ -243,6 +245,12 @@ impl JobMaster {
         if let Some(pending) = self.checkpoints.pending.get_mut(&id) {
             pending.begun_at.extend(starts.into_iter().map(|(subtask, _)| subtask));
         }
+    }
+
+    /// Whether a subtask has said that it can't end without a checkpoint. Its input has ended then, though predecessors may
+    /// still run: they wait as it does, and have closed the channels in which their barriers would come.
+    fn awaits(&self, subtask: SubtaskId, attempt: AttemptNumber) -> bool {
+        self.checkpoints.awaiting.get(&subtask).is_some_and(|(awaiting, _)| *awaiting == attempt)
     }
 
     fn has_running_predecessor(&self, subtask: SubtaskId) -> bool {

@@ -1,5 +1,5 @@
-//! A whole job in miniature: three pipelines, each a source and a sink that commits, over a source's splits. Messages come
-//! late and doubled, parts of checkpoints and stores fail, subtasks fail at any time. Whatever happens, each split is
+//! A whole job in miniature: three pipelines, each a source and a sink that commits, over a source's splits. Some sources
+//! are chained with sinks that commit, too, beside their channels. Messages come late and doubled, parts of checkpoints and stores fail, subtasks fail at any time. Whatever happens, each split is
 //! committed exactly once, or, if the job was stopped with a savepoint, is in it.
 
 mod invariants;
@@ -170,9 +170,8 @@ impl World {
     }
 
     fn read(&mut self, pipeline: usize) {
-        if let Some(attempt) = self.pipelines[pipeline].source.read() {
-            let subtask = SubtaskId::new(0, pipeline as u32);
-            self.tell_of(subtask, pipeline::state(subtask, attempt, TaskState::Finished));
+        if let Some(report) = self.pipelines[pipeline].read() {
+            self.tell_of(SubtaskId::new(0, pipeline as u32), report);
         }
     }
 

@@ -135,6 +135,20 @@ fn one_that_is_needed_and_fails_is_repeated_after_a_moment() {
 }
 
 #[test]
+fn those_whose_input_has_ended_get_no_barrier_from_producers_that_still_wait() {
+    let mut driver = Driver::running(CheckpointSettings { interval_ms: Some(60_000), ..every_second() });
+    driver.state(0, 1, TaskState::Finished);
+    assert_eq!(triggered(&awaits(&mut driver, 0, 0)).unwrap().1, [(0, 0)]);
+    let (barrier, tasks) = triggered(&awaits(&mut driver, 1, 0)).expect("its channels are closed");
+    assert_eq!((barrier.id, tasks), (CheckpointId(1), vec![(1, 0)]));
+    assert_eq!(triggered(&awaits(&mut driver, 1, 0)), None, "once is enough");
+    driver.decline(1, FailureKind::External);
+    assert_eq!(triggered(&driver.at(1_000)).unwrap().1, [(0, 0), (1, 0)], "as is the next");
+    driver.ack(2, 0, 0);
+    assert!(store(&driver.ack(2, 1, 0)).is_some());
+}
+
+#[test]
 fn who_registers_again_is_told_again() {
     let mut driver = Driver::running(every_second());
     driver.complete_at(1_000);

@@ -28,6 +28,9 @@ pub(super) struct Source {
     aborted: BTreeSet<CheckpointId>,
     /// It reads nothing more until it is told how this checkpoint ended.
     stopped_by: Option<CheckpointId>,
+    /// Set when it has closed its channel and waits for a checkpoint, to commit what a sink has that is chained to it: the
+    /// last one that it has taken part in.
+    committing: Option<CheckpointId>,
     channel: VecDeque<Item>,
 }
 
@@ -64,7 +67,7 @@ pub(super) fn state(subtask: SubtaskId, attempt: AttemptNumber, state: TaskState
 impl Source {
     /// What to ask for next, or again.
     pub(super) fn ask(&mut self) -> Option<(AttemptNumber, u64)> {
-        let attempt = self.attempt.filter(|_| self.stopped_by.is_none())?;
+        let attempt = self.attempt.filter(|_| self.stopped_by.is_none() && self.committing.is_none())?;
         if self.last_request == self.last_answered {
             self.last_request += 1;
         }
@@ -77,8 +80,8 @@ impl Source {
         }
     }
 
-    /// Takes the answer that has come. Returns the attempt, if it has finished with that.
-    pub(super) fn read(&mut self) -> Option<AttemptNumber> {
+    /// Takes the answer that has come. Returns the attempt if that was the last one.
+    fn read(&mut self) -> Option<AttemptNumber> {
         if self.stopped_by.is_some() {
             return None;
         }
@@ -89,7 +92,7 @@ impl Source {
             SplitAnswer::Enumerate { resume } => self.enumerating = Some((resume.map_or(0, |it| it[0]), 0)),
             SplitAnswer::NoMoreSplits => {
                 self.channel.push_back(Item::End);
-                return self.attempt.take();
+                return self.attempt;
             }
         }
         None
@@ -110,6 +113,22 @@ impl Source {
 impl Pipeline {
     pub(super) fn new(number: u32) -> Self {
         Self { number, source: Source::default(), sink: Sink::default() }
+    }
+
+    /// Whether a sink is chained to the source, beside its channel.
+    fn commits_at_source(&self) -> bool {
+        self.number > 0
+    }
+
+    /// The source takes the answer that has come.
+    pub(super) fn read(&mut self) -> Option<Report> {
+        let attempt = self.source.read()?;
+        let subtask = SubtaskId::new(0, self.number);
+        if self.commits_at_source() {
+            self.source.committing = Some(CheckpointId(0));
+            return Some(Report::AwaitsCheckpoint { subtask, attempt });
+        }
+        Some(self.stop(subtask, attempt))
     }
 
     /// Begins an attempt with what a checkpoint says.
@@ -192,8 +211,12 @@ impl Pipeline {
         if barrier.stop().is_some() {
             source.stopped_by = Some(barrier.id);
         }
-        source.channel.push_back(Item::Barrier(barrier.clone()));
-        let snapshot = SubtaskSnapshot { source: Some(progress), ..SubtaskSnapshot::default() };
+        let finished = source.committing.is_some();
+        match &mut source.committing {
+            Some(last) => *last = barrier.id,
+            None => source.channel.push_back(Item::Barrier(barrier.clone())),
+        }
+        let snapshot = SubtaskSnapshot { source: Some(progress), finished, ..SubtaskSnapshot::default() };
         Some(acknowledgment(SubtaskId::new(0, self.number), attempt, barrier.id, snapshot))
     }
 
@@ -242,12 +265,17 @@ impl Pipeline {
                 stopped_by.take_if(|it| *it == id);
                 let aborted = if is_source { &mut self.source.aborted } else { &mut self.sink.aborted };
                 aborted.insert(id);
+                if let Some(last) = self.source.committing.as_mut().filter(|last| is_source && **last == id) {
+                    *last = CheckpointId(0);
+                }
                 self.sink.written.remove(&id.0);
                 Vec::new()
             }
             CheckpointNotice::Completed(id) => {
                 let stops = *stopped_by == Some(id);
                 if is_source {
+                    let committed = |last: CheckpointId| last.0 > 0 && last <= id;
+                    let stops = stops || self.source.committing.is_some_and(committed);
                     return if stops { vec![self.stop(subtask, attempt)] } else { Vec::new() };
                 }
                 self.sink.commit(self.number, id.0, ledger);
