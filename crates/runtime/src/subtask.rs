@@ -9,11 +9,11 @@ use flott_core::{
     CheckpointId, ExecutionState, FailureCause, checkpoint::StopMode, job_config::RuntimeMode,
     time::Timestamp,
 };
-use flott_rpc::protocol::{CheckpointNotice, CheckpointOutcome};
+use flott_rpc::protocol::CheckpointOutcome;
 
 use crate::{
     ProcessingClock, RestoredTask, Result, TaskCommand, TaskCounters, TaskEnd, TaskSignals, VertexProgram,
-    checkpoint::{Restores, TaskCheckpoints},
+    checkpoint::{Restores, Stop, TaskCheckpoints},
     counters::{Phase, now},
     input::{Step, TaskInput},
     output::Flush,
@@ -114,7 +114,7 @@ async fn make(
 enum End {
     /// The chain is told, and does what depends on the end.
     Whole,
-    /// Nothing: it was done before, or is not wanted since the job only pauses.
+    /// Nothing: it was done before.
     Silent,
 }
 
@@ -213,20 +213,23 @@ impl Loop {
 
     /// Emits what the end of the input brings, sends everything, and closes the channels.
     async fn finish(&mut self) -> Result<()> {
-        // Behind a savepoint with which the job stops there may be more, for the job that goes on from it.
-        self.has_ended = self.checkpoints.stopping_with().is_none();
-        if self.end == End::Whole {
-            self.end_input()?;
-        }
         loop {
             self.take_commands()?;
+            // Behind a savepoint with which the job stops this is the end for good only if the savepoint has failed.
+            if !self.has_ended && self.checkpoints.stop() == Stop::None {
+                self.has_ended = true;
+                if self.end == End::Whole {
+                    self.end_input()?;
+                }
+            }
             self.guarded(|input| input.flush(Flush::All))?;
             // No data comes any more, but barriers may: producers that wait for a checkpoint are still there.
             if let step @ Step::Barrier(..) = self.guarded(|input| input.step())? {
                 self.take_barrier(step)?;
                 continue;
             }
-            if !self.signals.is_held_back() && self.guarded(|input| input.close())? {
+            let may_close = self.has_ended || self.checkpoints.stop() == Stop::Complete;
+            if may_close && !self.signals.is_held_back() && self.guarded(|input| input.close())? {
                 break;
             }
             if self.signals.take_awaits_checkpoint() {
@@ -269,12 +272,6 @@ impl Loop {
                 TaskCommand::Notice(notice) => {
                     let Self { input, operators, checkpoints, .. } = self;
                     scope::catch(operators, || checkpoints.on_notice(notice, input.as_mut()))?;
-                    if let CheckpointNotice::Aborted(id) = notice
-                        && self.checkpoints.stopping_with().is_some_and(|(stop, _)| stop == id)
-                    {
-                        self.checkpoints.go_on_after(id);
-                        self.end = End::Whole;
-                    }
                 }
             }
         }
@@ -284,11 +281,10 @@ impl Loop {
     /// Takes the snapshot that a barrier asks for, and sends the barrier on.
     fn take_barrier(&mut self, step: Step) -> Result<()> {
         let Step::Barrier(barrier, alignment) = step else { return Ok(()) };
-        match barrier.stop().filter(|_| !self.checkpoints.is_aborted(barrier.id)) {
-            // What depends on the end of the input belongs to the savepoint.
-            Some(StopMode::Drain) if self.end == End::Whole => self.end_input()?,
-            Some(_) => self.end = End::Silent,
-            None => {}
+        let stop = barrier.stop().filter(|_| !self.checkpoints.is_aborted(barrier.id));
+        // What depends on the end of the input belongs to the savepoint.
+        if stop == Some(StopMode::Drain) && self.end == End::Whole {
+            self.end_input()?;
         }
         let Self { input, operators, checkpoints, .. } = self;
         let finished = self.has_ended;
@@ -329,3 +325,6 @@ impl Loop {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

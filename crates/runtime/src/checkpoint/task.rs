@@ -11,7 +11,7 @@ use std::{
 
 use flott_core::{
     CheckpointId, FailureCause, FailureKind,
-    checkpoint::{Barrier, SnapshotKind, StopMode},
+    checkpoint::{Barrier, SnapshotKind},
     time::Timestamp,
 };
 use flott_rpc::protocol::{CheckpointNotice, CheckpointOutcome};
@@ -49,8 +49,19 @@ pub(crate) struct TaskCheckpoints {
     latest: CheckpointId,
     /// The last ones that were given up: their barriers may still be on their way.
     aborted: BTreeSet<CheckpointId>,
-    /// The savepoint with which the subtask stops, once its barrier has come.
-    stopping: Option<(CheckpointId, StopMode)>,
+    stop: Stop,
+}
+
+/// How far the subtask knows a savepoint to be with which the job stops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// There is none, or it failed: the job goes on.
+    #[default]
+    None,
+    /// Its barrier has come, and its fate is open.
+    Pending(CheckpointId),
+    /// It is complete: what is behind it is for the job that goes on from it.
+    Complete,
 }
 
 #[derive(Default)]
@@ -75,7 +86,7 @@ impl TaskCheckpoints {
             schemas: Schemas::default(),
             latest: CheckpointId::default(),
             aborted: BTreeSet::new(),
-            stopping: None,
+            stop: Stop::None,
         }
     }
 
@@ -104,14 +115,9 @@ impl TaskCheckpoints {
         self.aborted.contains(&id)
     }
 
-    /// The savepoint whose barrier has stopped the subtask, while its fate is open.
-    pub(crate) fn stopping_with(&self) -> Option<(CheckpointId, StopMode)> {
-        self.stopping
-    }
-
-    /// That savepoint failed: the job goes on.
-    pub(crate) fn go_on_after(&mut self, id: CheckpointId) {
-        self.stopping.take_if(|(stop, _)| *stop == id);
+    /// Whether the job stops with a savepoint.
+    pub(crate) fn stop(&self) -> Stop {
+        self.stop
     }
 
     /// Takes the snapshot that a barrier asks for: what is small at once, the rest piece by piece with
@@ -130,8 +136,8 @@ impl TaskCheckpoints {
             input.checkpoint(&mut CheckpointEvent::of(EventKind::Barrier(&barrier)))?;
             return input.checkpoint(&mut CheckpointEvent::of(EventKind::Aborted(barrier.id)));
         }
-        if let Some(stop) = barrier.stop() {
-            self.stopping = Some((barrier.id, stop));
+        if barrier.stop().is_some() {
+            self.stop = Stop::Pending(barrier.id);
         }
         let settings = &self.storage.settings;
         let incremental =
@@ -246,8 +252,16 @@ impl TaskCheckpoints {
         input: &mut dyn TaskInput,
     ) -> Result<(), TaskEnd> {
         let kind = match notice {
-            CheckpointNotice::Completed(id) => EventKind::Completed(id),
+            CheckpointNotice::Completed(id) => {
+                if self.stop == Stop::Pending(id) {
+                    self.stop = Stop::Complete;
+                }
+                EventKind::Completed(id)
+            }
             CheckpointNotice::Aborted(id) => {
+                if self.stop == Stop::Pending(id) {
+                    self.stop = Stop::None;
+                }
                 self.aborted.insert(id);
                 if self.aborted.len() > REMEMBERED_ABORTS {
                     self.aborted.pop_first();

@@ -54,6 +54,11 @@ impl<T> ManualFeed<T> {
     /// Ends the input, after the last watermark.
     pub fn end(&self) {
         self.mark(Mark::Watermark(Timestamp::MAX));
+        self.close();
+    }
+
+    /// Ends the input as it is, as that of a subtask ends whose job stops with a savepoint.
+    pub(crate) fn close(&self) {
         self.put(Element::End);
     }
 }
@@ -77,10 +82,10 @@ impl<T> ManualInput<T> {
 
 impl<T: Record> TaskInput for ManualInput<T> {
     fn step(&mut self) -> Result<Step> {
-        if self.ended {
-            return Ok(Step::Ended);
-        }
         match self.feed.take() {
+            // Behind the end there are barriers, too, and nothing else.
+            Some(Element::Barrier(barrier)) => return Ok(Step::Barrier(barrier, AlignmentStats::default())),
+            _ if self.ended => return Ok(Step::Ended),
             Some(Element::Record(record, timestamp)) => {
                 self.batch.push(record, timestamp);
                 self.head.emit(&mut self.batch)?;
@@ -91,7 +96,6 @@ impl<T: Record> TaskInput for ManualInput<T> {
                 }
                 self.head.mark(mark)?;
             }
-            Some(Element::Barrier(barrier)) => return Ok(Step::Barrier(barrier, AlignmentStats::default())),
             Some(Element::End) => self.ended = true,
             None => return Ok(Step::Idle(None)),
         }
