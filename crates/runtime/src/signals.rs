@@ -22,6 +22,8 @@ pub struct TaskSignals {
     pub wake: Arc<Notify>,
     /// What keeps the subtask from taking input: batches without credit, requests under way.
     held: AtomicUsize,
+    /// Operators that know of the end of the input and have not handed it on.
+    ends_put_off: AtomicUsize,
     /// Attempts of asynchronous requests that have not ended.
     requests: AtomicUsize,
     canceled: AtomicBool,
@@ -103,6 +105,21 @@ impl TaskSignals {
     /// Whether something keeps the subtask from taking input.
     pub fn is_held_back(&self) -> bool {
         self.held.load(Relaxed) > 0
+    }
+
+    /// Says that an operator hands the end of the input on later, with [`hand_on_end`](Self::hand_on_end).
+    pub(crate) fn put_off_end(&self) {
+        self.ends_put_off.fetch_add(1, Relaxed);
+    }
+
+    /// Takes back one [`put_off_end`](Self::put_off_end).
+    pub(crate) fn hand_on_end(&self) {
+        self.ends_put_off.fetch_sub(1, Relaxed);
+    }
+
+    /// Whether a part of the chain has not been told of the end of the input, though its head has.
+    pub(crate) fn is_end_put_off(&self) -> bool {
+        self.ends_put_off.load(Relaxed) > 0
     }
 
     /// Counts an attempt of an asynchronous request.

@@ -286,8 +286,9 @@ impl Loop {
         if stop == Some(StopMode::Drain) && self.end == End::Whole {
             self.end_input()?;
         }
+        // After a restore a chain is told of the end again, unless all of it has been told.
+        let finished = self.has_ended && !self.signals.is_end_put_off();
         let Self { input, operators, checkpoints, .. } = self;
-        let finished = self.has_ended;
         scope::catch(operators, || checkpoints.begin(barrier, alignment, finished, input.as_mut()))
     }
 

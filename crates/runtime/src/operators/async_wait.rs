@@ -147,6 +147,7 @@ impl<T: Record, F: AsyncFunction<T>> AsyncWait<T, F> {
         if self.input == Input::Ended && self.is_idle() {
             self.function.close()?;
             self.next.end()?;
+            self.operator.task.signals.hand_on_end();
         }
         if self.is_idle() {
             self.input = Input::Open;
@@ -392,6 +393,7 @@ impl<T: Record, F: AsyncFunction<T>> Output<T> for AsyncWait<T, F> {
 
     fn end(&mut self) -> Result<()> {
         self.input = Input::Ended;
+        self.operator.task.signals.put_off_end();
         self.advance()
     }
 

@@ -8,6 +8,7 @@ use flott_core::checkpoint::{
 use flott_rpc::protocol::CheckpointNotice;
 use tokio::{
     runtime::Handle,
+    sync::Semaphore,
     task::{JoinSet, yield_now},
 };
 
@@ -15,8 +16,9 @@ use super::*;
 use crate::{
     Batch, BoxError, BoxOutput, CommitOutcome, Committer, RuntimeContext, Sink, SinkWriter, TaskContext,
     checkpoint::CheckpointStorage,
+    functions::AsyncClosure,
     input::{ManualFeed, ManualInput},
-    operators::SinkOperator,
+    operators::{AsyncOptions, AsyncWait, OutputOrder, SinkOperator},
     testing::task,
 };
 
@@ -240,4 +242,39 @@ async fn a_subtask_that_waits_for_the_fate_of_a_savepoint_can_be_canceled() {
     bench.task.signals.cancel();
     settle().await;
     assert!(matches!(bench.running.try_join_next(), Some(Ok(Err(TaskEnd::Canceled)))));
+}
+
+/// Requests that are answered, each with its record, as far as there are permits.
+fn requests(answers: &Arc<Semaphore>) -> impl FnOnce(&TaskContext, BoxOutput<u64>) -> BoxOutput<u64> + use<> {
+    let answers = answers.clone();
+    let function = AsyncClosure::new(move |record: u64| {
+        let answers = answers.clone();
+        async move {
+            answers.acquire().await?.forget();
+            Ok([record])
+        }
+    });
+    move |task, sink| {
+        let context = RuntimeContext::new(task.clone(), "ask", "ask", 0);
+        let options = AsyncOptions::new(Duration::ZERO);
+        Box::new(AsyncWait::new(context, OutputOrder::Ordered, options, function, sink).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_subtask_has_not_finished_before_the_end_of_its_input_has_passed_all_of_its_chain() {
+    let answers = Arc::new(Semaphore::new(0));
+    let mut bench = Bench::start(requests(&answers));
+    bench.push(1);
+    bench.end_input();
+    settle().await;
+    bench.checkpoint(1).await;
+    bench.complete(1).await;
+    answers.add_permits(1);
+    settle().await;
+    bench.checkpoint(2).await;
+    assert_eq!(bench.acknowledged(), [(1, false), (2, true)], "the sink had not heard of the end");
+    bench.complete(2).await;
+    assert!(bench.has_finished());
+    assert_eq!(bench.committed(), [1]);
 }
