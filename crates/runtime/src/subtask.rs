@@ -166,7 +166,7 @@ impl Loop {
                 self.guarded(|input| input.flush(Flush::Held))?;
                 if self.signals.is_held_back() {
                     match self.guarded(|input| input.urgent_barrier())? {
-                        Some(step) => self.take_barrier(step)?,
+                        Some(step) => self.take_barrier(step).await?,
                         None => {
                             let due = self.input.alignment_due();
                             self.wait(Phase::Backpressured, due).await?;
@@ -196,7 +196,7 @@ impl Loop {
                         steps = 0;
                     }
                 }
-                step @ Step::Barrier(..) => self.take_barrier(step)?,
+                step @ Step::Barrier(..) => self.take_barrier(step).await?,
                 Step::Idle(until) => {
                     // The latency of a quiet stream is best if nothing waits for a batch to fill up.
                     self.guarded(|input| input.flush(Flush::All))?;
@@ -225,7 +225,7 @@ impl Loop {
             self.guarded(|input| input.flush(Flush::All))?;
             // No data comes any more, but barriers may: producers that wait for a checkpoint are still there.
             if let step @ Step::Barrier(..) = self.guarded(|input| input.step())? {
-                self.take_barrier(step)?;
+                self.take_barrier(step).await?;
                 continue;
             }
             let may_close = self.has_ended || self.checkpoints.stop() == Stop::Complete;
@@ -279,17 +279,37 @@ impl Loop {
     }
 
     /// Takes the snapshot that a barrier asks for, and sends the barrier on.
-    fn take_barrier(&mut self, step: Step) -> Result<()> {
+    async fn take_barrier(&mut self, step: Step) -> Result<()> {
         let Step::Barrier(barrier, alignment) = step else { return Ok(()) };
         let stop = barrier.stop().filter(|_| !self.checkpoints.is_aborted(barrier.id));
         // What depends on the end of the input belongs to the savepoint.
         if stop == Some(StopMode::Drain) && self.end == End::Whole {
             self.end_input()?;
         }
+        if stop.is_some() {
+            self.checkpoints.expect(barrier.id);
+            self.hand_on_end().await?;
+        }
         // After a restore a chain is told of the end again, unless all of it has been told.
         let finished = self.has_ended && !self.signals.is_end_put_off();
         let Self { input, operators, checkpoints, .. } = self;
         scope::catch(operators, || checkpoints.begin(barrier, alignment, finished, input.as_mut()))
+    }
+
+    /// Waits until all of the chain knows of the end of the input, if its head does: what comes with the end belongs to a
+    /// savepoint with which the job stops, as nothing is committed that comes behind.
+    async fn hand_on_end(&mut self) -> Result<()> {
+        while self.signals.is_end_put_off() {
+            if self.signals.is_canceled() {
+                return Err(TaskEnd::Canceled);
+            }
+            self.take_commands()?;
+            self.guarded(|input| input.flush(Flush::Held))?;
+            if self.signals.is_end_put_off() {
+                self.wait(Phase::Backpressured, None).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes a piece of what was frozen at a barrier. Returns whether there is more, and room for it.

@@ -45,7 +45,7 @@ pub(crate) struct TaskCheckpoints {
     /// Those that are written, while the last of it is on its way to the storage.
     finishing: Arc<Finishing>,
     schemas: Schemas,
-    /// The latest one that has begun here.
+    /// The latest one whose barrier has come.
     latest: CheckpointId,
     /// The last ones that were given up: their barriers may still be on their way.
     aborted: BTreeSet<CheckpointId>,
@@ -110,6 +110,11 @@ impl TaskCheckpoints {
         id > self.latest && !self.is_aborted(id)
     }
 
+    /// The barrier of a checkpoint has come, which [`begin`](Self::begin)s soon.
+    pub(crate) fn expect(&mut self, id: CheckpointId) {
+        self.latest = id;
+    }
+
     /// Whether a checkpoint is known to have been given up.
     pub(crate) fn is_aborted(&self, id: CheckpointId) -> bool {
         self.aborted.contains(&id)
@@ -130,7 +135,7 @@ impl TaskCheckpoints {
         input: &mut dyn TaskInput,
     ) -> Result<()> {
         self.write_rest(input)?;
-        self.latest = barrier.id;
+        self.expect(barrier.id);
         if self.is_aborted(barrier.id) {
             // Nothing is kept of it, but consumers wait for it.
             input.checkpoint(&mut CheckpointEvent::of(EventKind::Barrier(&barrier)))?;

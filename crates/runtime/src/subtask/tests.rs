@@ -278,3 +278,52 @@ async fn a_subtask_has_not_finished_before_the_end_of_its_input_has_passed_all_o
     assert!(bench.has_finished());
     assert_eq!(bench.committed(), [1]);
 }
+
+#[tokio::test]
+async fn a_drained_subtask_takes_the_barrier_when_its_requests_are_answered() {
+    let answers = Arc::new(Semaphore::new(0));
+    let mut bench = Bench::start(requests(&answers));
+    bench.push(1);
+    settle().await;
+    bench.stop(1, StopMode::Drain).await;
+    assert_eq!(bench.acknowledged(), [], "what comes of the record would be behind the barrier");
+    // Orders are repeated.
+    bench.stop(1, StopMode::Drain).await;
+    answers.add_permits(1);
+    settle().await;
+    assert_eq!(bench.acknowledged(), [(1, false)]);
+    bench.end_input();
+    bench.complete(1).await;
+    assert!(bench.has_finished());
+    assert_eq!(bench.committed(), [1]);
+}
+
+#[tokio::test]
+async fn a_subtask_whose_input_has_ended_is_part_of_a_savepoint_as_a_whole() {
+    let answers = Arc::new(Semaphore::new(0));
+    for mode in [StopMode::Suspend, StopMode::Drain] {
+        let mut bench = Bench::start(requests(&answers));
+        bench.push(1);
+        bench.end_input();
+        settle().await;
+        bench.stop(1, mode).await;
+        assert_eq!(bench.acknowledged(), []);
+        answers.add_permits(1);
+        settle().await;
+        assert_eq!(bench.acknowledged(), [(1, true)]);
+        bench.complete(1).await;
+        assert!(bench.has_finished(), "{mode:?}");
+        assert_eq!(bench.committed(), [1]);
+    }
+}
+
+#[tokio::test]
+async fn a_drained_subtask_that_waits_for_requests_can_be_canceled() {
+    let mut bench = Bench::start(requests(&Arc::new(Semaphore::new(0))));
+    bench.push(1);
+    settle().await;
+    bench.stop(1, StopMode::Drain).await;
+    bench.task.signals.cancel();
+    settle().await;
+    assert!(matches!(bench.running.try_join_next(), Some(Ok(Err(TaskEnd::Canceled)))));
+}
