@@ -99,6 +99,17 @@ pub enum Error {
         /// The job that has it.
         claimant: String,
     },
+    /// A checkpoint can't be claimed while the job that has taken it runs.
+    #[error(
+        "{path} belongs to job {owner}, which still runs and deletes its checkpoints by itself: stop that job first, or begin \
+         with the checkpoint without claiming it (no_claim)"
+    )]
+    SnapshotInUse {
+        /// Where it is.
+        path: String,
+        /// The job that runs.
+        owner: JobId,
+    },
     /// The directory for a job's checkpoints can't be used.
     #[error("cannot use {directory} (execution.checkpointing.dir) for the job's checkpoints: {source}")]
     CheckpointDirectory {
@@ -181,9 +192,10 @@ impl Error {
             }
             Self::ArtifactTooLarge { .. } => ErrorKind::Rejected(R::TooLarge),
             Self::Graph(_) => ErrorKind::Rejected(R::Program),
-            Self::JobExists(_) | Self::SnapshotClaimed { .. } | Self::TriggerIdInUse(_) => {
-                ErrorKind::Rejected(R::Conflict)
-            }
+            Self::JobExists(_)
+            | Self::SnapshotClaimed { .. }
+            | Self::SnapshotInUse { .. }
+            | Self::TriggerIdInUse(_) => ErrorKind::Rejected(R::Conflict),
             Self::Artifact(error) => match error.kind() {
                 flott_artifact::ErrorKind::User if error.is_plan_failure() => ErrorKind::Rejected(R::Program),
                 flott_artifact::ErrorKind::User => ErrorKind::Rejected(R::Invalid),

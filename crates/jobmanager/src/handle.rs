@@ -120,7 +120,7 @@ impl ClusterHandle {
     ///
     /// # Errors
     /// Those of [`plan`](Self::plan), [`Error::JobExists`], and, if it is to begin with a snapshot, [`Error::Snapshot`],
-    /// [`Error::RestoreRefused`] or [`Error::SnapshotClaimed`]. Then there is no job.
+    /// [`Error::RestoreRefused`], [`Error::SnapshotClaimed`] or [`Error::SnapshotInUse`]. Then there is no job.
     pub async fn run(&self, id: &ArtifactId, options: RunOptions) -> Result<JobId, Error> {
         self.inner.submitter.run(id, options).await
     }

@@ -6,7 +6,11 @@ mod tests;
 use std::sync::Arc;
 
 use flott_control::job_master::{InitialSnapshot, check_restore};
-use flott_core::{JobGraph, JobId, checkpoint::RestorePoint, job_config::ClaimMode};
+use flott_core::{
+    JobGraph, JobId,
+    checkpoint::{RestorePoint, SnapshotKind},
+    job_config::ClaimMode,
+};
 use flott_storage::{Storage, StorageUri, StoredSnapshot, load_metadata};
 use tracing::{info, warn};
 
@@ -31,16 +35,18 @@ pub(super) struct Restored {
     claim: Option<StorageUri>,
 }
 
-/// Reads a snapshot, checks that the job can begin with it, and claims it if it is to be the job's.
+/// Reads a snapshot, checks that the job can begin with it, and claims it if it is to be the job's. `is_running` tells
+/// whether a job lives, to which its checkpoints belong.
 ///
 /// # Errors
-/// [`Error::Snapshot`] if it can't be read, [`Error::RestoreRefused`] if it does not fit, [`Error::SnapshotClaimed`] if it is
-/// another job's. Nothing is changed then.
+/// [`Error::Snapshot`] if it can't be read, [`Error::RestoreRefused`] if it does not fit, [`Error::SnapshotClaimed`] and
+/// [`Error::SnapshotInUse`] if it is another job's. Nothing is changed then.
 pub(super) async fn restore(
     storage: &Storage,
     settings: &RestoreSettings,
     graph: &JobGraph,
     job_id: JobId,
+    is_running: impl Fn(JobId) -> bool,
 ) -> Result<Restored, Error> {
     let RestoreSettings { path, claim_mode, allow_non_restored } = settings;
     let failed = |source| Error::Snapshot { path: path.to_string(), source };
@@ -53,6 +59,10 @@ pub(super) async fn restore(
         Err(reasons) => return Err(Error::RestoreRefused { path: path.to_string(), reasons }),
     }
     let owned = *claim_mode == ClaimMode::Claim;
+    // Two jobs would delete each other's files.
+    if owned && matches!(metadata.kind, SnapshotKind::Checkpoint { .. }) && is_running(metadata.job_id) {
+        return Err(Error::SnapshotInUse { path: path.to_string(), owner: metadata.job_id });
+    }
     let claim = if owned { claim(storage, &directory, job_id).await? } else { None };
     info!(%job_id, path = %directory, checkpoint_id = %metadata.checkpoint_id, %claim_mode, "begins with a snapshot");
     let point = RestorePoint { checkpoint_id: metadata.checkpoint_id, metadata: file.to_string(), owned };

@@ -161,7 +161,9 @@ impl Submitter {
         let job_id = job_id.unwrap_or_else(|| JobId::from_bytes(rand::random()));
         let storage = &self.options.storage;
         let restored = match &settings.restore {
-            Some(settings) => Some(restore(storage, settings, &graph, job_id).await?),
+            Some(settings) => {
+                Some(restore(storage, settings, &graph, job_id, |id| self.is_running(id)).await?)
+            }
             None => None,
         };
         let root = settings.checkpoint_root.as_ref().unwrap_or(&self.options.checkpoint_root);
@@ -206,7 +208,10 @@ impl Submitter {
 
     /// See [`ClusterHandle::dispose_savepoint`](crate::ClusterHandle::dispose_savepoint).
     pub(crate) async fn dispose(&self, uri: &StorageUri) -> Result<(), FailureCause> {
-        let is_running = |job_id| self.dispatcher.job_master(job_id).is_some();
-        disposal::dispose(&self.options.storage, uri, is_running).await
+        disposal::dispose(&self.options.storage, uri, |job_id| self.is_running(job_id)).await
+    }
+
+    fn is_running(&self, job_id: JobId) -> bool {
+        self.dispatcher.job_master(job_id).is_some()
     }
 }

@@ -39,7 +39,7 @@ impl Bench {
     ) -> Result<Restored, Error> {
         let settings =
             RestoreSettings { path: self.savepoint.clone(), claim_mode, allow_non_restored: allow };
-        restore(&self.storage, &settings, &graph(uid), job_id).await
+        restore(&self.storage, &settings, &graph(uid), job_id, |_| false).await
     }
 }
 
@@ -140,7 +140,7 @@ async fn what_is_no_snapshot_or_damaged_is_refused_with_its_place() {
         claim_mode: ClaimMode::NoClaim,
         allow_non_restored: false,
     };
-    let error = restore(&bench.storage, &elsewhere, &graph("count"), JOB).await.unwrap_err();
+    let error = restore(&bench.storage, &elsewhere, &graph("count"), JOB, |_| false).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected(Rejection::Program));
     assert!(error.to_string().contains("there is no checkpoint or savepoint at"), "{error}");
 
@@ -152,4 +152,24 @@ async fn what_is_no_snapshot_or_damaged_is_refused_with_its_place() {
         assert_eq!(error.kind(), ErrorKind::Rejected(Rejection::Program), "{name}");
         assert!(error.to_string().contains("_metadata is damaged at byte"), "{name}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_a_job_that_runs_is_not_claimed() {
+    let bench = Bench::new().await;
+    let checkpoint = bench.savepoint.join("chk-12");
+    let of_running =
+        CheckpointMetadata { kind: SnapshotKind::Checkpoint { full: false }, ..metadata(&bench.savepoint) };
+    store_metadata(&bench.storage, &checkpoint, &of_running).await.unwrap();
+    let begin = async |path: &StorageUri, claim_mode, runs| {
+        let settings = RestoreSettings { path: path.clone(), claim_mode, allow_non_restored: false };
+        restore(&bench.storage, &settings, &graph("count"), OTHER, |id| runs && id == JOB).await
+    };
+    let error = begin(&checkpoint, ClaimMode::Claim, true).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rejected(Rejection::Conflict));
+    assert!(error.to_string().contains(&format!("belongs to job {JOB}, which still runs")), "{error}");
+    assert_eq!(claimant(&bench.storage, &checkpoint).await.unwrap(), None);
+    begin(&checkpoint, ClaimMode::NoClaim, true).await.unwrap();
+    begin(&bench.savepoint, ClaimMode::Claim, true).await.expect("a savepoint is its user's");
+    begin(&checkpoint, ClaimMode::Claim, false).await.unwrap();
 }
