@@ -92,6 +92,12 @@ impl RestoredTask {
         self.finished
     }
 
+    /// That of a subtask all of whose input had been processed.
+    #[cfg(test)]
+    pub(crate) fn of_finished() -> Self {
+        Self { finished: true, ..Self::default() }
+    }
+
     /// With the elements of a list of one operator.
     #[cfg(test)]
     pub(crate) fn with_list<T: Serialize + DeserializeOwned + 'static>(

@@ -29,7 +29,7 @@ use crate::{
 /// NeedsSplit → Asked → Reading → NeedsSplit      (the split has ended)
 ///                ↓ ↑
 ///                ↓ (told to enumerate: report, ask again)
-///              Ended                             (there are no more splits)
+///              Ended                             (there are no more splits, or it had ended before a restore)
 /// ```
 /// A savepoint with which the job stops lets it wait in whatever state it is, until it is `Ended` or may go on.
 #[derive(PartialEq, Eq)]
@@ -127,13 +127,19 @@ impl<S: Source> SourceInput<S> {
                 Ok(State::Reading)
             }
             SplitAnswer::NoMoreSplits => {
-                self.context.task.signals.lanes.close(0);
-                if self.sides.is_empty() {
-                    self.head.mark(Mark::Watermark(Timestamp::MAX))?;
-                }
+                self.end_main()?;
                 Ok(State::Ended)
             }
         }
+    }
+
+    /// There are no more splits but those that are read beside the main one.
+    fn end_main(&mut self) -> Result<()> {
+        self.context.task.signals.lanes.close(0);
+        if self.sides.is_empty() {
+            self.head.mark(Mark::Watermark(Timestamp::MAX))?;
+        }
+        Ok(())
     }
 
     /// Looks for splits if it is time to.
@@ -152,6 +158,11 @@ impl<S: Source> SourceInput<S> {
             Some(split) => {
                 self.reader.start(split).map_err(|error| self.failed(error))?;
                 self.state = State::Reading;
+            }
+            // What it got now it would read, but the chain is not told of its end again.
+            None if self.context.task.restored.is_finished() => {
+                self.end_main()?;
+                self.state = State::Ended;
             }
             None => {
                 self.splits.request();
@@ -365,8 +376,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        Boundedness, SplitEnumerator, all_splits,
-        testing::{Collected, operator},
+        Boundedness, RestoredTask, SplitEnumerator, all_splits,
+        testing::{Collected, Event, operator},
     };
 
     /// Each split is a number, which is emitted as often as it says, one a batch.
@@ -486,6 +497,24 @@ mod tests {
         assert_eq!(output.records(), [2, 2, 1]);
         assert_eq!(*queue.reports.lock().unwrap(), [2]);
         assert_eq!(*queue.asked.lock().unwrap(), 5, "once for each answer");
+    }
+
+    #[test]
+    fn a_source_that_had_finished_asks_for_nothing() {
+        let (queue, output) = (Queue::default(), Collected::default());
+        queue.answers.lock().unwrap().push_back(split(2));
+        let mut context = operator("Source: numbers");
+        context.task.restored = Arc::new(RestoredTask::of_finished());
+        let (source, splits) = (Arc::new(Numbers), Box::new(queue.clone()));
+        let mut input = SourceInput::new(context, source, splits, Box::new(output.clone())).unwrap();
+        while input.step().unwrap() == Step::Worked {}
+        assert_eq!(input.step().unwrap(), Step::Ended);
+        assert_eq!(*queue.asked.lock().unwrap(), 0);
+        assert_eq!(
+            output.events(),
+            [Event::Mark(Mark::Watermark(Timestamp::MAX))],
+            "others may not have it yet"
+        );
     }
 
     #[test]
