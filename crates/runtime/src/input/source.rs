@@ -345,6 +345,8 @@ where
             }
             EventKind::Completed(id) if self.stopping_with == Some(id) => {
                 self.stopping_with = None;
+                // What it would find is for the job that goes on from the savepoint.
+                self.discovering = None;
                 self.sides = SideReaders::none();
                 self.state = State::Ended;
             }
@@ -370,18 +372,37 @@ mod tests {
     use std::{
         collections::VecDeque,
         sync::{Mutex, PoisonError},
+        time::Duration,
     };
 
-    use flott_core::FailureCause;
+    use flott_core::{
+        FailureCause,
+        checkpoint::{Alignment, SavepointFormat, SnapshotKind},
+    };
 
     use super::*;
     use crate::{
-        Boundedness, RestoredTask, SplitEnumerator, all_splits,
+        Boundedness, Discovery, RestoredTask, SplitEnumerator, all_splits,
         testing::{Collected, Event, operator},
     };
 
     /// Each split is a number, which is emitted as often as it says, one a batch.
-    struct Numbers;
+    #[derive(Default)]
+    struct Numbers {
+        /// How often it has looked for splits; set if it goes on for ever.
+        looks: Option<Looks>,
+    }
+
+    /// Finds nothing, again and again.
+    #[derive(Clone, Default)]
+    struct Looks(Arc<Mutex<u32>>);
+
+    impl SplitEnumerator<u64> for Looks {
+        fn discover(&mut self) -> std::result::Result<Discovery<u64>, BoxError> {
+            *self.0.lock().unwrap() += 1;
+            Ok(Discovery { splits: Vec::new(), again_in: Some(Duration::ZERO) })
+        }
+    }
 
     struct NumbersReader {
         split: u64,
@@ -402,7 +423,10 @@ mod tests {
             _: &RuntimeContext,
             _: Option<&[u8]>,
         ) -> std::result::Result<Box<dyn SplitEnumerator<u64>>, BoxError> {
-            Ok(all_splits(vec![2, 0]))
+            Ok(match &self.looks {
+                Some(looks) => Box::new(looks.clone()),
+                None => all_splits(vec![2, 0]),
+            })
         }
 
         fn reader(&self, _: &RuntimeContext) -> std::result::Result<NumbersReader, BoxError> {
@@ -479,7 +503,7 @@ mod tests {
     }
 
     fn input(queue: &Queue, output: &Collected<u64>) -> SourceInput<Numbers> {
-        let (source, splits) = (Arc::new(Numbers), Box::new(queue.clone()));
+        let (source, splits) = (Arc::new(Numbers::default()), Box::new(queue.clone()));
         SourceInput::new(operator("Source: numbers"), source, splits, Box::new(output.clone())).unwrap()
     }
 
@@ -505,7 +529,7 @@ mod tests {
         queue.answers.lock().unwrap().push_back(split(2));
         let mut context = operator("Source: numbers");
         context.task.restored = Arc::new(RestoredTask::of_finished());
-        let (source, splits) = (Arc::new(Numbers), Box::new(queue.clone()));
+        let (source, splits) = (Arc::new(Numbers::default()), Box::new(queue.clone()));
         let mut input = SourceInput::new(context, source, splits, Box::new(output.clone())).unwrap();
         while input.step().unwrap() == Step::Worked {}
         assert_eq!(input.step().unwrap(), Step::Ended);
@@ -515,6 +539,32 @@ mod tests {
             [Event::Mark(Mark::Watermark(Timestamp::MAX))],
             "others may not have it yet"
         );
+    }
+
+    #[test]
+    fn a_stopped_source_does_not_look_for_splits_any_more() {
+        let (queue, looks) = (Queue::default(), Looks::default());
+        queue.answers.lock().unwrap().push_back(SplitAnswer::Enumerate { resume: None });
+        let source = Arc::new(Numbers { looks: Some(looks.clone()) });
+        let (splits, output) = (Box::new(queue.clone()), Box::<Collected<u64>>::default());
+        let mut input = SourceInput::new(operator("Source: numbers"), source, splits, output).unwrap();
+        for _ in 0..3 {
+            input.step().unwrap();
+        }
+        let looked = *looks.0.lock().unwrap();
+        assert!(looked > 0);
+        let (directory, format) = ("file:///savepoints/1".to_owned(), SavepointFormat::Canonical);
+        let stop = Some(StopMode::Suspend);
+        input.trigger(Arc::new(Barrier {
+            id: CheckpointId(1),
+            triggered_at: 0,
+            kind: SnapshotKind::Savepoint { directory, format, stop },
+            alignment: Alignment::Aligned { timeout_ms: None },
+        }));
+        assert!(matches!(input.step().unwrap(), Step::Barrier(..)));
+        input.checkpoint(&mut CheckpointEvent::of(EventKind::Completed(CheckpointId(1)))).unwrap();
+        assert_eq!(input.step().unwrap(), Step::Ended);
+        assert_eq!(*looks.0.lock().unwrap(), looked);
     }
 
     #[test]
