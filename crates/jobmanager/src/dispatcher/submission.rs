@@ -1,11 +1,18 @@
 //! From an artifact to a running job: plan, validate, start.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use flott_artifact::PlanRequest;
 use flott_core::{FailureCause, JobGraph, JobId, JobType, job_config::JobConfig};
 use flott_storage::{Storage, StorageUri};
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{Semaphore, oneshot},
+    task::JoinSet,
+};
 
 use super::{DispatcherHandle, checkpoint_dir, disposal, job_settings::JobSettings, restore::restore};
 use crate::{
@@ -20,6 +27,9 @@ use crate::{
 const PLANS: usize = 4;
 /// How many submissions may be under way, most of them waiting for their turn.
 const SUBMISSIONS: usize = 64;
+
+/// How many planned jobs may be being started, which takes as long as the storage does.
+const STARTS: usize = 64;
 
 /// What the submitter needs to know of the cluster.
 #[derive(Clone, Debug)]
@@ -36,7 +46,7 @@ pub(crate) struct SubmitterOptions {
     pub(crate) checkpoint_root: StorageUri,
 }
 
-/// Runs in its callers' tasks: a client that goes away ends its plan with it. Cheap to clone.
+/// Plans in its callers' tasks: a client that goes away ends its plan with it. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Submitter {
     artifacts: ArtifactStore,
@@ -44,6 +54,7 @@ pub(crate) struct Submitter {
     options: Arc<SubmitterOptions>,
     submissions: Arc<Semaphore>,
     plans: Arc<Semaphore>,
+    starts: Arc<Mutex<JoinSet<()>>>,
 }
 
 /// An artifact that is about to be planned.
@@ -67,6 +78,7 @@ impl Submitter {
             options: Arc::new(options),
             submissions: Arc::new(Semaphore::new(SUBMISSIONS)),
             plans: Arc::new(Semaphore::new(PLANS)),
+            starts: Arc::default(),
         }
     }
 
@@ -148,7 +160,34 @@ impl Submitter {
         Ok(PlanView { graph: planned.job_graph, entry: planned.entry, entries: planned.entries })
     }
 
+    /// Starts a job, or fails, also if the caller goes away meanwhile: what was claimed for it must become the job's or be
+    /// given back.
     async fn start(
+        &self,
+        graph: JobGraph,
+        submission: SubmissionView,
+        settings: JobSettings,
+        job_id: Option<JobId>,
+        lease: Option<ArtifactLease>,
+    ) -> Result<JobId, Error> {
+        let (reply, answer) = oneshot::channel();
+        let submitter = self.clone();
+        {
+            let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
+            while starts.try_join_next().is_some() {}
+            if starts.len() >= STARTS {
+                return Err(Error::Overloaded("Dispatcher"));
+            }
+            starts.spawn(async move {
+                let started = submitter.claim_and_start(graph, submission, settings, job_id, lease).await;
+                // Whoever has gone away may look for the job by its id.
+                let _ = reply.send(started);
+            });
+        }
+        answer.await.map_err(|_| Error::ShuttingDown)?
+    }
+
+    async fn claim_and_start(
         &self,
         graph: JobGraph,
         mut submission: SubmissionView,
@@ -198,10 +237,10 @@ impl Submitter {
             }
             Err(error) => Err(error),
         };
-        match (&started, restored) {
-            // The other job of this id may have come to the same claim.
-            (Ok(_) | Err(Error::JobExists(_)), _) | (_, None) => {}
-            (Err(_), Some(restored)) => restored.undo(storage).await,
+        // A job of this id, even another one, may have come to the same claim.
+        let is_there = started.is_ok() || self.dispatcher.job(job_id).is_some();
+        if let Some(restored) = restored.filter(|_| !is_there) {
+            restored.undo(storage).await;
         }
         started
     }
@@ -215,3 +254,6 @@ impl Submitter {
         self.dispatcher.job_master(job_id).is_some()
     }
 }
+
+#[cfg(test)]
+mod tests;
