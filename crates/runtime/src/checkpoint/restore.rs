@@ -417,6 +417,10 @@ impl Source<'_> {
         let same = operator.parallelism == self.parallelism;
         let groups = groups_of_subtask(SubtaskIndex(self.subtask), self.parallelism, self.max_parallelism);
         let has_union = operator.subtasks.iter().flatten().any(|state| state.has_union);
+        // A subtask that had finished has no copy of what all others have.
+        let present: Vec<_> =
+            (0..operator.subtasks.len()).filter(|index| operator.subtasks[*index].is_some()).collect();
+        let copied = present.get(self.subtask as usize % present.len().max(1));
         let mut elements = BTreeMap::<String, usize>::new();
         for (index, state) in operator.subtasks.iter().enumerate() {
             let Some(state) = state else { continue };
@@ -432,7 +436,7 @@ impl Source<'_> {
                     Redistribution::Union => true,
                     _ if same => own,
                     Redistribution::Split => (*seen + at) as u32 % self.parallelism == self.subtask,
-                    Redistribution::Broadcast => index as u32 == self.subtask % operator.parallelism,
+                    Redistribution::Broadcast => Some(&index) == copied,
                 };
                 let ours: Vec<_> =
                     (0..count).filter(|at| is_ours(*at)).map(|at| list.elements[at].clone()).collect();
@@ -478,3 +482,6 @@ impl Source<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+use flott_storage::manifest::ListState;
+use tokio::runtime::Handle;
+
+use super::*;
+
+const OPERATOR: &str = "op";
+
+/// In a directory where there is nothing.
+fn storage() -> CheckpointStorage {
+    let directory = "file:///nowhere".parse().unwrap();
+    CheckpointStorage::local(directory, Default::default(), None, Handle::current())
+}
+
+fn source(storage: &CheckpointStorage, subtask: u32, parallelism: u32) -> Source<'_> {
+    let directory = storage.directory.clone();
+    Source { storage, directory, files: None, subtask, parallelism, max_parallelism: 128 }
+}
+
+/// An operator with a list of which each subtask has had a copy, but for those that had finished.
+fn copied(copies: &[Option<u64>]) -> OperatorState {
+    let state = |copy: &u64| {
+        let list = ListState {
+            name: "list".to_owned(),
+            redistribution: Redistribution::Broadcast,
+            schema: postcard::to_stdvec(&Schema::of::<u64>()).unwrap(),
+            elements: vec![postcard::to_stdvec(copy).unwrap()],
+        };
+        let manifest = OperatorManifest { lists: vec![list], ..OperatorManifest::default() };
+        OperatorSubtaskState {
+            uid: OPERATOR.to_owned(),
+            manifest: Blob::Inline(manifest.encode().unwrap().to_vec()),
+            files: Vec::new(),
+            has_union: false,
+            state_size: 1,
+        }
+    };
+    OperatorState {
+        uid: OPERATOR.to_owned(),
+        name: OPERATOR.to_owned(),
+        parallelism: copies.len() as u32,
+        max_parallelism: 128,
+        subtasks: copies.iter().map(|copy| copy.as_ref().map(state)).collect(),
+    }
+}
+
+/// Which copy each subtask begins with at another parallelism.
+async fn restored_copies(operator: &OperatorState, parallelism: u32) -> Vec<Vec<u64>> {
+    let storage = storage();
+    let mut all = Vec::new();
+    for subtask in 0..parallelism {
+        let share = source(&storage, subtask, parallelism).operator(operator).await.unwrap();
+        let mut elements = Vec::new();
+        for list in &share.lists {
+            list.decode_into(&mut elements).unwrap();
+        }
+        all.push(elements);
+    }
+    all
+}
+
+#[tokio::test]
+async fn copies_are_taken_from_subtasks_that_had_not_finished() {
+    let some_finished = copied(&[None, Some(1), None, Some(3)]);
+    assert_eq!(restored_copies(&some_finished, 3).await, [[1], [3], [1]]);
+    assert_eq!(restored_copies(&copied(&[Some(0), Some(1)]), 5).await, [[0], [1], [0], [1], [0]]);
+    assert_eq!(restored_copies(&copied(&[None, None]), 1).await, [[0_u64; 0]]);
+}
