@@ -12,7 +12,9 @@ use bytes::Bytes;
 use flott_core::sabotage::{Sabotage, is};
 use flott_core::{
     FailureKind, SubtaskId, SubtaskIndex,
-    checkpoint::{Blob, CheckpointMetadata, OperatorState, OperatorSubtaskState, RestorePoint, VertexState},
+    checkpoint::{
+        Blob, CheckpointMetadata, OperatorState, OperatorSubtaskState, RestorePoint, StateFile, VertexState,
+    },
     key_group::groups_of_subtask,
     time::Timestamp,
 };
@@ -197,7 +199,7 @@ impl KeyedShare {
         let mut reader = self.reader(&stored).map_err(|error| unreadable(&self.directory, &error))?;
         // Reading goes on ahead while segments are put back; this thread's other subtasks move to another one meanwhile.
         while let Some(segment) = tokio::task::block_in_place(|| reader.blocking_next())
-            .map_err(|error| unreadable(&self.directory, &error))?
+            .map_err(|error| unread(&self.directory, &error))?
         {
             put(stored[segment.request], &segment.bytes)?;
         }
@@ -272,14 +274,23 @@ impl RestoreCache {
         let load = || async {
             let place: StorageUri = uri.parse().map_err(|error: UriError| unreadable(&uri, &error))?;
             let snapshot = load_metadata(&self.storage.storage, &place).await;
-            snapshot.map(Arc::new).map_err(|error| unreadable(&uri, &error))
+            snapshot.map(Arc::new).map_err(|error| unread(&uri, &error))
         };
         cell.get_or_try_init(load).await.cloned()
     }
 }
 
+/// What is there is not what can be restored, and never will be.
 fn unreadable(what: &dyn fmt::Display, error: &dyn fmt::Display) -> TaskEnd {
     TaskEnd::failed(FailureKind::CheckpointUnreadable, format!("cannot restore from {what}: {error}"))
+}
+
+/// The storage did not give it: if that may pass, another attempt may restore it.
+fn unread(what: &dyn fmt::Display, error: &flott_storage::Error) -> TaskEnd {
+    if error.is_transient() {
+        return TaskEnd::failed(FailureKind::External, format!("cannot restore from {what}: {error}"));
+    }
+    unreadable(what, error)
 }
 
 /// What one subtask is to begin with, before it is read.
@@ -401,9 +412,7 @@ impl Source<'_> {
                 (bytes.clone().into(), format!("the records of {} in its metadata", uids[0]))
             }
             Blob::File(file) => {
-                let failed = |error: &dyn fmt::Display| unreadable(&self.directory, error);
-                let uri = self.directory.resolve(&file.path).map_err(|error| failed(&error))?;
-                let bytes = self.storage.storage.get(&uri).await.map_err(|error| failed(&error))?;
+                let (uri, bytes) = self.file(file).await?;
                 (bytes, uri.to_string())
             }
         };
@@ -465,6 +474,15 @@ impl Source<'_> {
         Ok(share)
     }
 
+    /// A file of the checkpoint, with the place where it is.
+    async fn file(&self, file: &StateFile) -> Result<(StorageUri, Bytes)> {
+        let place = self.directory.resolve(&file.path);
+        let place = place.map_err(|error| unreadable(&self.directory, &error))?;
+        let bytes = self.storage.storage.get(&place).await;
+        let bytes = bytes.map_err(|error| unread(&self.directory, &error))?;
+        Ok((place, bytes))
+    }
+
     async fn manifest(&self, state: &OperatorSubtaskState) -> Result<OperatorManifest> {
         let decode = |bytes: &Bytes, place: &dyn fmt::Display| {
             OperatorManifest::decode(place, bytes).map_err(|error| unreadable(&self.directory, &error))
@@ -474,9 +492,7 @@ impl Source<'_> {
                 decode(&bytes.clone().into(), &format_args!("the manifest of {} in its metadata", state.uid))
             }
             Blob::File(file) => {
-                let failed = |error: &dyn fmt::Display| unreadable(&self.directory, error);
-                let uri = self.directory.resolve(&file.path).map_err(|error| failed(&error))?;
-                let bytes = self.storage.storage.get(&uri).await.map_err(|error| failed(&error))?;
+                let (uri, bytes) = self.file(file).await?;
                 decode(&bytes, &uri)
             }
         }

@@ -1,4 +1,10 @@
-use flott_storage::manifest::ListState;
+use std::time::Duration;
+
+use flott_storage::{
+    Operation, Storage, StorageOptions,
+    manifest::ListState,
+    testing::{Fault, Faults},
+};
 use tokio::runtime::Handle;
 
 use super::*;
@@ -6,9 +12,12 @@ use super::*;
 const OPERATOR: &str = "op";
 
 /// In a directory where there is nothing.
-fn storage() -> CheckpointStorage {
+fn storage(faults: &Faults) -> CheckpointStorage {
     let directory = "file:///nowhere".parse().unwrap();
-    CheckpointStorage::local(directory, Default::default(), None, Handle::current())
+    let mut storage = CheckpointStorage::local(directory, Default::default(), None, Handle::current());
+    let options = StorageOptions::default().with_attempts(1, Duration::ZERO).with_faults(faults.clone());
+    storage.storage = Storage::open(&options);
+    storage
 }
 
 fn source(storage: &CheckpointStorage, subtask: u32, parallelism: u32) -> Source<'_> {
@@ -45,7 +54,7 @@ fn copied(copies: &[Option<u64>]) -> OperatorState {
 
 /// Which copy each subtask begins with at another parallelism.
 async fn restored_copies(operator: &OperatorState, parallelism: u32) -> Vec<Vec<u64>> {
-    let storage = storage();
+    let storage = storage(&Faults::default());
     let mut all = Vec::new();
     for subtask in 0..parallelism {
         let share = source(&storage, subtask, parallelism).operator(operator).await.unwrap();
@@ -64,4 +73,32 @@ async fn copies_are_taken_from_subtasks_that_had_not_finished() {
     assert_eq!(restored_copies(&some_finished, 3).await, [[1], [3], [1]]);
     assert_eq!(restored_copies(&copied(&[Some(0), Some(1)]), 5).await, [[0], [1], [0], [1], [0]]);
     assert_eq!(restored_copies(&copied(&[None, None]), 1).await, [[0_u64; 0]]);
+}
+
+fn kind(end: TaskEnd) -> FailureKind {
+    let TaskEnd::Failed(cause) = end else { panic!("{end:?}") };
+    cause.kind
+}
+
+#[tokio::test]
+async fn what_can_not_be_read_now_is_no_reason_to_give_up_the_checkpoint() {
+    let faults = Faults::default();
+    let storage = storage(&faults);
+    let (cache, source) = (RestoreCache::new(storage.clone()), source(&storage, 0, 1));
+    let state = OperatorSubtaskState {
+        uid: OPERATOR.to_owned(),
+        manifest: Blob::File(StateFile { path: "manifest".to_owned(), size: 1 }),
+        files: Vec::new(),
+        has_union: false,
+        state_size: 1,
+    };
+    let kinds = async || {
+        let metadata = cache.snapshot("file:///nowhere/chk-1").await.map(drop);
+        let manifest = source.manifest(&state).await.map(drop);
+        [metadata, manifest].map(|read| kind(read.unwrap_err()))
+    };
+    faults.add(Fault::fail(flott_storage::FailureKind::Unavailable).on(Operation::Read));
+    assert_eq!(kinds().await, [FailureKind::External; 2]);
+    faults.clear();
+    assert_eq!(kinds().await, [FailureKind::CheckpointUnreadable; 2], "it is missing");
 }
