@@ -4,6 +4,7 @@
 //! [`JobManager::start`] starts one; what can be asked of it goes through its [`ClusterHandle`].
 
 pub mod artifacts;
+mod claims;
 mod clock;
 mod dispatcher;
 mod error;

@@ -8,16 +8,16 @@ use std::sync::Arc;
 use flott_control::job_master::{InitialSnapshot, check_restore};
 use flott_core::{
     JobGraph, JobId,
-    checkpoint::{RestorePoint, SnapshotKind},
+    checkpoint::{CheckpointMetadata, RestorePoint, SnapshotKind},
     job_config::ClaimMode,
 };
 use flott_storage::{Storage, StorageUri, StoredSnapshot, load_metadata};
 use tracing::{info, warn};
 
-use crate::Error;
-
-/// Stands beside the `_metadata` of a snapshot that a job has claimed and holds that job's id.
-pub(super) const CLAIM_MARKER: &str = ".flott-claimed";
+use crate::{
+    Error,
+    claims::{self, Claim},
+};
 
 /// What a submission says about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +31,12 @@ pub(super) struct RestoreSettings {
 #[derive(Debug)]
 pub(super) struct Restored {
     pub(super) initial: InitialSnapshot,
-    /// Where its claim stands, if this made one.
-    claim: Option<StorageUri>,
+    /// The marks of its claim, if this made one.
+    claim: Vec<StorageUri>,
 }
 
-/// Reads a snapshot, checks that the job can begin with it, and claims it if it is to be the job's. `is_running` tells
-/// whether a job lives, to which its checkpoints belong.
+/// Reads a snapshot, checks that the job can begin with it, and claims it if it is to be the job's, of
+/// which `checkpoints` is the directory. `is_running` tells whether a job lives, to which its checkpoints belong.
 ///
 /// # Errors
 /// [`Error::Snapshot`] if it can't be read, [`Error::RestoreRefused`] if it does not fit, [`Error::SnapshotClaimed`] and
@@ -45,7 +45,7 @@ pub(super) async fn restore(
     storage: &Storage,
     settings: &RestoreSettings,
     graph: &JobGraph,
-    job_id: JobId,
+    (job_id, checkpoints): (JobId, &StorageUri),
     is_running: impl Fn(JobId) -> bool,
 ) -> Result<Restored, Error> {
     let RestoreSettings { path, claim_mode, allow_non_restored } = settings;
@@ -63,62 +63,63 @@ pub(super) async fn restore(
     if owned && matches!(metadata.kind, SnapshotKind::Checkpoint { .. }) && is_running(metadata.job_id) {
         return Err(Error::SnapshotInUse { path: path.to_string(), owner: metadata.job_id });
     }
-    let claim = if owned { claim(storage, &directory, job_id).await? } else { None };
+    let claim = match owned {
+        true => claim(storage, (&directory, &metadata), &Claim::new(job_id, checkpoints.clone())).await?,
+        false => Vec::new(),
+    };
     info!(%job_id, path = %directory, checkpoint_id = %metadata.checkpoint_id, %claim_mode, "begins with a snapshot");
     let point = RestorePoint { checkpoint_id: metadata.checkpoint_id, metadata: file.to_string(), owned };
     Ok(Restored { initial: InitialSnapshot { point, metadata: Arc::new(metadata) }, claim })
 }
 
-/// The job that has claimed a snapshot, as it is written there; `None` if nobody has.
-///
-/// # Errors
-/// If that can't be told.
-pub(super) async fn claimant(
-    storage: &Storage,
-    directory: &StorageUri,
-) -> flott_storage::Result<Option<String>> {
-    match storage.get(&directory.join(CLAIM_MARKER)).await {
-        Ok(content) => Ok(Some(String::from_utf8_lossy(&content).into_owned())),
-        Err(error) if error.is_missing() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Claims a snapshot for a job. Returns the claim if there was none before.
+/// Claims a snapshot, and a share of the files beside it that it refers to. Returns the marks that were made.
 async fn claim(
     storage: &Storage,
-    directory: &StorageUri,
-    job_id: JobId,
-) -> Result<Option<StorageUri>, Error> {
-    let own = job_id.to_string();
+    (directory, metadata): (&StorageUri, &CheckpointMetadata),
+    claim: &Claim,
+) -> Result<Vec<StorageUri>, Error> {
     let failed = |source| Error::Snapshot { path: directory.to_string(), source };
-    if let Some(claimant) = claimant(storage, directory).await.map_err(failed)? {
-        return match claimant == own {
-            true => Ok(None),
-            false => Err(Error::SnapshotClaimed { path: directory.to_string(), claimant }),
-        };
+    let taken = |claimant| Error::SnapshotClaimed { path: directory.to_string(), claimant };
+    let mut marks = Vec::new();
+    match claims::claim_of(storage, directory).await.map_err(failed)? {
+        Some(before) if before.job_id == claim.job_id => {}
+        Some(before) => return Err(taken(before.job_id)),
+        None => match claim.mark(storage, directory).await {
+            Ok(mark) => marks.push(mark),
+            // Somebody was faster.
+            Err(error) if claims::is_taken(&error) => {
+                let claimant = claims::claim_of(storage, directory).await.map_err(failed)?;
+                return Err(taken(claimant.map_or_else(String::new, |claim| claim.job_id)));
+            }
+            Err(error) => return Err(failed(error)),
+        },
     }
-    let marker = directory.join(CLAIM_MARKER);
-    match storage.put_new(&marker, own.into()).await {
-        Ok(()) => Ok(Some(marker)),
-        // Somebody was faster.
-        Err(error) if error.failure() == Some(flott_storage::FailureKind::Exists) => {
-            let claimant = claimant(storage, directory).await.map_err(failed)?;
-            Err(Error::SnapshotClaimed {
-                path: directory.to_string(),
-                claimant: claimant.unwrap_or_default(),
-            })
+    let is_new = !marks.is_empty();
+    for place in claims::shared_places(metadata, directory) {
+        match claim.mark_shared(storage, &place).await {
+            Ok(mark) if is_new => marks.push(mark),
+            Ok(_) => {}
+            Err(error) => {
+                give_back(storage, marks).await;
+                return Err(failed(error));
+            }
         }
-        Err(error) => Err(failed(error)),
+    }
+    Ok(marks)
+}
+
+/// Takes marks back, last the one that keeps others away.
+async fn give_back(storage: &Storage, marks: Vec<StorageUri>) {
+    for mark in marks.into_iter().rev() {
+        if let Err(error) = storage.delete(&mark).await {
+            warn!(%mark, %error, "cannot give a claimed snapshot back: delete this file to use the snapshot again");
+        }
     }
 }
 
 impl Restored {
     /// Takes back what was done, since there will be no such job.
     pub(super) async fn undo(self, storage: &Storage) {
-        let Some(claim) = self.claim else { return };
-        if let Err(error) = storage.delete(&claim).await {
-            warn!(%claim, %error, "cannot give a claimed snapshot back: delete this file to use the snapshot again");
-        }
+        give_back(storage, self.claim).await;
     }
 }

@@ -199,24 +199,23 @@ impl Submitter {
         let is_new = job_id.is_none();
         let job_id = job_id.unwrap_or_else(|| JobId::from_bytes(rand::random()));
         let storage = &self.options.storage;
+        let root = settings.checkpoint_root.as_ref().unwrap_or(&self.options.checkpoint_root);
+        let directory = checkpoint_dir::choose(storage, root, job_id, is_new).await?;
         let restored = match &settings.restore {
             Some(settings) => {
-                Some(restore(storage, settings, &graph, job_id, |id| self.is_running(id)).await?)
+                let claimant = (job_id, &directory);
+                Some(restore(storage, settings, &graph, claimant, |id| self.is_running(id)).await?)
             }
             None => None,
         };
-        let root = settings.checkpoint_root.as_ref().unwrap_or(&self.options.checkpoint_root);
         let takes_checkpoints =
             graph.recovery.checkpoints.is_enabled() && graph.job_type == JobType::Streaming;
-        let prepared = async {
-            let directory = checkpoint_dir::choose(storage, root, job_id, is_new).await?;
-            if takes_checkpoints {
-                checkpoint_dir::make(storage, &directory, job_id).await?;
-            }
-            Ok(directory)
+        let prepared = match takes_checkpoints {
+            true => checkpoint_dir::make(storage, &directory, job_id).await,
+            false => Ok(()),
         };
-        let started = match prepared.await {
-            Ok(directory) => {
+        let started = match prepared {
+            Ok(()) => {
                 let snapshots = SnapshotSpec {
                     storage: storage.clone(),
                     directory,

@@ -3,6 +3,8 @@
 //! Each is a task of its own, and what comes of it is an event. How long they take is bounded by the storage, which gives up
 //! at some time; how many there are, by the checkpoints that may be under way and by the list of deletions.
 
+mod deletion;
+
 use std::{
     collections::{BTreeSet, VecDeque},
     panic::AssertUnwindSafe,
@@ -19,14 +21,14 @@ use flott_core::{
     checkpoint::{CheckpointMetadata, SnapshotKind},
 };
 use flott_storage::{Storage, StorageUri, store_metadata};
-use futures::{FutureExt, StreamExt, stream};
+use futures::FutureExt;
 use tokio::{task::JoinSet, time::timeout};
-use tracing::{debug, warn};
+use tracing::warn;
+
+use deletion::{Deleter, Target};
 
 /// Most deletions that wait. What is beyond stays where it is, which does no harm but take space.
 const DELETIONS: usize = 256;
-/// How many files or directories are deleted at the same time.
-const DELETED_AT_ONCE: usize = 8;
 /// How long what is under way may take when the job has ended.
 const LAST_DELETIONS: Duration = Duration::from_secs(60);
 
@@ -61,16 +63,11 @@ struct Deletion {
     uris: Vec<(Target, String)>,
 }
 
-#[derive(Clone, Copy)]
-enum Target {
-    File,
-    Directory,
-}
-
 pub(super) struct Snapshots {
     storage: Storage,
     directory: StorageUri,
     job_id: JobId,
+    deleter: Deleter,
     is_prepared: bool,
     tasks: JoinSet<Done>,
     next_store: u64,
@@ -86,6 +83,7 @@ impl Snapshots {
             storage: spec.storage.clone(),
             directory: spec.directory.clone(),
             job_id,
+            deleter: Deleter::new(spec, job_id),
             is_prepared: spec.is_prepared,
             tasks: JoinSet::new(),
             next_store: 0,
@@ -142,10 +140,10 @@ impl Snapshots {
         }
         let Some(Deletion { uris, .. }) = self.deletions.pop_front() else { return };
         self.is_deleting = true;
-        let storage = self.storage.clone();
+        let deleter = self.deleter.clone();
         self.tasks.spawn(async move {
             // A bug in it may not keep all later ones from being done.
-            if AssertUnwindSafe(delete(&storage, uris)).catch_unwind().await.is_err() {
+            if AssertUnwindSafe(deleter.delete(uris)).catch_unwind().await.is_err() {
                 warn!("deleting files crashed: some stay behind");
             }
             Done::Deleted
@@ -246,25 +244,6 @@ async fn check_files(
         return Err(FailureCause::new(FailureKind::External, format!("{problem}: {advice}")));
     }
     Ok(())
-}
-
-async fn delete(storage: &Storage, uris: Vec<(Target, String)>) {
-    let count = uris.len();
-    let deletions = uris.into_iter().map(|(target, uri)| async move {
-        let uri: StorageUri = uri.parse()?;
-        match target {
-            Target::File => storage.delete(&uri).await,
-            Target::Directory => storage.delete_dir(&uri).await,
-        }
-    });
-    let results = stream::iter(deletions).buffer_unordered(DELETED_AT_ONCE);
-    let errors: Vec<flott_storage::Error> = results.filter_map(async |result| result.err()).collect().await;
-    match errors.first() {
-        None => debug!(count, "deleted what no checkpoint needs"),
-        Some(error) => {
-            warn!(count, failed = errors.len(), %error, "some files of old checkpoints stay behind")
-        }
-    }
 }
 
 /// A failure of the storage as the cause of a checkpoint's failure.

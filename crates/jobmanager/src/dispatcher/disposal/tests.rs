@@ -129,3 +129,54 @@ async fn shared_files_go_with_the_last_checkpoint_of_a_job() {
     bench.dispose("job/chk-2", false).await.unwrap();
     assert!(bench.names().await.is_empty());
 }
+
+/// Another job has claimed this checkpoint, or savepoint; its own checkpoints are in `other`.
+async fn claim(bench: &Bench, name: &str) {
+    let claim = Claim::new(OTHER, bench.root.join("other"));
+    let directory = bench.root.join(name);
+    let metadata = load_metadata(&bench.storage, &directory).await.unwrap().metadata;
+    claim.mark(&bench.storage, &directory).await.unwrap();
+    for place in claims::shared_places(&metadata, &directory) {
+        claim.mark_shared(&bench.storage, &place).await.unwrap();
+    }
+}
+
+const OTHER: JobId = JobId::from_bytes([2; 16]);
+
+#[tokio::test]
+async fn shared_files_stay_as_long_as_a_job_needs_them_that_has_claimed_another_checkpoint() {
+    let bench = Bench::new();
+    for name in ["job/chk-3", "job/chk-4", "job/chk-5"] {
+        bench.store(name, CHECKPOINT, &["../shared/s"]).await;
+    }
+    claim(&bench, "job/chk-5").await;
+    bench.storage.delete_dir(&bench.root.join("job/chk-5")).await.unwrap();
+    let shared = async || bench.names().await.contains(&"job/shared/s".to_owned());
+    let dispose = async |name| dispose(&bench.storage, &bench.root.join(name), |id| id == OTHER).await;
+    dispose("job/chk-3").await.unwrap();
+    dispose("job/chk-4").await.unwrap();
+    assert!(shared().await, "the claimant runs");
+
+    bench.store("job/chk-4", CHECKPOINT, &["../shared/s"]).await;
+    bench.store("other/chk-9", CHECKPOINT, &[]).await;
+    bench.dispose("job/chk-4", false).await.unwrap();
+    assert!(shared().await, "the claimant has ended, but its checkpoint is there");
+
+    bench.store("job/chk-4", CHECKPOINT, &["../shared/s"]).await;
+    bench.dispose("other/chk-9", false).await.unwrap();
+    bench.dispose("job/chk-4", false).await.unwrap();
+    assert!(!shared().await);
+}
+
+#[tokio::test]
+async fn what_was_claimed_stays_as_long_as_there_are_checkpoints_of_the_claimant() {
+    let bench = Bench::new();
+    bench.store("savepoint-1", savepoint(), &["a"]).await;
+    claim(&bench, "savepoint-1").await;
+    bench.store("other/chk-9", CHECKPOINT, &[]).await;
+    let cause = bench.dispose("savepoint-1", false).await.unwrap_err();
+    assert!(cause.message.contains("dispose of those first"), "{cause}");
+    bench.dispose("other/chk-9", false).await.unwrap();
+    bench.dispose("savepoint-1", false).await.unwrap();
+    assert!(bench.names().await.is_empty());
+}

@@ -2,6 +2,7 @@ use flott_core::{
     CheckpointId, JobEdge, JobType, JobVertex, OperatorInfo, VertexId,
     checkpoint::{
         Blob, CheckpointMetadata, OperatorState, OperatorSubtaskState, SavepointFormat, SnapshotKind,
+        StateFile,
     },
     job_config::RuntimeMode,
 };
@@ -39,8 +40,13 @@ impl Bench {
     ) -> Result<Restored, Error> {
         let settings =
             RestoreSettings { path: self.savepoint.clone(), claim_mode, allow_non_restored: allow };
-        restore(&self.storage, &settings, &graph(uid), job_id, |_| false).await
+        let checkpoints = self.savepoint.join("checkpoints");
+        restore(&self.storage, &settings, &graph(uid), (job_id, &checkpoints), |_| false).await
     }
+}
+
+async fn claimant(bench: &Bench, directory: &StorageUri) -> Option<String> {
+    claims::claim_of(&bench.storage, directory).await.unwrap().map(|claim| claim.job_id)
 }
 
 fn metadata(directory: &StorageUri) -> CheckpointMetadata {
@@ -115,7 +121,7 @@ async fn a_snapshot_is_claimed_once_and_can_be_given_back() {
     // The same submission again, whose failure takes nothing back that was not its own.
     let again = bench.restore(ClaimMode::Claim, "count", false, JOB).await.unwrap();
     again.undo(&bench.storage).await;
-    assert_eq!(claimant(&bench.storage, &bench.savepoint).await.unwrap(), Some(JOB.to_string()));
+    assert_eq!(claimant(&bench, &bench.savepoint).await, Some(JOB.to_string()));
 
     restored.undo(&bench.storage).await;
     bench.restore(ClaimMode::Claim, "count", false, OTHER).await.unwrap();
@@ -128,7 +134,7 @@ async fn state_that_nobody_takes_is_refused_unless_that_is_meant() {
     assert_eq!(error.kind(), ErrorKind::Rejected(Rejection::Program));
     let text = error.to_string();
     assert!(text.contains("count") && text.contains("--allowNonRestoredState"), "{text}");
-    assert_eq!(claimant(&bench.storage, &bench.savepoint).await.unwrap(), None);
+    assert_eq!(claimant(&bench, &bench.savepoint).await, None);
     bench.restore(ClaimMode::NoClaim, "other", true, JOB).await.unwrap();
 }
 
@@ -140,7 +146,9 @@ async fn what_is_no_snapshot_or_damaged_is_refused_with_its_place() {
         claim_mode: ClaimMode::NoClaim,
         allow_non_restored: false,
     };
-    let error = restore(&bench.storage, &elsewhere, &graph("count"), JOB, |_| false).await.unwrap_err();
+    let error = restore(&bench.storage, &elsewhere, &graph("count"), (JOB, &bench.savepoint), |_| false)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected(Rejection::Program));
     assert!(error.to_string().contains("there is no checkpoint or savepoint at"), "{error}");
 
@@ -163,13 +171,35 @@ async fn a_checkpoint_of_a_job_that_runs_is_not_claimed() {
     store_metadata(&bench.storage, &checkpoint, &of_running).await.unwrap();
     let begin = async |path: &StorageUri, claim_mode, runs| {
         let settings = RestoreSettings { path: path.clone(), claim_mode, allow_non_restored: false };
-        restore(&bench.storage, &settings, &graph("count"), OTHER, |id| runs && id == JOB).await
+        restore(&bench.storage, &settings, &graph("count"), (OTHER, &bench.savepoint), |id| runs && id == JOB)
+            .await
     };
     let error = begin(&checkpoint, ClaimMode::Claim, true).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected(Rejection::Conflict));
     assert!(error.to_string().contains(&format!("belongs to job {JOB}, which still runs")), "{error}");
-    assert_eq!(claimant(&bench.storage, &checkpoint).await.unwrap(), None);
+    assert_eq!(claimant(&bench, &checkpoint).await, None);
     begin(&checkpoint, ClaimMode::NoClaim, true).await.unwrap();
     begin(&bench.savepoint, ClaimMode::Claim, true).await.expect("a savepoint is its user's");
     begin(&checkpoint, ClaimMode::Claim, false).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_claims_a_checkpoint_leaves_a_mark_beside_the_files_that_it_shares() {
+    let bench = Bench::new().await;
+    let old = bench.savepoint.join("old");
+    let mut shared = metadata(&old);
+    shared.kind = SnapshotKind::Checkpoint { full: false };
+    let state = shared.operators[0].subtasks[0].as_mut().unwrap();
+    state.files = ["../shared/x", "y"].map(|path| StateFile { path: path.to_owned(), size: 1 }).into();
+    store_metadata(&bench.storage, &old.join("chk-12"), &shared).await.unwrap();
+    let settings =
+        RestoreSettings { path: old.join("chk-12"), claim_mode: ClaimMode::Claim, allow_non_restored: false };
+    let own = bench.savepoint.join("own");
+    let restored =
+        restore(&bench.storage, &settings, &graph("count"), (OTHER, &own), |_| false).await.unwrap();
+    let shares = claims::shares_of(&bench.storage, &old).await.unwrap();
+    assert_eq!(shares.into_iter().map(|(_, claim)| claim).collect::<Vec<_>>(), [Claim::new(OTHER, own)]);
+    restored.undo(&bench.storage).await;
+    assert!(claims::shares_of(&bench.storage, &old).await.unwrap().is_empty());
+    assert_eq!(claimant(&bench, &old.join("chk-12")).await, None);
 }

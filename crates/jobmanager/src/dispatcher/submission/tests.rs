@@ -10,8 +10,7 @@ use tokio::task::yield_now;
 
 use super::*;
 use crate::{
-    clock::Clock,
-    dispatcher::{actor::Dispatcher, restore::CLAIM_MARKER},
+    claims::CLAIM_MARKER, clock::Clock, dispatcher::actor::Dispatcher,
     resource_manager::ResourceManagerHandle,
 };
 

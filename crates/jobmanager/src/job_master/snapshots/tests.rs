@@ -1,8 +1,11 @@
 use flott_control::job_master::ManualCheckpoint;
-use flott_core::checkpoint::{Blob, OperatorState, OperatorSubtaskState, SavepointFormat, StateFile};
+use flott_core::checkpoint::{
+    Blob, OperatorState, OperatorSubtaskState, RestorePoint, SavepointFormat, StateFile,
+};
 use flott_storage::{METADATA_FILE, StorageOptions, load_metadata};
 
 use super::*;
+use crate::claims::{self, Claim};
 
 const JOB: JobId = JobId::from_bytes([3; 16]);
 
@@ -167,4 +170,93 @@ async fn the_directory_of_a_job_without_checkpoints_comes_and_goes_with_need() {
     let Bench { root, storage, snapshots, _dir } = bench;
     snapshots.finish(true).await;
     assert!(storage.list(&root).await.unwrap().is_empty());
+}
+
+/// The job of the bench has claimed this snapshot, which has one file.
+async fn claim(bench: &mut Bench, name: &str, kind: SnapshotKind, path: &str) {
+    let directory = bench.root.join(name);
+    let metadata = metadata(kind, StateFile { path: path.to_owned(), size: 1 });
+    let file = store_metadata(&bench.storage, &directory, &metadata).await.unwrap();
+    bench.storage.put(&directory.resolve(path).unwrap(), "x".into()).await.unwrap();
+    let claim = Claim::new(JOB, bench.root.join("job"));
+    claim.mark(&bench.storage, &directory).await.unwrap();
+    for place in claims::shared_places(&metadata, &directory) {
+        claim.mark_shared(&bench.storage, &place).await.unwrap();
+    }
+    let point = RestorePoint {
+        checkpoint_id: CheckpointId(7),
+        metadata: directory.join(&file.path).to_string(),
+        owned: true,
+    };
+    let spec = SnapshotSpec {
+        storage: bench.storage.clone(),
+        directory: bench.root.join("job"),
+        is_prepared: false,
+        history: 10,
+        initial: Some(InitialSnapshot { point, metadata }),
+    };
+    bench.snapshots = Snapshots::new(&spec, JOB);
+}
+
+const SHARED: &str = "../shared/x";
+const CHECKPOINT: SnapshotKind = SnapshotKind::Checkpoint { full: false };
+
+/// Deletes a claimed checkpoint and the file that it shares. Says whether that file is gone.
+async fn deletes_shared(bench: &mut Bench) -> bool {
+    let uri = |name: &str| bench.root.join(name).to_string();
+    let (files, directories) = (vec![uri("old/shared/x")], vec![uri("old/chk-5")]);
+    bench.snapshots.delete(files, directories);
+    assert!(matches!(bench.snapshots.done().await, Some(Done::Deleted)));
+    let names = bench.names().await;
+    assert!(!names.iter().any(|name| name.starts_with("old/chk-5/")), "{names:?}");
+    !names.contains(&"old/shared/x".to_owned())
+}
+
+#[tokio::test]
+async fn files_beside_a_claimed_checkpoint_go_when_nobody_else_needs_them() {
+    let mut bench = Bench::new();
+    claim(&mut bench, "old/chk-5", CHECKPOINT, SHARED).await;
+    assert!(deletes_shared(&mut bench).await);
+}
+
+#[tokio::test]
+async fn files_that_a_checkpoint_refers_to_which_was_not_claimed_stay() {
+    let mut bench = Bench::new();
+    claim(&mut bench, "old/chk-5", CHECKPOINT, SHARED).await;
+    bench.put("old/chk-4/_metadata", "refers to it, too").await;
+    assert!(!deletes_shared(&mut bench).await);
+}
+
+#[tokio::test]
+async fn files_that_another_job_has_claimed_with_its_checkpoint_stay_as_long_as_it_is_there() {
+    let mut bench = Bench::new();
+    claim(&mut bench, "old/chk-5", CHECKPOINT, SHARED).await;
+    let other = Claim::new(JobId::from_bytes([4; 16]), bench.root.join("other"));
+    other.mark_shared(&bench.storage, &bench.root.join("old")).await.unwrap();
+    bench.put("other/.flott-job", "it runs").await;
+    assert!(!deletes_shared(&mut bench).await);
+    bench.storage.delete_dir(&bench.root.join("other")).await.unwrap();
+    assert!(deletes_shared(&mut bench).await);
+}
+
+#[tokio::test]
+async fn a_claimed_savepoint_goes_without_what_its_user_has_put_there() {
+    let kind = |bench: &Bench| SnapshotKind::Savepoint {
+        directory: bench.root.join("savepoint-1").to_string(),
+        format: SavepointFormat::Canonical,
+        stop: None,
+    };
+    for foreign in [None, Some("savepoint-1/thesis.txt")] {
+        let mut bench = Bench::new();
+        let kind = kind(&bench);
+        claim(&mut bench, "savepoint-1", kind, "a").await;
+        if let Some(foreign) = foreign {
+            bench.put(foreign, "years").await;
+        }
+        bench.snapshots.delete(Vec::new(), vec![bench.root.join("savepoint-1").to_string()]);
+        assert!(matches!(bench.snapshots.done().await, Some(Done::Deleted)));
+        assert_eq!(bench.names().await, Vec::from_iter(foreign));
+        let directory = bench.root.join("savepoint-1");
+        assert_eq!(directory.local_path().unwrap().exists(), foreign.is_some());
+    }
 }
