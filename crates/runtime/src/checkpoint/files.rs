@@ -15,19 +15,46 @@ use flott_storage::{StateFileWriter, StateFileWriterOptions, StorageUri, UriErro
 
 use super::{CheckpointStorage, snapshot::KeyedPart, storage::write_failure};
 
-/// Files that checkpoints of this attempt refer to, by the numbers that state knows them by.
+/// Files that later checkpoints of this attempt may refer to.
 #[derive(Clone, Default)]
 pub(super) struct FileTable(Arc<Mutex<Files>>);
 
 #[derive(Default)]
 struct Files {
     last: u32,
-    known: BTreeMap<u32, (StorageUri, u64)>,
+    known: NumberedFiles,
+}
+
+/// Files with their sizes, by the numbers that state knows them by.
+#[derive(Clone, Default)]
+pub(super) struct NumberedFiles(BTreeMap<u32, (StorageUri, u64)>);
+
+impl NumberedFiles {
+    /// Adds those of another one.
+    pub(super) fn extend(&mut self, files: Self) {
+        self.0.extend(files.0);
+    }
+
+    /// Where they are.
+    pub(super) fn uris(&self) -> impl Iterator<Item = &StorageUri> {
+        self.0.values().map(|(uri, _)| uri)
+    }
+
+    /// How a manifest in `directory` refers to the file of a number.
+    pub(super) fn reference(&self, number: u32, directory: &StorageUri) -> Option<StateFile> {
+        let (uri, size) = self.0.get(&number)?;
+        Some(StateFile { path: uri.relative_to(directory), size: *size })
+    }
 }
 
 impl FileTable {
     fn lock(&self) -> std::sync::MutexGuard<'_, Files> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().known.0.len()
     }
 
     /// A number for a file that is to be written. 0 is never one.
@@ -37,15 +64,16 @@ impl FileTable {
         files.last
     }
 
-    /// The file of a number is written.
-    fn insert(&self, number: u32, uri: StorageUri, size: u64) {
-        self.lock().known.insert(number, (uri, size));
+    /// Later checkpoints may refer to these.
+    pub(super) fn extend(&self, files: NumberedFiles) {
+        self.lock().known.extend(files);
     }
 
-    /// Forgets the files that are older than the latest one of these and none of them.
-    pub(super) fn retain(&self, used: BTreeSet<u32>) {
-        let latest = used.last().copied().unwrap_or(0);
-        self.lock().known.retain(|number, _| *number > latest || used.contains(number));
+    /// Forgets all but these, and gives them back as far as they are known.
+    pub(super) fn retain(&self, used: &BTreeSet<u32>) -> NumberedFiles {
+        let mut files = self.lock();
+        files.known.0.retain(|number, _| used.contains(number));
+        files.known.clone()
     }
 
     /// Numbers for the files of a restored manifest, so that later checkpoints may refer to them.
@@ -55,17 +83,10 @@ impl FileTable {
             .map(|file| {
                 let uri = directory.resolve(&file.path)?;
                 let number = self.number();
-                self.insert(number, uri, file.size);
+                self.lock().known.0.insert(number, (uri, file.size));
                 Ok(number)
             })
             .collect()
-    }
-
-    /// How a manifest in `directory` refers to the file of a number.
-    pub(super) fn reference(&self, number: u32, directory: &StorageUri) -> Option<StateFile> {
-        let files = self.lock();
-        let (uri, size) = files.known.get(&number)?;
-        Some(StateFile { path: uri.relative_to(directory), size: *size })
     }
 }
 
@@ -87,7 +108,7 @@ pub(super) struct SnapshotFiles {
 
 /// What has arrived.
 pub(super) struct StoredFiles {
-    pub(super) files: Vec<StorageUri>,
+    pub(super) files: NumberedFiles,
     /// Bytes of segments, those in files.
     pub(super) bytes: u64,
 }
@@ -171,12 +192,11 @@ impl SnapshotFiles {
         let writer = self.writer?;
         let bytes = writer.written();
         let stored = writer.finish().await.map_err(|error| write_failure(&error))?;
-        let mut files = Vec::new();
+        let mut files = NumberedFiles::default();
         for (file, number) in stored.iter().zip(&self.numbers) {
             let directory = self.directory.as_ref().ok_or_else(|| write_failure(&"it has no directory"))?;
             let uri = directory.resolve(&file.path).map_err(|error| write_failure(&error))?;
-            self.table.insert(*number, uri.clone(), file.size);
-            files.push(uri);
+            files.0.insert(*number, (uri, file.size));
         }
         Ok(StoredFiles { files, bytes })
     }

@@ -14,7 +14,7 @@ use flott_storage::{
 
 use super::{
     CheckpointStorage,
-    files::FileTable,
+    files::{FileTable, NumberedFiles},
     snapshot::{OperatorSnapshot, TaskSnapshot},
     storage::write_failure,
 };
@@ -28,24 +28,26 @@ pub(super) struct Finished {
     pub(super) written: Vec<StorageUri>,
 }
 
-/// Waits until all that was written has arrived, then writes the rest.
+/// Waits until all that was written has arrived, then writes the rest. `files` are those of earlier checkpoints to which this
+/// one refers; if later ones may refer to its own, they come into the `table`.
 pub(super) async fn finish(
     snapshot: TaskSnapshot,
     storage: &CheckpointStorage,
-    files: &FileTable,
+    mut files: NumberedFiles,
+    table: &FileTable,
 ) -> Result<Finished, FailureCause> {
     let TaskSnapshot { barrier, operators, source, watermark, finished, channels, files: own, .. } = snapshot;
     let directory = storage.directory_of(&barrier)?;
     let stored = own.finish().await?;
-    let mut writer = Writer { storage, directory: &directory, written: stored.files, bytes: stored.bytes };
+    let written = stored.files.uris().cloned().collect();
+    let mut writer = Writer { storage, directory: &directory, written, bytes: stored.bytes };
     if snapshot.incremental {
-        // State refers to nothing else from now on.
-        let parts = operators.iter().flat_map(|operator| &operator.keyed);
-        files.retain(parts.flat_map(|part| &part.segments).map(|(_, location)| location.file).collect());
+        table.extend(stored.files.clone());
     }
+    files.extend(stored.files);
     let mut states = Vec::new();
     for operator in operators {
-        states.extend(writer.operator(operator, files).await?);
+        states.extend(writer.operator(operator, &files).await?);
     }
     let persisted = channels.size();
     let channels = if channels.is_empty() {
@@ -84,7 +86,7 @@ impl Writer<'_> {
     async fn operator(
         &mut self,
         operator: OperatorSnapshot,
-        files: &FileTable,
+        files: &NumberedFiles,
     ) -> Result<Option<OperatorSubtaskState>, FailureCause> {
         let (manifest, has_union) = manifest(&operator, files, self.directory)?;
         if manifest.is_empty() {
@@ -124,7 +126,7 @@ impl Writer<'_> {
 /// The index of what an operator has, and whether subtasks need that of others.
 fn manifest(
     operator: &OperatorSnapshot,
-    files: &FileTable,
+    files: &NumberedFiles,
     directory: &StorageUri,
 ) -> Result<(OperatorManifest, bool), FailureCause> {
     let mut manifest =

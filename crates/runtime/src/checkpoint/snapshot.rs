@@ -2,7 +2,7 @@
 
 use std::{
     any::TypeId,
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
@@ -126,6 +126,12 @@ impl TaskSnapshot {
             self.operators.len() - 1
         });
         &mut self.operators[at]
+    }
+
+    /// The numbers of the files in which its state by key is.
+    pub(super) fn files_in_use(&self) -> BTreeSet<u32> {
+        let parts = self.operators.iter().flat_map(|operator| &operator.keyed);
+        parts.flat_map(|part| &part.segments).map(|(_, location)| location.file).collect()
     }
 
     /// Whether all state by key is written.

@@ -216,12 +216,18 @@ impl TaskCheckpoints {
     fn hand_over(&mut self) {
         let Some(snapshot) = self.writing.take() else { return };
         let id = snapshot.barrier.id;
+        // State refers to no others from now on, and later checkpoints may forget some before this one is finished.
+        let known = if snapshot.incremental {
+            self.files.retain(&snapshot.files_in_use())
+        } else {
+            Default::default()
+        };
         self.finishing.count.fetch_add(1, Ordering::AcqRel);
         let (finishing, listener, signals) =
             (self.finishing.clone(), self.listener.clone(), self.signals.clone());
         let (storage, files) = (self.storage.clone(), self.files.clone());
         self.storage.spawn(async move {
-            let outcome = finish(snapshot, &storage, &files).await;
+            let outcome = finish(snapshot, &storage, known, &files).await;
             let aborted = finishing.aborted.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             match outcome {
                 // Nobody waits for it any more, and nobody else knows of its files.
@@ -282,3 +288,6 @@ impl TaskCheckpoints {
         input.checkpoint(&mut CheckpointEvent::of(kind))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! What becomes of a subtask's files.
+
+use std::path::PathBuf;
+
+use flott_core::{
+    ExecutionState,
+    checkpoint::{Alignment, CheckpointSettings},
+    hash::stable_hash,
+};
+use flott_state::{KeyedState, ValueState};
+use flott_storage::{Storage, StorageOptions, StorageUri, testing::Faults};
+use tokio::{
+    runtime::Handle,
+    sync::mpsc::{Receiver, Sender, channel},
+    time::timeout,
+};
+
+use super::*;
+use crate::{RuntimeContext, input::Step, output::Flush, testing::operator};
+
+/// How long anything may take here.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// More than there are outcomes in a test.
+const OUTCOMES: usize = 16;
+
+/// Nothing but state by key.
+struct Keyed {
+    context: RuntimeContext,
+    state: KeyedState<u32>,
+    value: ValueState<Vec<u8>>,
+}
+
+impl TaskInput for Keyed {
+    fn step(&mut self) -> Result<Step> {
+        Ok(Step::Idle(None))
+    }
+
+    fn trigger(&mut self, _: Arc<Barrier>) {}
+
+    fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {
+        event.operator(&self.context).keyed("state", &mut self.state)
+    }
+
+    fn restore_watermark(&mut self, _: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
+    fn on_processing_time(&mut self, _: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self, _: Flush) -> Result<()> {
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<bool> {
+        Ok(true)
+    }
+}
+
+struct Told(Sender<(CheckpointId, CheckpointOutcome)>);
+
+impl TaskListener for Told {
+    fn on_state(&self, _: ExecutionState, _: Option<FailureCause>) {}
+
+    fn on_checkpoint(&self, id: CheckpointId, outcome: CheckpointOutcome) {
+        self.0.try_send((id, outcome)).unwrap();
+    }
+
+    fn on_awaits_checkpoint(&self) {}
+}
+
+/// A subtask whose state is written into files, however small.
+struct Bench {
+    directory: PathBuf,
+    input: Keyed,
+    checkpoints: TaskCheckpoints,
+    outcomes: Receiver<(CheckpointId, CheckpointOutcome)>,
+}
+
+impl Bench {
+    fn new(settings: CheckpointSettings, faults: &Faults) -> Self {
+        let directory = std::env::temp_dir().join(format!("flott-checkpoints-{}", uuid::Uuid::new_v4()));
+        let settings = CheckpointSettings { inline_threshold: 0, ..settings };
+        let uri = StorageUri::from_local(&directory).unwrap();
+        let mut storage = CheckpointStorage::local(uri, settings, None, Handle::current());
+        storage.storage = Storage::open(&StorageOptions::default().with_faults(faults.clone()));
+        let context = operator("keyed");
+        let (sender, outcomes) = channel(OUTCOMES);
+        let signals = context.task.signals.clone();
+        let mut state = KeyedState::new(context.task.subtask, 1, context.task.max_parallelism);
+        let value = state.value("value").unwrap();
+        let checkpoints = TaskCheckpoints::new(storage, Arc::new(Told(sender)), signals);
+        Self { directory, input: Keyed { context, state, value }, checkpoints, outcomes }
+    }
+
+    fn use_key(&mut self, key: u32) -> (&mut KeyedState<u32>, ValueState<Vec<u8>>) {
+        self.input.state.set_key(stable_hash(&key), &key);
+        (&mut self.input.state, self.input.value)
+    }
+
+    fn set(&mut self, key: u32, value: u8) {
+        let (state, handle) = self.use_key(key);
+        handle.set(state, vec![value]);
+    }
+
+    fn clear(&mut self, key: u32) {
+        let (state, handle) = self.use_key(key);
+        handle.clear(state);
+    }
+
+    /// Takes a checkpoint, so far that nothing is left for the subtask to do.
+    fn checkpoint(&mut self, id: u64) {
+        let barrier = Barrier {
+            id: CheckpointId(id),
+            triggered_at: 0,
+            kind: SnapshotKind::Checkpoint { full: false },
+            alignment: Alignment::Aligned { timeout_ms: None },
+        };
+        let Self { checkpoints, input, .. } = self;
+        checkpoints.begin(Arc::new(barrier), AlignmentStats::default(), false, input).unwrap();
+        while checkpoints.is_writing() {
+            checkpoints.write(input).unwrap();
+        }
+    }
+
+    /// What has come of the next checkpoint, and why if it was declined.
+    async fn outcome(&mut self) -> (u64, Result<(), FailureCause>) {
+        let outcome = timeout(PATIENCE, self.outcomes.recv()).await.expect("the subtask is silent");
+        match outcome.unwrap() {
+            (id, CheckpointOutcome::Acknowledged { .. }) => (id.0, Ok(())),
+            (id, CheckpointOutcome::Declined(cause)) => (id.0, Err(cause)),
+        }
+    }
+
+    /// Takes a checkpoint to its end.
+    async fn complete(&mut self, id: u64) {
+        self.checkpoint(id);
+        assert_eq!(self.outcome().await, (id, Ok(())));
+        let notice = CheckpointNotice::Completed(CheckpointId(id));
+        self.checkpoints.on_notice(notice, &mut self.input).unwrap();
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.directory));
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_finds_its_files_though_a_later_one_needs_them_no_more() {
+    let mut bench = Bench::new(CheckpointSettings::default(), &Faults::default());
+    bench.set(1, 1);
+    bench.set(2, 1);
+    bench.complete(1).await;
+    bench.set(2, 2);
+    bench.complete(2).await;
+    // The third refers to the files of both, and has to wait for its own. The fourth needs only that of the second.
+    bench.set(3, 3);
+    bench.checkpoint(3);
+    bench.clear(1);
+    bench.clear(3);
+    bench.checkpoint(4);
+    let mut outcomes = [bench.outcome().await, bench.outcome().await];
+    outcomes.sort_by_key(|(id, _)| *id);
+    assert_eq!(outcomes, [(3, Ok(())), (4, Ok(()))]);
+}
+
+#[tokio::test]
+async fn files_to_which_no_later_checkpoint_refers_are_not_remembered() {
+    for incremental in [false, true] {
+        let settings = CheckpointSettings { incremental, ..CheckpointSettings::default() };
+        let mut bench = Bench::new(settings, &Faults::default());
+        for id in 1..=5 {
+            bench.set(1, id);
+            bench.complete(id.into()).await;
+        }
+        assert_eq!(bench.checkpoints.files().len(), usize::from(incremental), "incremental: {incremental}");
+    }
+}
