@@ -6,6 +6,7 @@ use flott_core::{
     FailureCause,
     checkpoint::{Blob, CheckpointStats, OperatorSubtaskState, StateFile, SubtaskSnapshot},
 };
+use flott_exchange::ChannelCapture;
 use flott_storage::{
     StorageUri,
     envelope::{FileKind, seal},
@@ -28,6 +29,19 @@ pub(super) struct Finished {
     pub(super) written: Vec<StorageUri>,
 }
 
+/// Why there is nothing to hand in.
+pub(super) struct Failed {
+    pub(super) cause: FailureCause,
+    /// The files that were written for it all the same.
+    pub(super) written: Vec<StorageUri>,
+}
+
+impl From<FailureCause> for Failed {
+    fn from(cause: FailureCause) -> Self {
+        Self { cause, written: Vec::new() }
+    }
+}
+
 /// Waits until all that was written has arrived, then writes the rest. `files` are those of earlier checkpoints to which this
 /// one refers; if later ones may refer to its own, they come into the `table`.
 pub(super) async fn finish(
@@ -35,9 +49,10 @@ pub(super) async fn finish(
     storage: &CheckpointStorage,
     mut files: NumberedFiles,
     table: &FileTable,
-) -> Result<Finished, FailureCause> {
+) -> Result<Finished, Failed> {
     let TaskSnapshot { barrier, operators, source, watermark, finished, channels, files: own, .. } = snapshot;
     let directory = storage.directory_of(&barrier)?;
+    // What has failed there leaves no files.
     let stored = own.finish().await?;
     let written = stored.files.uris().cloned().collect();
     let mut writer = Writer { storage, directory: &directory, written, bytes: stored.bytes };
@@ -45,16 +60,10 @@ pub(super) async fn finish(
         table.extend(stored.files.clone());
     }
     files.extend(stored.files);
-    let mut states = Vec::new();
-    for operator in operators {
-        states.extend(writer.operator(operator, &files).await?);
-    }
     let persisted = channels.size();
-    let channels = if channels.is_empty() {
-        None
-    } else {
-        let bytes = postcard::to_stdvec(&channels).map_err(|error| write_failure(&error))?;
-        Some(writer.blob(seal(FileKind::Channels, &bytes).into()).await?)
+    let (operators, channels) = match writer.rest(operators, &channels, &files).await {
+        Ok(rest) => rest,
+        Err(cause) => return Err(Failed { cause, written: writer.written }),
     };
     let stats = CheckpointStats {
         written: writer.bytes,
@@ -66,7 +75,7 @@ pub(super) async fn finish(
         persisted,
         unaligned: snapshot.alignment.unaligned || persisted > 0,
     };
-    let snapshot = SubtaskSnapshot { operators: states, channels, source, finished, watermark };
+    let snapshot = SubtaskSnapshot { operators, channels, source, finished, watermark };
     Ok(Finished { snapshot, stats, written: writer.written })
 }
 
@@ -82,6 +91,25 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// What there is beside the files of keyed state: its index, and records that the barrier has overtaken.
+    async fn rest(
+        &mut self,
+        operators: Vec<OperatorSnapshot>,
+        channels: &ChannelCapture,
+        files: &NumberedFiles,
+    ) -> Result<(Vec<OperatorSubtaskState>, Option<Blob>), FailureCause> {
+        let mut states = Vec::new();
+        for operator in operators {
+            states.extend(self.operator(operator, files).await?);
+        }
+        if channels.is_empty() {
+            return Ok((states, None));
+        }
+        let bytes = postcard::to_stdvec(channels).map_err(|error| write_failure(&error))?;
+        let channels = self.blob(seal(FileKind::Channels, &bytes).into()).await?;
+        Ok((states, Some(channels)))
+    }
+
     /// The state of an operator, if it has any.
     async fn operator(
         &mut self,
@@ -116,9 +144,10 @@ impl Writer<'_> {
         }
         let uri = self.directory.join(&uuid::Uuid::new_v4().to_string());
         let size = bytes.len() as u64;
-        self.storage.put(&uri, bytes).await?;
         let path = uri.relative_to(self.directory);
-        self.written.push(uri);
+        // Before the outcome is known: the file may be there although that is a failure.
+        self.written.push(uri.clone());
+        self.storage.put(&uri, bytes).await?;
         Ok(Blob::File(StateFile { path, size }))
     }
 }

@@ -229,21 +229,27 @@ impl TaskCheckpoints {
         self.storage.spawn(async move {
             let outcome = finish(snapshot, &storage, known, &files).await;
             let aborted = finishing.aborted.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            // Files of which nobody else knows.
+            let mut unwanted = Vec::new();
             match outcome {
-                // Nobody waits for it any more, and nobody else knows of its files.
-                Ok(finished) if aborted => storage.delete(&finished.written).await,
+                // Nobody waits for it any more.
+                Ok(finished) if aborted => unwanted = finished.written,
                 Ok(finished) => {
                     let (snapshot, stats) = (Box::new(finished.snapshot), finished.stats);
                     listener.on_checkpoint(id, CheckpointOutcome::Acknowledged { snapshot, stats });
                 }
-                Err(_) if aborted => {}
-                Err(cause) => {
-                    listener.on_checkpoint(id, CheckpointOutcome::Declined(cause));
-                    signals.command(TaskCommand::Notice(CheckpointNotice::Aborted(id)));
+                Err(failed) => {
+                    if !aborted {
+                        listener.on_checkpoint(id, CheckpointOutcome::Declined(failed.cause));
+                        signals.command(TaskCommand::Notice(CheckpointNotice::Aborted(id)));
+                    }
+                    unwanted = failed.written;
                 }
             }
             finishing.count.fetch_sub(1, Ordering::AcqRel);
             signals.wake.notify_one();
+            // Nobody waits for that, which may take long while the storage fails.
+            storage.delete(&unwanted).await;
         });
     }
 

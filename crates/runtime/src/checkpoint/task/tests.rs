@@ -8,10 +8,14 @@ use flott_core::{
     hash::stable_hash,
 };
 use flott_state::{KeyedState, ValueState};
-use flott_storage::{Storage, StorageOptions, StorageUri, testing::Faults};
+use flott_storage::{
+    Operation, Storage, StorageOptions, StorageUri,
+    testing::{Fault, Faults},
+};
 use tokio::{
     runtime::Handle,
     sync::mpsc::{Receiver, Sender, channel},
+    task::yield_now,
     time::timeout,
 };
 
@@ -183,4 +187,31 @@ async fn files_to_which_no_later_checkpoint_refers_are_not_remembered() {
         }
         assert_eq!(bench.checkpoints.files().len(), usize::from(incremental), "incremental: {incremental}");
     }
+}
+
+/// Lets things happen until one has.
+async fn until(mut has_happened: impl FnMut() -> bool) {
+    let wait = async {
+        while !has_happened() {
+            yield_now().await;
+        }
+    };
+    timeout(PATIENCE, wait).await.expect("it never happens");
+}
+
+#[tokio::test]
+async fn what_was_written_for_a_checkpoint_that_fails_late_is_deleted() {
+    let faults = Faults::default();
+    let mut bench = Bench::new(CheckpointSettings::default(), &faults);
+    let shared = bench.directory.join("shared");
+    let files = || std::fs::read_dir(&shared).map_or(0, Iterator::count);
+    // The manifest, behind the state.
+    faults.add(Fault::fail(flott_storage::FailureKind::Full).on(Operation::Write).at("/chk-1/"));
+    bench.set(1, 1);
+    bench.checkpoint(1);
+    let (_, outcome) = bench.outcome().await;
+    assert_eq!(outcome.unwrap_err().kind, FailureKind::External);
+    assert_eq!(faults.hits(), 1);
+    until(|| files() == 0).await;
+    assert!(shared.exists(), "there was something to delete");
 }
