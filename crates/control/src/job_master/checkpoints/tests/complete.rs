@@ -161,3 +161,47 @@ fn one_that_is_under_way_at_the_end_is_given_up() {
     assert_eq!(driver.job.checkpoints().counts.in_progress, 0);
     assert_eq!(driver.job.next_wakeup(), None);
 }
+
+/// A part of `Source` with union list state.
+fn with_union() -> SubtaskSnapshot {
+    let mut snapshot = part("Source", &[]);
+    snapshot.operators[0].has_union = true;
+    snapshot.source = progress(0).source;
+    snapshot
+}
+
+#[test]
+fn union_state_of_finished_subtasks_is_not_lost_without_a_word() {
+    let mut driver = Driver::running(every_second());
+    driver.state(0, 0, TaskState::Finished);
+    driver.at(1_000);
+    driver.ack(1, 1, 0);
+    let effects = driver.ack_with(1, 0, 1, with_union());
+    assert!(store(&effects).is_none());
+    let RecordStatus::Failed { message, .. } =
+        &driver.job.checkpoints().latest_failed.as_ref().unwrap().status
+    else {
+        panic!("it has failed")
+    };
+    assert!(message.contains("\"Source\"") && message.contains("union list state"), "{message}");
+    for round in 2..6 {
+        driver.at(round * 1_000);
+        driver.ack(round, 1, 0);
+        driver.ack_with(round, 0, 1, with_union());
+    }
+    assert!(driver.job.failures().is_empty(), "a restart would not help");
+
+    driver.at(6_000);
+    driver.ack(6, 1, 0);
+    let last = SubtaskSnapshot { finished: true, ..with_union() };
+    assert!(store(&driver.ack_with(6, 0, 1, last)).is_some(), "now all have processed their input");
+}
+
+#[test]
+fn union_state_that_a_subtask_hands_in_at_its_end_is_in_the_checkpoint() {
+    let mut driver = Driver::running(every_second());
+    driver.at(1_000);
+    driver.ack(1, 1, 0);
+    driver.ack_with(1, 0, 0, SubtaskSnapshot { finished: true, ..with_union() });
+    assert!(store(&driver.ack_with(1, 0, 1, with_union())).is_some());
+}
