@@ -9,6 +9,7 @@ use std::{
 };
 
 use flott_core::{
+    FailureCause,
     checkpoint::{Barrier, SourceProgress},
     time::Timestamp,
 };
@@ -17,7 +18,7 @@ use flott_state::{SegmentAddress, SegmentLocation, TableDescription, schema::Sch
 use flott_storage::manifest::Redistribution;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::files::SnapshotFiles;
+use super::{files::SnapshotFiles, storage::too_slow};
 use crate::{RuntimeContext, input::AlignmentStats};
 
 /// The schemas of types, each found out once.
@@ -48,6 +49,8 @@ pub(super) struct TaskSnapshot {
     /// Set if the rest is to be written however long it takes.
     pub(super) unthrottled: bool,
     pub(super) began: Instant,
+    /// By when the storage must have taken it.
+    pub(super) deadline: Instant,
     pub(super) alignment: AlignmentStats,
     /// From the trigger to the first barrier, in milliseconds.
     pub(super) start_delay_ms: u64,
@@ -142,6 +145,12 @@ impl TaskSnapshot {
     /// Whether all of it is there.
     pub(super) fn is_complete(&self) -> bool {
         self.is_written() && !self.channels_awaited
+    }
+
+    /// Why it can't be written, if so.
+    pub(super) fn failure(&self, now: Instant) -> Option<FailureCause> {
+        let is_too_slow = || self.files.is_stuffed() && now >= self.deadline;
+        self.files.failure().or_else(|| is_too_slow().then(too_slow))
     }
 
     /// Whether nothing is missing but what barriers overtake.

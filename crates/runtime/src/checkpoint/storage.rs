@@ -1,6 +1,11 @@
 //! Where a task host puts checkpoints.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use flott_core::{
@@ -14,6 +19,9 @@ use tokio::{runtime::Handle, sync::OnceCell};
 
 /// As many bytes as are encoded in a fraction of a millisecond.
 const PIECE: usize = 256 << 10;
+
+/// More than any checkpoint takes.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where the checkpoints of a job go.
 #[derive(Clone)]
@@ -98,6 +106,12 @@ impl CheckpointStorage {
         self.checked.get_or_try_init(look).await.copied()
     }
 
+    /// By when the storage must have taken a subtask's part of a checkpoint that has begun there at this time. When the whole
+    /// checkpoint expires it is too late to say that the storage was the cause, so some of its time is left for that.
+    pub(super) fn deadline(&self, began: Instant) -> Instant {
+        began + Duration::from_millis(self.settings.timeout_ms).min(LONGEST) * 3 / 4
+    }
+
     /// Runs what waits for the storage beside the subtask. Bounded by the checkpoints under way; each ends with its uploads,
     /// which have a limit.
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
@@ -127,6 +141,11 @@ impl CheckpointStorage {
             let _ = self.storage.delete(file).await;
         }
     }
+}
+
+/// Why a checkpoint is given up for which the storage takes too long.
+pub(super) fn too_slow() -> FailureCause {
+    write_failure(&"the storage takes too long for the checkpoint's timeout")
 }
 
 /// Why a checkpoint can't be written. The storage is outside: that it fails is no reason to restart a job.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -15,12 +16,14 @@ use flott_core::{
     time::Timestamp,
 };
 use flott_rpc::protocol::{CheckpointNotice, CheckpointOutcome};
+use tokio::time::timeout_at;
 
 use super::{
     CheckpointEvent, CheckpointStorage, EventKind,
     files::{FileTable, SnapshotFiles},
     finish::finish,
     snapshot::{Schemas, TaskSnapshot},
+    storage::too_slow,
 };
 use crate::{
     Result, TaskCommand, TaskEnd, TaskSignals,
@@ -151,6 +154,7 @@ impl TaskCheckpoints {
             - barrier.triggered_at
             - alignment.duration.as_millis() as i64;
         let start_delay_ms = u64::try_from(since_trigger).unwrap_or(0);
+        let began = now();
         let mut snapshot = TaskSnapshot {
             operators: Vec::new(),
             source: None,
@@ -163,7 +167,8 @@ impl TaskCheckpoints {
             start_delay_ms,
             schemas: self.schemas.clone(),
             unthrottled: false,
-            began: now(),
+            began,
+            deadline: self.storage.deadline(began),
             alignment,
             sync: Duration::ZERO,
             barrier: barrier.clone(),
@@ -184,7 +189,7 @@ impl TaskCheckpoints {
             snapshot.channels_awaited = false;
             input.checkpoint(&mut CheckpointEvent::go_on(snapshot))?;
         }
-        if let Some(cause) = snapshot.files.failure() {
+        if let Some(cause) = snapshot.failure(now()) {
             self.give_up(cause, input)?;
             return Ok(false);
         }
@@ -215,7 +220,7 @@ impl TaskCheckpoints {
     /// Lets the rest happen beside the subtask's work.
     fn hand_over(&mut self) {
         let Some(snapshot) = self.writing.take() else { return };
-        let id = snapshot.barrier.id;
+        let (id, deadline) = (snapshot.barrier.id, snapshot.deadline);
         // State refers to no others from now on, and later checkpoints may forget some before this one is finished.
         let known = if snapshot.incremental {
             self.files.retain(&snapshot.files_in_use())
@@ -227,7 +232,10 @@ impl TaskCheckpoints {
             (self.finishing.clone(), self.listener.clone(), self.signals.clone());
         let (storage, files) = (self.storage.clone(), self.files.clone());
         self.storage.spawn(async move {
-            let outcome = finish(snapshot, &storage, known, &files).await;
+            let mut work = pin!(finish(snapshot, &storage, known, &files));
+            let in_time = timeout_at(deadline.into(), &mut work).await;
+            let is_late = in_time.is_err();
+            let outcome = in_time.unwrap_or_else(|_| Err(too_slow().into()));
             let aborted = finishing.aborted.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             // Files of which nobody else knows.
             let mut unwanted = Vec::new();
@@ -249,6 +257,9 @@ impl TaskCheckpoints {
             finishing.count.fetch_sub(1, Ordering::AcqRel);
             signals.wake.notify_one();
             // Nobody waits for that, which may take long while the storage fails.
+            if is_late {
+                unwanted = work.await.map_or_else(|failed| failed.written, |finished| finished.written);
+            }
             storage.delete(&unwanted).await;
         });
     }

@@ -215,3 +215,38 @@ async fn what_was_written_for_a_checkpoint_that_fails_late_is_deleted() {
     until(|| files() == 0).await;
     assert!(shared.exists(), "there was something to delete");
 }
+
+#[tokio::test]
+async fn a_storage_that_does_not_answer_is_said_to_be_the_cause_before_the_checkpoint_expires() {
+    let faults = Faults::default();
+    // There is no time at all.
+    let mut bench = Bench::new(CheckpointSettings { timeout_ms: 0, ..Default::default() }, &faults);
+    faults.add(Fault::hang());
+    bench.set(1, 1);
+    bench.checkpoint(1);
+    let (id, outcome) = bench.outcome().await;
+    assert_eq!((id, outcome.unwrap_err().kind), (1, FailureKind::External));
+    assert!(!bench.checkpoints.is_busy());
+
+    // More than is written ahead of the storage, so that the subtask has not written all.
+    for key in 1..=2 {
+        let (state, handle) = bench.use_key(key);
+        handle.set(state, vec![0; 17 << 20]);
+    }
+    bench.checkpoint(2);
+    let (id, outcome) = bench.outcome().await;
+    assert_eq!((id, outcome.unwrap_err().kind), (2, FailureKind::External));
+}
+
+#[tokio::test]
+async fn what_arrives_after_the_checkpoint_was_declined_is_deleted() {
+    let faults = Faults::default();
+    let mut bench = Bench::new(CheckpointSettings { timeout_ms: 0, ..Default::default() }, &faults);
+    let directory = bench.directory.clone();
+    let files = |name: &str| std::fs::read_dir(directory.join(name)).map_or(0, Iterator::count);
+    bench.set(1, 1);
+    bench.checkpoint(1);
+    assert!(bench.outcome().await.1.is_err());
+    until(|| directory.join("chk-1").exists()).await;
+    until(|| files("chk-1") + files("shared") == 0).await;
+}
