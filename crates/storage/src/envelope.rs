@@ -49,7 +49,9 @@ impl FileKind {
     /// older programs could not read; what was written before stays readable.
     pub const fn version(self) -> u32 {
         match self {
-            Self::Metadata | Self::Manifest | Self::State | Self::Channels => 1,
+            // 2: the edges of the graph stand behind the metadata.
+            Self::Metadata => 2,
+            Self::Manifest | Self::State | Self::Channels => 1,
         }
     }
 

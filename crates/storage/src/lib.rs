@@ -33,7 +33,7 @@ mod uri;
 
 pub use cleanup::delete_files;
 pub use error::{Error, FailureKind, Operation, Result};
-pub use metadata::{METADATA_FILE, StoredSnapshot, load_metadata, store_metadata};
+pub use metadata::{METADATA_FILE, StoredSnapshot, load_metadata, store_checkpoint, store_metadata};
 pub use options::StorageOptions;
 pub use state_files::{
     Segment, SegmentLocation, SegmentRequest, StateFileReader, StateFileReaderOptions, StateFileWriter,

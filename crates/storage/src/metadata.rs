@@ -1,7 +1,10 @@
 use std::fmt;
 
 use bytes::Bytes;
-use flott_core::checkpoint::{CheckpointMetadata, StateFile};
+use flott_core::{
+    JobEdge,
+    checkpoint::{CheckpointMetadata, StateFile},
+};
 
 use crate::{
     Error, FileInfo, Result, Storage, StorageUri,
@@ -16,6 +19,9 @@ pub const METADATA_FILE: &str = "_metadata";
 pub struct StoredSnapshot {
     /// What it is made of.
     pub metadata: CheckpointMetadata,
+    /// The edges of the graph that it was taken of, by whose indices records are known that were on their way. Empty if that
+    /// is not written there.
+    pub edges: Vec<JobEdge>,
     /// Its directory, from which its files are referred to.
     pub directory: StorageUri,
     /// The `_metadata` file itself.
@@ -24,21 +30,36 @@ pub struct StoredSnapshot {
     pub size: u64,
 }
 
-/// Writes `_metadata` into the directory of a snapshot, where there must be none, reads it back and compares. When this returns
-/// the snapshot can be restored, whatever happens to this process. Gives back the file, by its name in the directory.
+/// Writes `_metadata` of a snapshot without records that were on their way. See [`store_checkpoint`].
 ///
 /// # Errors
-/// If it can't be written or is not what was written. Whether there is a file then is not known.
+/// As [`store_checkpoint`].
 pub async fn store_metadata(
     storage: &Storage,
     directory: &StorageUri,
     metadata: &CheckpointMetadata,
 ) -> Result<StateFile> {
+    store_checkpoint(storage, directory, metadata, &[]).await
+}
+
+/// Writes `_metadata` into the directory of a snapshot, where there must be none, reads it back and compares. When this returns
+/// the snapshot can be restored, whatever happens to this process. Gives back the file, by its name in the directory. `edges`:
+/// those of the graph that it was taken of.
+///
+/// # Errors
+/// If it can't be written or is not what was written. Whether there is a file then is not known.
+pub async fn store_checkpoint(
+    storage: &Storage,
+    directory: &StorageUri,
+    metadata: &CheckpointMetadata,
+    edges: &[JobEdge],
+) -> Result<StateFile> {
     let file = directory.join(METADATA_FILE);
-    let bytes = encode(&file, metadata)?;
+    let bytes = encode(&file, metadata, edges)?;
     storage.put_new(&file, bytes.clone()).await?;
     let stored = storage.get(&file).await?;
-    if decode(&file, &stored)? != *metadata {
+    let (read, read_edges) = decode(&file, &stored)?;
+    if read != *metadata || read_edges != edges {
         return Err(Error::damaged(&file, 0, "what was read back is not what was written"));
     }
     Ok(StateFile { path: METADATA_FILE.to_owned(), size: stored.len() as u64 })
@@ -57,10 +78,11 @@ pub async fn load_metadata(storage: &Storage, uri: &StorageUri) -> Result<Stored
     for file in order.into_iter().filter(|file| !file.is_root()) {
         match storage.get(file).await {
             Ok(bytes) => {
-                let metadata = decode(file, &bytes)?;
+                let (metadata, edges) = decode(file, &bytes)?;
                 let directory = file.parent().unwrap_or_else(|| uri.clone());
                 return Ok(StoredSnapshot {
                     metadata,
+                    edges,
                     directory,
                     file: file.clone(),
                     size: bytes.len() as u64,
@@ -80,24 +102,34 @@ pub async fn load_metadata(storage: &Storage, uri: &StorageUri) -> Result<Stored
 ///
 /// # Errors
 /// If it can't be encoded, which would be a bug.
-pub(crate) fn encode(file: &dyn fmt::Display, metadata: &CheckpointMetadata) -> Result<Bytes> {
-    let payload = postcard::to_stdvec(metadata);
+pub(crate) fn encode(
+    file: &dyn fmt::Display,
+    metadata: &CheckpointMetadata,
+    edges: &[JobEdge],
+) -> Result<Bytes> {
+    let payload = postcard::to_stdvec(&(metadata, edges));
     let payload =
         payload.map_err(|error| Error::damaged(file, 0, format_args!("it cannot be encoded: {error}")))?;
     Ok(envelope::seal(FileKind::Metadata, &payload))
 }
 
-pub(crate) fn decode(file: &dyn fmt::Display, bytes: &Bytes) -> Result<CheckpointMetadata> {
-    let (_, payload) = envelope::open(FileKind::Metadata, file, bytes)?;
-    // Lengths in the payload are not believed: collections grow as their elements are read.
-    let (metadata, rest) = postcard::take_from_bytes(&payload).map_err(|error| {
+pub(crate) fn decode(file: &dyn fmt::Display, bytes: &Bytes) -> Result<(CheckpointMetadata, Vec<JobEdge>)> {
+    let (version, payload) = envelope::open(FileKind::Metadata, file, bytes)?;
+    let undecodable = |error: postcard::Error| {
         Error::damaged(file, HEADER_LENGTH as u64, format_args!("it cannot be decoded: {error}"))
-    })?;
+    };
+    // Lengths in the payload are not believed: collections grow as their elements are read.
+    let (metadata, rest) = postcard::take_from_bytes(&payload).map_err(undecodable)?;
+    let (edges, rest) = match version {
+        // In which nothing is behind the metadata.
+        1 => (Vec::new(), rest),
+        _ => postcard::take_from_bytes(rest).map_err(undecodable)?,
+    };
     if !rest.is_empty() {
         let offset = (bytes.len() - rest.len()) as u64;
         return Err(Error::damaged(file, offset, format_args!("{} bytes too many", rest.len())));
     }
-    Ok(metadata)
+    Ok((metadata, edges))
 }
 
 /// For people who gave the wrong path: what is there instead.

@@ -50,9 +50,9 @@ pub(super) async fn restore(
 ) -> Result<Restored, Error> {
     let RestoreSettings { path, claim_mode, allow_non_restored } = settings;
     let failed = |source| Error::Snapshot { path: path.to_string(), source };
-    let StoredSnapshot { metadata, directory, file, .. } =
+    let StoredSnapshot { metadata, edges, directory, file, .. } =
         load_metadata(storage, path).await.map_err(failed)?;
-    match check_restore(&metadata, graph, *allow_non_restored) {
+    match check_restore(&metadata, &edges, graph, *allow_non_restored) {
         Ok(warnings) => {
             warnings.iter().for_each(|warning| warn!(%job_id, path = %directory, "{warning}"));
         }

@@ -219,6 +219,7 @@ impl Submitter {
                 let snapshots = SnapshotSpec {
                     storage: storage.clone(),
                     directory,
+                    edges: graph.edges.as_slice().into(),
                     is_prepared: takes_checkpoints,
                     history: settings.checkpoint_history,
                     initial: restored.as_ref().map(|restored| restored.initial.clone()),

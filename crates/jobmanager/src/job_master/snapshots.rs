@@ -17,10 +17,10 @@ use flott_control::{
     protocol::CallId,
 };
 use flott_core::{
-    CheckpointId, FailureCause, FailureKind, JobId,
+    CheckpointId, FailureCause, FailureKind, JobEdge, JobId,
     checkpoint::{CheckpointMetadata, SnapshotKind},
 };
-use flott_storage::{Storage, StorageUri, store_metadata};
+use flott_storage::{Storage, StorageUri, store_checkpoint};
 use futures::FutureExt;
 use tokio::{task::JoinSet, time::timeout};
 use tracing::warn;
@@ -38,6 +38,8 @@ pub(crate) struct SnapshotSpec {
     pub(crate) storage: Storage,
     /// The job's own directory for checkpoints.
     pub(crate) directory: StorageUri,
+    /// The edges of the job's graph.
+    pub(crate) edges: Arc<[JobEdge]>,
     /// Whether that has its marker already.
     pub(crate) is_prepared: bool,
     /// How many checkpoints are shown.
@@ -66,6 +68,7 @@ struct Deletion {
 pub(super) struct Snapshots {
     storage: Storage,
     directory: StorageUri,
+    edges: Arc<[JobEdge]>,
     job_id: JobId,
     deleter: Deleter,
     is_prepared: bool,
@@ -82,6 +85,7 @@ impl Snapshots {
         Self {
             storage: spec.storage.clone(),
             directory: spec.directory.clone(),
+            edges: spec.edges.clone(),
             job_id,
             deleter: Deleter::new(spec, job_id),
             is_prepared: spec.is_prepared,
@@ -100,11 +104,12 @@ impl Snapshots {
         directory: String,
         metadata: Arc<CheckpointMetadata>,
     ) {
-        let (storage, number) = (self.storage.clone(), self.next_store);
+        let (storage, edges, number) = (self.storage.clone(), self.edges.clone(), self.next_store);
         self.next_store += 1;
         self.storing.insert(number);
         self.tasks.spawn(async move {
-            let stored = AssertUnwindSafe(store(&storage, &directory, &metadata)).catch_unwind().await;
+            let stored =
+                AssertUnwindSafe(store(&storage, &directory, &metadata, &edges)).catch_unwind().await;
             let result = stored.unwrap_or_else(|_| {
                 Err(FailureCause::new(
                     FailureKind::Internal,
@@ -214,13 +219,14 @@ async fn store(
     storage: &Storage,
     directory: &str,
     metadata: &CheckpointMetadata,
+    edges: &[JobEdge],
 ) -> Result<StoredMetadata, FailureCause> {
     let directory: StorageUri =
         directory.parse().map_err(|error| cause(&flott_storage::Error::from(error)))?;
     if matches!(metadata.kind, SnapshotKind::Savepoint { .. }) {
         check_files(storage, &directory, metadata).await?;
     }
-    let file = store_metadata(storage, &directory, metadata).await.map_err(|error| cause(&error))?;
+    let file = store_checkpoint(storage, &directory, metadata, edges).await.map_err(|error| cause(&error))?;
     Ok(StoredMetadata { uri: directory.join(&file.path).to_string(), size: file.size })
 }
 

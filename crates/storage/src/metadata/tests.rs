@@ -1,5 +1,5 @@
 use flott_core::{
-    CheckpointId, JobId,
+    CheckpointId, JobId, Partitioner, VertexIndex,
     checkpoint::{
         Blob, EnumerationState, OperatorState, OperatorSubtaskState, SavepointFormat, SnapshotKind,
         SourceQueueState, StopMode, VertexState,
@@ -63,8 +63,16 @@ fn storage() -> (Storage, StorageUri, TempDir, Faults) {
 
 #[test]
 fn golden_file_of_version_1() {
-    crate::golden::check("metadata-1", &encode(&"test", &example()).unwrap(), |bytes| {
-        assert_eq!(decode(&"golden", bytes).unwrap(), example());
+    let golden = Bytes::from_static(include_bytes!("../../tests/golden/metadata-1.bin"));
+    assert_eq!(decode(&"golden", &golden).unwrap(), (example(), Vec::new()));
+}
+
+#[test]
+fn golden_file_of_version_2() {
+    let (source, target) = (VertexIndex(0), VertexIndex(3));
+    let edges = vec![JobEdge { source, target, partitioner: Partitioner::Hash }];
+    crate::golden::check("metadata-2", &encode(&"test", &example(), &edges).unwrap(), |bytes| {
+        assert_eq!(decode(&"golden", bytes).unwrap(), (example(), edges.clone()));
     });
 }
 
@@ -150,7 +158,7 @@ async fn other_problems_are_not_taken_for_a_missing_file() {
 
 #[test]
 fn truncated_and_changed_payloads_are_refused() {
-    let file = encode(&"f", &example()).unwrap();
+    let file = encode(&"f", &example(), &[]).unwrap();
     let payload = &file[HEADER_LENGTH..];
     for length in 0..payload.len() {
         let error = decode(&"f", &envelope::seal(FileKind::Metadata, &payload[..length])).unwrap_err();

@@ -1,22 +1,25 @@
 //! Whether a job can begin with a snapshot.
 
 use flott_core::{
-    JobGraph,
+    JobEdge, JobGraph, VertexIndex,
     checkpoint::{CheckpointMetadata, EnumerationState, OperatorState, VertexState},
     job_graph::JobVertex,
 };
 
 /// Checks a snapshot against the job that is to begin with it, before anything is started. Returns what is worth a
-/// warning: state that nobody takes up, if `allow_non_restored` says that this is meant.
+/// warning: state that nobody takes up, if `allow_non_restored` says that this is meant. `edges` are those of the graph that
+/// the snapshot was taken of, or none if they are not known.
 ///
 /// # Errors
 /// All reasons why the job can't begin with it, each naming the operator and what to do.
 pub fn check_restore(
     metadata: &CheckpointMetadata,
+    edges: &[JobEdge],
     graph: &JobGraph,
     allow_non_restored: bool,
 ) -> Result<Vec<String>, Vec<String>> {
-    let mut check = Check { metadata, graph, allow_non_restored, warnings: Vec::new(), errors: Vec::new() };
+    let mut check =
+        Check { metadata, edges, graph, allow_non_restored, warnings: Vec::new(), errors: Vec::new() };
     check.shapes();
     if check.errors.is_empty() {
         metadata.operators.iter().for_each(|operator| check.operator(operator));
@@ -29,6 +32,7 @@ pub fn check_restore(
 
 struct Check<'a> {
     metadata: &'a CheckpointMetadata,
+    edges: &'a [JobEdge],
     graph: &'a JobGraph,
     allow_non_restored: bool,
     warnings: Vec<String>,
@@ -169,6 +173,32 @@ impl Check<'_> {
                 self.graph.vertices.len()
             ));
         }
+        self.same_edges(&contains, fix);
+    }
+
+    /// Records that were on their way are known by the index of their edge, and are where its partitioner had sent them.
+    fn same_edges(&mut self, contains: &str, fix: &str) {
+        // Those of snapshots of the first version.
+        if self.edges.is_empty() {
+            return;
+        }
+        let old_uids =
+            |vertex: VertexIndex| Some(self.metadata.vertices.get(vertex.0 as usize)?.uids.clone());
+        let new_uids = |vertex: VertexIndex| {
+            let operators = &self.graph.vertices.get(vertex.0 as usize)?.operators;
+            Some(operators.iter().map(|operator| operator.uid.clone()).collect())
+        };
+        let old: Vec<_> = self.edges.iter().map(|edge| described(edge, old_uids)).collect();
+        let new: Vec<_> = self.graph.edges.iter().map(|edge| described(edge, new_uids)).collect();
+        let none = || "nothing".to_owned();
+        for index in (0..old.len().max(new.len())).filter(|index| old.get(*index) != new.get(*index)) {
+            let (old, new) = (old.get(index).cloned(), new.get(index).cloned());
+            self.errors.push(format!(
+                "{contains} and can be restored only in the same graph: edge {index} was {} and is {} now; {fix}",
+                old.unwrap_or_else(none),
+                new.unwrap_or_else(none)
+            ));
+        }
     }
 
     /// What has processed all its input gets no more, so nothing may come before it or within its chain that has not.
@@ -206,6 +236,12 @@ impl Check<'_> {
             _ => Finished::Mixed,
         }
     }
+}
+
+/// What makes an edge the same in another graph.
+fn described(edge: &JobEdge, uids: impl Fn(VertexIndex) -> Option<Vec<String>>) -> String {
+    let chain = |vertex| uids(vertex).map_or_else(|| format!("vertex {vertex}"), |uids| uids.join(", "));
+    format!("{} from [{}] to [{}]", edge.partitioner.as_str(), chain(edge.source), chain(edge.target))
 }
 
 fn words(uids: &[String]) -> String {

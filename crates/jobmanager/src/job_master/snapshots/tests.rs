@@ -2,7 +2,8 @@ use flott_control::job_master::ManualCheckpoint;
 use flott_core::checkpoint::{
     Blob, OperatorState, OperatorSubtaskState, RestorePoint, SavepointFormat, StateFile,
 };
-use flott_storage::{METADATA_FILE, StorageOptions, load_metadata};
+use flott_core::{Partitioner, VertexIndex};
+use flott_storage::{METADATA_FILE, StorageOptions, load_metadata, store_metadata};
 
 use super::*;
 use crate::claims::{self, Claim};
@@ -24,6 +25,7 @@ impl Bench {
         let spec = SnapshotSpec {
             storage: storage.clone(),
             directory: root.join("job"),
+            edges: edges(),
             is_prepared: false,
             history: 10,
             initial: None,
@@ -46,6 +48,10 @@ impl Bench {
             done => panic!("{done:?}"),
         }
     }
+}
+
+fn edges() -> Arc<[JobEdge]> {
+    Arc::new([JobEdge { source: VertexIndex(0), target: VertexIndex(1), partitioner: Partitioner::Hash }])
 }
 
 fn metadata(kind: SnapshotKind, file: StateFile) -> Arc<CheckpointMetadata> {
@@ -90,6 +96,7 @@ async fn metadata_is_stored_and_can_be_read() {
     assert_eq!(stored.uri, directory.join(METADATA_FILE).to_string());
     let loaded = load_metadata(&bench.storage, &directory).await.unwrap();
     assert_eq!((loaded.metadata, loaded.size), ((*metadata).clone(), stored.size));
+    assert_eq!(loaded.edges, *edges());
 }
 
 #[tokio::test]
@@ -191,6 +198,7 @@ async fn claim(bench: &mut Bench, name: &str, kind: SnapshotKind, path: &str) {
     let spec = SnapshotSpec {
         storage: bench.storage.clone(),
         directory: bench.root.join("job"),
+        edges: edges(),
         is_prepared: false,
         history: 10,
         initial: Some(InitialSnapshot { point, metadata }),

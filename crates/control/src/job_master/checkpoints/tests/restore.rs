@@ -1,5 +1,5 @@
 use flott_core::checkpoint::{EnumerationState, OperatorState, SnapshotKind, SourceQueueState, VertexState};
-use flott_core::{JobGraph, time::Timestamp};
+use flott_core::{JobEdge, JobGraph, Partitioner, time::Timestamp};
 
 use super::*;
 
@@ -46,13 +46,13 @@ fn graph() -> JobGraph {
 }
 
 fn errors(metadata: &CheckpointMetadata, graph: &JobGraph) -> Vec<String> {
-    check_restore(metadata, graph, false).unwrap_err()
+    check_restore(metadata, &[], graph, false).unwrap_err()
 }
 
 #[test]
 fn what_fits_is_taken_also_at_another_parallelism() {
-    assert_eq!(check_restore(&snapshot(), &graph(), false), Ok(Vec::new()));
-    assert_eq!(check_restore(&snapshot(), &jobs::graph(3, 4), false), Ok(Vec::new()));
+    assert_eq!(check_restore(&snapshot(), &[], &graph(), false), Ok(Vec::new()));
+    assert_eq!(check_restore(&snapshot(), &[], &jobs::graph(3, 4), false), Ok(Vec::new()));
 }
 
 #[test]
@@ -65,10 +65,10 @@ fn state_that_nobody_takes_up_is_refused_unless_that_is_meant() {
     assert!(errors[0].starts_with("operator \"GONE\" (uid gone) has state in checkpoint 5"), "{errors:?}");
     assert!(errors[0].contains("-n (--allowNonRestoredState)"), "{errors:?}");
     assert!(errors[1].contains("uid old source"), "{errors:?}");
-    assert_eq!(check_restore(&metadata, &graph(), true).map(|warnings| warnings.len()), Ok(2));
+    assert_eq!(check_restore(&metadata, &[], &graph(), true).map(|warnings| warnings.len()), Ok(2));
     metadata.sources.clear();
     metadata.operators[2].subtasks = vec![None, None];
-    assert_eq!(check_restore(&metadata, &graph(), false), Ok(Vec::new()), "there is nothing to lose");
+    assert_eq!(check_restore(&metadata, &[], &graph(), false), Ok(Vec::new()), "there is nothing to lose");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn the_number_of_key_groups_is_fixed() {
 fn records_on_their_way_bind_it_to_its_parallelism() {
     let mut metadata = snapshot();
     metadata.vertices[1].channels = vec![Some(Blob::Inline(vec![1]))];
-    assert_eq!(check_restore(&metadata, &graph(), false), Ok(Vec::new()));
+    assert_eq!(check_restore(&metadata, &[], &graph(), false), Ok(Vec::new()));
     let errors = errors(&metadata, &jobs::graph(3, 1));
     assert_eq!(errors.len(), 1);
     assert!(errors[0].contains("\"Source\" had 2 subtasks and has 3 now"), "{errors:?}");
@@ -97,10 +97,42 @@ fn records_on_their_way_bind_it_to_its_parallelism() {
 }
 
 #[test]
+fn records_on_their_way_bind_it_to_its_edges() {
+    let mut metadata = snapshot();
+    metadata.vertices[1].channels = vec![Some(Blob::Inline(vec![1]))];
+    let check = |now: &JobGraph| check_restore(&metadata, &graph().edges, now, true);
+    assert_eq!(check(&graph()), Ok(Vec::new()));
+
+    let mut other = graph();
+    other.edges[0].partitioner = Partitioner::Rebalance;
+    let found = check(&other).unwrap_err();
+    assert_eq!(found.len(), 1, "{found:?}");
+    let text = "edge 0 was HASH from [Source] to [Sink] and is REBALANCE from [Source] to [Sink] now";
+    assert!(found[0].contains(text), "{found:?}");
+
+    other = graph();
+    other.edges.insert(0, JobEdge { partitioner: Partitioner::Forward, ..other.edges[0].clone() });
+    assert_eq!(check(&other).unwrap_err().len(), 2, "the old one has another index");
+    other.edges.clear();
+    assert!(check(&other).unwrap_err()[0].contains("is nothing now"));
+
+    other = graph();
+    other.vertices[1].operators[0].uid = "new".to_owned();
+    let found = check(&other).unwrap_err();
+    assert!(found[0].contains("the operators with uids Sink were one chain"), "whom they were for is gone");
+
+    let mut without = metadata.clone();
+    without.vertices[1].channels = vec![None];
+    other = graph();
+    other.edges[0].partitioner = Partitioner::Rebalance;
+    assert_eq!(check_restore(&without, &graph().edges, &other, false), Ok(Vec::new()));
+}
+
+#[test]
 fn nothing_new_may_come_before_what_has_finished() {
     let mut metadata = snapshot();
     metadata.vertices = vec![vertex("Source", &[true, true]), vertex("Sink", &[false])];
-    assert_eq!(check_restore(&metadata, &graph(), false), Ok(Vec::new()));
+    assert_eq!(check_restore(&metadata, &[], &graph(), false), Ok(Vec::new()));
     metadata.vertices = vec![vertex("Source", &[true, false]), vertex("Sink", &[true])];
     let found = errors(&metadata, &graph());
     assert!(
