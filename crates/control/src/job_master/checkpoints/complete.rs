@@ -29,13 +29,6 @@ impl JobMaster {
         let complete = |it: &&Pending| it.is_acknowledging() && it.missing.is_empty();
         let complete = self.checkpoints.pending.values().filter(complete);
         for id in complete.map(Pending::id).collect::<Vec<_>>() {
-            let pending = self.checkpoints.pending.get(&id);
-            let lost = pending.and_then(|it| metadata::lost_union_state(&self.graph, &it.acknowledged));
-            if let Some(message) = lost {
-                let cause = FailureCause::new(FailureKind::CheckpointFailed, message);
-                self.abort_checkpoint(id, cause, Fault::Partial, now, out);
-                continue;
-            }
             let mut queues = BTreeMap::new();
             let taken = self.splits.iter_mut().map(|(vertex, queue)| (*vertex, queue.snapshot(id)));
             let mut torn = None;

@@ -19,34 +19,6 @@ pub(super) fn finished_snapshot() -> SubtaskSnapshot {
     SubtaskSnapshot { finished: true, watermark: Timestamp::MAX, ..SubtaskSnapshot::default() }
 }
 
-/// Why a checkpoint that all subtasks have acknowledged can't be restored from, if it can't: what subtasks had in union lists
-/// that have finished would be lost to the others. Where all have finished nobody needs it.
-pub(super) fn lost_union_state(
-    graph: &JobGraph,
-    acknowledged: &BTreeMap<SubtaskId, SubtaskSnapshot>,
-) -> Option<String> {
-    let vertex_of = |number: usize| {
-        let number = VertexIndex(number as u32);
-        acknowledged.iter().filter(move |(subtask, _)| subtask.vertex == number).map(|(_, part)| part)
-    };
-    graph.vertices.iter().enumerate().find_map(|(number, vertex)| {
-        let state_of = |part: &'_ SubtaskSnapshot, uid: &str| {
-            part.operators.iter().find(|state| state.uid == uid).map(|state| state.has_union)
-        };
-        let loses = |uid: &str| {
-            // Those that have ended with this checkpoint have handed in what they had.
-            vertex_of(number).any(|part| part.finished && state_of(part, uid).is_none())
-                && vertex_of(number).any(|part| !part.finished && state_of(part, uid) == Some(true))
-        };
-        let operator = vertex.operators.iter().find(|operator| loses(&operator.uid))?;
-        Some(format!(
-            "some subtasks of \"{}\" have finished and others have not, but operator \"{}\" has union list state, of \
-             which the part of the finished ones would be lost: there are no checkpoints until all have finished",
-            vertex.name, operator.name
-        ))
-    })
-}
-
 /// The metadata of a checkpoint that all subtasks have acknowledged.
 pub(super) fn assemble(
     job_id: JobId,

@@ -12,8 +12,6 @@ pub(super) enum Fault {
     Task,
     /// Files could not be written. A restart would need the same storage.
     Storage,
-    /// Some subtasks have finished, and state forbids that. A restart would bring them to the same point.
-    Partial,
     /// Nobody's: it was taken back, or a savepoint.
     Nobody,
 }
@@ -31,7 +29,7 @@ impl Fault {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tolerance {
     tasks: u32,
-    others: u32,
+    storage: u32,
 }
 
 impl Tolerance {
@@ -43,12 +41,12 @@ impl Tolerance {
     pub(super) fn failed(&mut self, fault: Fault, tolerable: Option<u32>) -> Option<String> {
         match fault {
             Fault::Task => self.tasks += 1,
-            Fault::Storage | Fault::Partial => self.others += 1,
+            Fault::Storage => self.storage += 1,
             Fault::Nobody => return None,
         }
         let (count, reason) = match tolerable {
             Some(tolerable) => {
-                let count = self.tasks + self.others;
+                let count = self.tasks + self.storage;
                 let allowed = "execution.checkpointing.tolerable-failed-checkpoints";
                 (count > tolerable).then(|| (count, format!("{allowed} is {tolerable}")))?
             }
