@@ -204,7 +204,9 @@ impl JobMaster {
         let job_id = self.spec.job_id;
         let (latest, failed) = (&self.checkpoints.latest, self.checkpoints.failed_stop);
         let latest = latest.as_ref().map(|(point, _)| CheckpointNotice::Completed(point.checkpoint_id));
-        let notices = latest.into_iter().chain(failed.map(CheckpointNotice::Aborted));
+        // The failure first: the savepoint may have been stored nevertheless, and whoever waits to stop believes what it
+        // hears first.
+        let notices = failed.map(CheckpointNotice::Aborted).into_iter().chain(latest);
         let mut orders: Vec<_> = notices.map(|notice| Order::NotifyCheckpoint { job_id, notice }).collect();
         for pending in self.checkpoints.pending.values().filter(|pending| pending.is_acknowledging()) {
             let begun = pending.begun_at.iter().filter_map(|it| Some((*it, *pending.missing.get(it)?)));

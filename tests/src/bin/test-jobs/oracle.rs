@@ -128,6 +128,8 @@ pub(crate) fn oracle() -> Result<(), BoxError> {
                     panic!("a planned panic at record {number}");
                 }
                 if is_due(&faults, "hang") {
+                    // Whoever waits for it fails by itself if this does.
+                    let _ = fs::write(faults.join("hanging"), std::process::id().to_string());
                     std::thread::sleep(Duration::from_secs(5));
                 }
             }
