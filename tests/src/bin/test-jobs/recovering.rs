@@ -41,7 +41,7 @@ pub(crate) fn two_pipelines() -> Result<(), BoxError> {
         .uid(format!("{name} map"))
         .key_by(|number| number % 16)
         .count()
-        .name(&format!("{name} count"))
+        .name(format!("{name} count"))
         .uid(format!("{name} count"))
         .sink_to(Discard, &format!("{name} sink"))
         .uid(format!("{name} sink"));
