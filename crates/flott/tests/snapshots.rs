@@ -29,7 +29,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0u8..5, 0u64..100, -30i64..30).prop_map(|(key, value, ahead)| (Some((key, value)), ahead, 0)),
         2 => (0i64..20).prop_map(|ahead| (None, ahead, 0)),
-        1 => (1u64..30).prop_map(|ahead| (None, 0, ahead)),
+        // Never to the last millisecond of a window: by hand that is over as soon as it has begun, and it would depend on the
+        // other keys of a subtask whether what comes then still belongs to it.
+        1 => (1u64..6).prop_map(|ahead| (None, 0, 5 * ahead)),
     ];
     prop::collection::vec(step, 1..60).prop_map(|steps| {
         let mut time = 0;
