@@ -36,6 +36,6 @@ pub use option::{AnyOption, ConfigOption};
 pub use reference::reference;
 pub use settings::{Configuration, UnknownKey};
 pub use value::{
-    ByteSize, ConfigValue, HighAvailability, Host, LogLevel, Mismatch, Port, PortRange, RawValue,
-    RestartStrategyName, StateBackend, StorageLocation, duration,
+    ByteSize, ClusterId, ConfigValue, EtcdEndpoint, HighAvailability, Host, HostPort, LogLevel, Mismatch,
+    Port, PortRange, RawValue, RestartStrategyName, StateBackend, StorageLocation, duration,
 };

@@ -4,7 +4,8 @@ use super::{
     error::ConfigError,
     option::ConfigOption,
     options::{
-        execution, heartbeat, jobmanager, pipeline, rest, restart_strategy, s3, security, taskmanager,
+        execution, heartbeat, high_availability, jobmanager, pipeline, rest, restart_strategy, s3, security,
+        taskmanager,
     },
     settings::Configuration,
     value::{Host, duration},
@@ -34,7 +35,12 @@ pub(super) fn contradictions(config: &Configuration) -> Vec<ConfigError> {
         errors.push(config.contradiction(&restart_strategy::EXPONENTIAL_MAX, &got, allowed));
     }
 
-    for (option, missing) in [(&s3::ACCESS_KEY, &s3::SECRET_KEY), (&s3::SECRET_KEY, &s3::ACCESS_KEY)] {
+    let pairs = [
+        (&s3::ACCESS_KEY, &s3::SECRET_KEY),
+        (&high_availability::ETCD_USER, &high_availability::ETCD_PASSWORD),
+        (&high_availability::ETCD_TLS_CERT, &high_availability::ETCD_TLS_KEY),
+    ];
+    for (option, missing) in pairs.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
         if config.get(option).is_some() && config.get(missing).is_none() {
             let allowed = format!("it together with {}, or none of the two", missing.key());
             errors.push(config.contradiction(option, "it alone", allowed));

@@ -1,15 +1,17 @@
 //! The types that options have, and how their values are written.
 
 pub mod duration;
+mod high_availability;
 mod network;
 mod recovery;
 mod scalar;
 mod size;
 mod storage;
 
+pub use high_availability::{ClusterId, EtcdEndpoint, HighAvailability, HostPort};
 pub use network::{Host, Port, PortRange};
 pub use recovery::{RestartStrategyName, StateBackend};
-pub use scalar::{HighAvailability, LogLevel};
+pub use scalar::LogLevel;
 pub use size::ByteSize;
 pub use storage::StorageLocation;
 

@@ -20,4 +20,8 @@ options! {
     /// do slow work before they build their dataflow.
     PLAN_TIMEOUT: Duration = "jobmanager.plan.timeout", default "30 s",
         limit "a duration of more than 0, such as 30 s" => |timeout| !timeout.is_zero();
+    /// For how long a JobManager that has taken over a running job waits for the TaskManagers that have its tasks. What is
+    /// not there by then is started again from the latest checkpoint.
+    RECONCILIATION_TIMEOUT: Duration = "jobmanager.reconciliation-timeout", default "10 s",
+        limit "a duration of more than 0, such as 10 s" => |timeout| !timeout.is_zero();
 }

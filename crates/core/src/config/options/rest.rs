@@ -1,5 +1,7 @@
 //! Options of the REST server, which serves the dashboard too.
 
+use std::time::Duration;
+
 use crate::config::{
     Configuration,
     option::options,
@@ -19,6 +21,8 @@ options! {
     /// `security.allow-unauthenticated`.
     BIND_ADDRESS: Host = "rest.bind-address", default "127.0.0.1",
         older ["web.address", "jobmanager.web.address"];
+    /// How long clients wait for a JobManager that leads: through an election, or while none can be reached of several.
+    AWAIT_LEADER_TIMEOUT: Duration = "rest.await-leader-timeout", default "30 s";
     /// Largest artifact that can be uploaded.
     MAX_CONTENT_LENGTH: ByteSize = "rest.server.max-content-length", default "1 gb",
         limit "a size of at least 1 mb, such as 1 gb" => |size| size.bytes() >= 1 << 20;

@@ -28,4 +28,8 @@ options! {
     REGISTRATION_TIMEOUT: Duration = "taskmanager.registration.timeout", default "5 min",
         older ["taskmanager.maxRegistrationDuration"],
         limit "a duration of more than 0, such as 5 min" => |timeout| !timeout.is_zero();
+    /// For how long a TaskManager that hears of no JobManager that leads keeps running its tasks. After that it ends them, since
+    /// they may have been started elsewhere.
+    LEADER_LOSS_GRACE: Duration = "taskmanager.leader-loss-grace", default "10 min",
+        limit "a duration of at least 1 s, such as 10 min" => |grace| *grace >= Duration::from_secs(1);
 }

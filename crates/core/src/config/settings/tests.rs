@@ -210,10 +210,32 @@ fn contradictions_are_errors_at_the_place_that_can_be_changed() {
 }
 
 #[test]
-fn high_availability_is_refused_until_it_is_there() {
-    parse("high-availability.type: NONE");
-    let found = errors("high-availability.type: zookeeper");
-    assert!(found[0].contains("not yet supported"), "{found:?}");
+fn what_flink_uses_for_high_availability_is_refused_with_what_to_use() {
+    for kind in ["NONE", "file", "etcd"] {
+        parse(&format!("high-availability.type: {kind}"));
+    }
+    for kind in ["zookeeper", "kubernetes"] {
+        let found = errors(&format!("high-availability.type: {kind}"));
+        assert!(found[0].contains("etcd (which is used instead of zookeeper and kubernetes)"), "{found:?}");
+    }
+}
+
+#[test]
+fn job_managers_default_to_the_one_that_has_an_address() {
+    let addresses = |text: &str| {
+        let managers = options::high_availability::job_managers(&parse(text));
+        managers.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(addresses("jobmanager.rpc: {address: a, port: 1}"), ["a:1"]);
+    assert_eq!(addresses("high-availability.jobmanagers: [a:1, b:2]"), ["a:1", "b:2"]);
+}
+
+#[test]
+fn the_password_of_etcd_is_shown_nowhere() {
+    let config = parse("high-availability.etcd: {user: u, password: pass1234}");
+    assert!(!format!("{config:?}").contains("pass1234"));
+    let found = errors("high-availability.etcd.password: pass1234");
+    assert!(found.len() == 1 && !found[0].contains("pass1234"), "{found:?}");
 }
 
 #[test]

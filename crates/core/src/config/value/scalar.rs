@@ -65,23 +65,6 @@ impl ConfigValue for RuntimeMode {
     }
 }
 
-/// How the JobManager survives its own death.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HighAvailability {
-    /// It does not: one JobManager, whose jobs end with it.
-    None,
-}
-
-impl ConfigValue for HighAvailability {
-    fn allowed() -> String {
-        "none (high availability is not yet supported)".to_owned()
-    }
-
-    fn parse(raw: &RawValue) -> Result<Self, Mismatch> {
-        parse_scalar(raw, |text| text.eq_ignore_ascii_case("none").then_some(Self::None))
-    }
-}
-
 /// How much the daemons log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
