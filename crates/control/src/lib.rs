@@ -1,4 +1,4 @@
-//! The pure state machines of all components: JobMaster, ResourceManager and TaskManager.
+//! The pure state machines of all components: JobMaster, ResourceManager, TaskManager, and the election of the leader.
 //!
 //! Each has one door, `handle(&mut self, event, now) -> Vec<Effect>`, and `next_wakeup()` that says when it wants
 //! `Event::TimerFired` next. Machines do no I/O, read no clock and draw no random numbers: the shells around them
@@ -14,11 +14,13 @@
 //! - Messages between actors in one process arrive once and in order.
 //! - Timers may fire late or more often than asked for.
 
+pub mod election;
 pub mod job_master;
 pub mod protocol;
 pub mod resource_manager;
 pub mod task_manager;
 
+pub use election::Election;
 pub use job_master::JobMaster;
 pub use resource_manager::ResourceManager;
 pub use task_manager::TaskManager;

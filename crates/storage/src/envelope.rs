@@ -42,6 +42,8 @@ pub enum FileKind {
     State,
     /// Records that barriers have overtaken.
     Channels,
+    /// What a JobManager keeps for the next one, under one key.
+    Record,
 }
 
 impl FileKind {
@@ -51,7 +53,7 @@ impl FileKind {
         match self {
             // 2: the edges of the graph stand behind the metadata.
             Self::Metadata => 2,
-            Self::Manifest | Self::State | Self::Channels => 1,
+            Self::Manifest | Self::State | Self::Channels | Self::Record => 1,
         }
     }
 
@@ -61,6 +63,7 @@ impl FileKind {
             Self::Manifest => b"MANI",
             Self::State => b"STAT",
             Self::Channels => b"CHAN",
+            Self::Record => b"RECO",
         }
     }
 }
