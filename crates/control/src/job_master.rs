@@ -9,9 +9,13 @@ mod execution_graph;
 mod failover;
 mod failures;
 mod lifecycle;
+mod pause;
+mod reconcile;
+mod recovery;
 mod regions;
 mod reports;
 mod restart;
+mod run;
 mod slot_pool;
 mod split_queue;
 mod splits;
@@ -35,6 +39,10 @@ pub use effect::Effect;
 pub use event::{Event, GrantedSlot};
 pub use execution_graph::{Execution, Location};
 pub use failures::{FailureGroup, FailureRecord};
+pub use recovery::{
+    CheckpointPointer, LatestCheckpoint, RecoveredCheckpoint, RecoveredJob, RetainedCheckpoint,
+    ReturnedTaskManager, RunRecord,
+};
 pub use regions::pipelined_regions;
 pub use state::{JobState, Outcome};
 
@@ -43,7 +51,9 @@ use checkpoints::Checkpoints;
 use execution_graph::ExecutionGraph;
 use failover::Region;
 use failures::FailureHistory;
+use reconcile::Recovery;
 use restart::Restarts;
+use run::Numbers;
 use slot_pool::SlotPool;
 use split_queue::{SplitQueue, SplitRequest};
 use state::StatusHistory;
@@ -59,6 +69,8 @@ pub struct JobMasterConfig {
     pub deployment_timeout: Duration,
     /// `task.cancellation.timeout`: for subtasks to stop, before their task hosts are killed.
     pub cancellation_timeout: Duration,
+    /// For TaskManagers to tell what they have of a job that another JobMaster has run.
+    pub reconciliation_timeout: Duration,
     /// `web.exception-history-size`: how many groups of failures are kept, at least one.
     pub exception_history_size: usize,
 }
@@ -70,6 +82,7 @@ impl Default for JobMasterConfig {
             task_host_start_timeout: Duration::from_secs(60),
             deployment_timeout: Duration::from_secs(60),
             cancellation_timeout: Duration::from_secs(180),
+            reconciliation_timeout: Duration::from_secs(10),
             exception_history_size: 16,
         }
     }
@@ -89,6 +102,9 @@ pub struct JobMaster {
     pool: SlotPool,
     /// The number of the next task host that is started.
     next_host: HostId,
+    numbers: Numbers,
+    /// Until it is known what runs of a job that another JobMaster has run.
+    recovery: Option<Recovery>,
     splits: BTreeMap<VertexIndex, SplitQueue>,
     alignment: Alignment,
     checkpoints: Checkpoints,
@@ -115,6 +131,8 @@ impl JobMaster {
             state: JobState::Created,
             statuses: StatusHistory::new(JobState::Created.status(), now),
             next_host: HostId(0),
+            numbers: Numbers::default(),
+            recovery: None,
             alignment: Alignment::default(),
             checkpoints: Checkpoints::default(),
             failures: FailureHistory::new(config.exception_history_size),
@@ -165,6 +183,10 @@ impl JobMaster {
             Event::CheckpointStored { checkpoint_id, result } => {
                 self.checkpoint_stored(checkpoint_id, result, now, &mut out);
             }
+            Event::TaskManagerReturned(returned) => self.task_manager_returned(returned, now, &mut out),
+            Event::PointerStored { checkpoint_id } => self.pointer_stored(checkpoint_id, now, &mut out),
+            Event::RunStored { run } => self.run_stored(run, now, &mut out),
+            Event::Resumed { after } => self.resumed(after, now),
             Event::TimerFired => self.timer_fired(now, &mut out),
         }
         self.advance_checkpoints(now, &mut out);
@@ -178,7 +200,7 @@ impl JobMaster {
 
     fn lifecycle_wakeup(&self) -> Option<MonoTime> {
         match self.state {
-            JobState::WaitingForSlots { deadline } => Some(deadline),
+            JobState::Reconciling { deadline } | JobState::WaitingForSlots { deadline } => Some(deadline),
             JobState::Running | JobState::Restarting { .. } => self.regions_wakeup(),
             JobState::Canceling { kill_at } | JobState::Failing { kill_at } => Some(kill_at),
             JobState::Created | JobState::Terminal(_) => None,

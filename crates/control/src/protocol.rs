@@ -6,7 +6,7 @@ use flott_core::{
     AllocationId, AttemptNumber, CheckpointId, ExecutionState, FailureCause, JobId, LeaderEpoch,
     RegistrationId, SlotIndex, SubtaskId, TaskManagerId,
     checkpoint::{Barrier, CheckpointStats, SubtaskSnapshot},
-    deployment::{Placement, TaskDescriptor, TaskHostSpec},
+    deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
     metrics::{OperatorMetrics, TaskMetrics},
     time::Timestamp,
 };
@@ -82,6 +82,101 @@ pub struct RegistrationRequest {
     pub info: TaskManagerInfo,
     /// Who holds its slots.
     pub slots: SlotReport,
+    /// What it has of each job that holds slots there.
+    pub jobs: Vec<LocalJobReport>,
+}
+
+/// What a TaskManager has of one job when it registers: all that a leader needs that has not deployed it but is to go on
+/// with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalJobReport {
+    /// The job.
+    pub job_id: JobId,
+    /// The newest start of its task host that was ordered here, and what has become of it. `None`: none was.
+    pub host: Option<LocalHost>,
+    /// The newest attempt of each subtask that was deployed here.
+    pub tasks: Vec<LocalTask>,
+    /// What sources have been told of their splits, and have told, since the last checkpoint that is complete here.
+    pub splits: Vec<SplitLog>,
+    /// The highest number of a checkpoint that orders or reports have named here.
+    pub last_checkpoint: Option<CheckpointId>,
+    /// Reports with smaller numbers say nothing that is not in here.
+    pub next_sequence: u64,
+}
+
+/// A task host as its TaskManager knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalHost {
+    /// Which start of it.
+    pub attempt: AttemptNumber,
+    /// What has become of it.
+    pub state: LocalHostState,
+}
+
+/// What has become of a task host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocalHostState {
+    /// It is being started, or waits for the end of an earlier one.
+    Starting,
+    /// Subtasks can be deployed, or run.
+    Ready {
+        /// `host:port` of its data plane.
+        data_address: String,
+    },
+    /// It was told to end, and may still run.
+    Stopping,
+    /// Its process is gone.
+    Ended,
+}
+
+/// A subtask's attempt as its TaskManager knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalTask {
+    /// Which subtask.
+    pub subtask: SubtaskId,
+    /// Which attempt of it.
+    pub attempt: AttemptNumber,
+    /// The slot that it runs or ran in.
+    pub allocation_id: AllocationId,
+    /// The checkpoint or savepoint that it began with, if any.
+    pub restored: Option<CheckpointId>,
+    /// The last state that it was told; `None`: it was deployed, and has told none yet.
+    pub state: Option<TaskState>,
+    /// Whether it has said that it can't end without a checkpoint.
+    pub awaits_checkpoint: bool,
+    /// Whether it was told to stop, or its task host was: it can't go on.
+    pub is_canceling: bool,
+    /// The savepoint, if any, with which it began to end as if its input had, so that it can't go on without that.
+    pub drained: Option<CheckpointId>,
+}
+
+/// What a source's subtask has been told and has told of splits since the last checkpoint that its TaskManager knows to be
+/// complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SplitLog {
+    /// Which subtask.
+    pub subtask: SubtaskId,
+    /// Which attempt of it.
+    pub attempt: AttemptNumber,
+    /// The answers that it has got, by the number of its request, in order.
+    pub answers: Vec<(u64, SplitAnswer)>,
+    /// What it has found as the enumerator, in order, whether its JobMaster has heard of it or not. Never an error.
+    pub reports: Vec<EnumeratedSplits>,
+    /// How far it was in each checkpoint that it has acknowledged since, and in the last complete one, in order.
+    pub marks: Vec<SplitMark>,
+    /// Whether there was more than is kept, so that what is older than this is missing.
+    pub is_cut: bool,
+}
+
+/// How far a source's subtask was in its part of a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SplitMark {
+    /// Which checkpoint.
+    pub checkpoint_id: CheckpointId,
+    /// The last request whose answer is in it; 0 if none is.
+    pub last_answered: u64,
+    /// The last report of what it had found that is in it, if it was the enumerator.
+    pub last_report: Option<u64>,
 }
 
 /// The answer to a [`RegistrationRequest`].
@@ -434,7 +529,8 @@ pub enum ReportAnswer {
     /// There is no such job (any more); drop all of its reports.
     UnknownJob,
     /// The job does not count on this registration of the TaskManager. If the TaskManager has a newer one, it sends
-    /// the reports again with that; else they are of no use to anyone, and it drops them.
+    /// the reports again with that. If it holds slots for the job it sends them again, since the job may not have heard of
+    /// it yet; else they are of no use to anyone, and it drops them.
     UnknownRegistration,
 }
 

@@ -16,7 +16,10 @@ mod slot;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use flott_core::{AllocationId, JobId, LeaderEpoch, MonoTime, RegistrationId, TaskManagerId};
 
@@ -25,7 +28,7 @@ pub use event::Event;
 pub use registry::TaskManagerEntry;
 pub use slot::SlotState;
 
-use crate::protocol::{Fence, OrderAnswer};
+use crate::protocol::{Fence, OrderAnswer, SlotHolder};
 use allocation::Demand;
 
 /// Settings of the ResourceManager.
@@ -49,12 +52,20 @@ pub struct ResourceManager {
     task_managers: BTreeMap<TaskManagerId, TaskManagerEntry>,
     /// In the order in which the jobs came.
     demands: Vec<Demand>,
+    /// Jobs that an earlier leader has run and that have not said yet how many slots they need.
+    recovering: BTreeSet<JobId>,
 }
 
 impl ResourceManager {
     /// One that knows no TaskManager yet.
     pub fn new(config: ResourceManagerConfig) -> Self {
-        Self { config, next_id: 0, task_managers: BTreeMap::new(), demands: Vec::new() }
+        Self {
+            config,
+            next_id: 0,
+            task_managers: BTreeMap::new(),
+            demands: Vec::new(),
+            recovering: BTreeSet::new(),
+        }
     }
 
     /// Takes in an event and returns what is to be done, in this order.
@@ -70,6 +81,7 @@ impl ResourceManager {
                 });
                 if known {
                     self.reconcile(&task_manager_id, &mut out);
+                    self.return_to_jobs(&task_manager_id, &mut out);
                     self.repeat_freeing(&task_manager_id, &mut out);
                 }
                 out.push(Effect::AnswerHeartbeat { task_manager_id, registration_id, known });
@@ -82,6 +94,7 @@ impl ResourceManager {
             }
             Event::SlotsRequired { job_id, count: 0 } => self.give_up_demand(job_id, &mut out),
             Event::SlotsRequired { job_id, count } => {
+                self.recovering.remove(&job_id);
                 match self.demands.iter_mut().find(|demand| demand.job_id == job_id) {
                     Some(demand) => demand.required = count,
                     None => self.demands.push(Demand { job_id, required: count, reported: None }),
@@ -92,6 +105,7 @@ impl ResourceManager {
                     holder.job_id == job_id && holder.allocation_id == allocation_id
                 });
             }
+            Event::JobRecovering { job_id } => drop(self.recovering.insert(job_id)),
             Event::TimerFired => self.expire(now, &mut out),
         }
         self.allocate(&mut out);
@@ -134,6 +148,13 @@ impl ResourceManager {
 
     fn fence(&self, registration_id: RegistrationId) -> Fence {
         Fence { epoch: self.config.epoch, registration_id }
+    }
+
+    /// Whether this is a slot that an earlier leader has given to a job that goes on: it stays the job's.
+    fn is_inherited(&self, holder: &SlotHolder) -> bool {
+        let is_known = self.recovering.contains(&holder.job_id)
+            || self.demands.iter().any(|demand| demand.job_id == holder.job_id);
+        is_known && holder.allocation_id.as_bytes()[..8] != self.config.id_salt.to_be_bytes()
     }
 
     /// Ids need to be unique, not secret: the salt tells this process from others, the counter the rest.
@@ -182,6 +203,7 @@ impl ResourceManager {
 
     fn give_up_demand(&mut self, job_id: JobId, out: &mut Vec<Effect>) {
         self.demands.retain(|demand| demand.job_id != job_id);
+        self.recovering.remove(&job_id);
         self.release(out, |holder| holder.job_id == job_id);
     }
 }

@@ -11,6 +11,8 @@ mod orders;
 mod outbox;
 mod registration;
 mod slots;
+mod split_log;
+mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +53,9 @@ pub struct TaskManagerConfig {
     pub report_retry_backoff: Duration,
     /// How long a task host that has nothing more to run may take to end.
     pub release_grace: Duration,
+    /// `taskmanager.leader-loss-grace`: after how long without any leader all task hosts are ended, since another one may
+    /// have begun to run the same elsewhere.
+    pub leader_loss_grace: Duration,
 }
 
 /// The pure core of a TaskManager.
@@ -59,6 +64,8 @@ pub struct TaskManager {
     config: TaskManagerConfig,
     registration: Registration,
     highest_epoch: LeaderEpoch,
+    /// Since when it has had no leader; `None` while it has one, and before it has had any.
+    leaderless_since: Option<MonoTime>,
     next_generation: u64,
     /// How long to wait after the next failed registration.
     backoff: Duration,
@@ -74,6 +81,7 @@ impl TaskManager {
         Self {
             registration: Registration::Disconnected { retry_at: MonoTime::ZERO },
             highest_epoch: LeaderEpoch(0),
+            leaderless_since: None,
             next_generation: config.first_generation,
             backoff: config.registration_initial_backoff,
             slots: Slots::new(config.info.slots),
@@ -124,24 +132,42 @@ impl TaskManager {
             }
             Event::HostReportedCheckpoint { job_id, attempt, report } => {
                 if self.is_running(job_id, attempt, report.subtask, report.attempt) {
+                    self.note_checkpoint(job_id, &report);
                     self.report(job_id, Report::Checkpoint(report));
                 }
             }
             Event::HostAwaitsCheckpoint { job_id, attempt: host, subtask, task_attempt: attempt } => {
                 if self.is_running(job_id, host, subtask, attempt) {
+                    self.note_waiting(job_id, subtask);
                     self.report(job_id, Report::AwaitsCheckpoint { subtask, attempt });
                 }
             }
             Event::ReportsAnswered { job_id, up_to, registration_id, answer } => {
-                self.reports_answered(job_id, up_to, registration_id, answer, &mut out);
+                self.reports_answered(job_id, up_to, registration_id, answer, now, &mut out);
             }
             Event::ReportsFailed { job_id, up_to, registration_id } => {
                 if let Some(job) = self.jobs.get_mut(&job_id) {
                     job.outbox.failed(up_to, registration_id, now + self.config.report_retry_backoff);
                 }
             }
+            Event::SplitAnswered { job_id, registration_id, subtask, attempt, request_id, answer } => {
+                let answer = (self.registration.id() == Some(registration_id)).then_some(answer);
+                if let (Some(answer), Some(splits)) = (&answer, self.splits_of(job_id, subtask, attempt)) {
+                    splits.answered(request_id, answer.clone());
+                }
+                out.push(Effect::AnswerSplit { job_id, subtask, attempt, request_id, answer });
+            }
+            Event::SplitsFound { job_id, subtask, attempt, splits } => {
+                self.note_found_splits(job_id, subtask, attempt, splits);
+            }
+            Event::SplitsAcknowledged { job_id, registration_id, subtask, attempt, splits } => {
+                let again = self.registration.id() != Some(registration_id);
+                let report_id = splits.report_id;
+                out.push(Effect::ConfirmSplits { job_id, subtask, attempt, report_id, again });
+            }
             Event::TimerFired => {
                 self.check_registration(now, &mut out);
+                self.check_leader(now, &mut out);
                 self.jobs.values_mut().for_each(|job| job.outbox.wake(now));
             }
         }
@@ -152,7 +178,7 @@ impl TaskManager {
     /// When [`Event::TimerFired`] is wanted next.
     pub fn next_wakeup(&self) -> Option<MonoTime> {
         let retries = self.jobs.values().filter_map(|job| job.outbox.wakeup());
-        retries.chain(Some(self.registration.wakeup())).min()
+        retries.chain(Some(self.registration.wakeup())).chain(self.leader_deadline()).min()
     }
 
     /// Its registration.
@@ -185,6 +211,7 @@ impl TaskManager {
         match self.jobs.get_mut(&job_id) {
             Some(job) if job.host == HostState::Starting { attempt } => {
                 job.host = HostState::Running { attempt };
+                job.data_address.clone_from(&data_address);
                 self.report(job_id, Report::HostReady { attempt, data_address });
             }
             // It became ready just when it was told to end.
@@ -206,7 +233,7 @@ impl TaskManager {
         match self.jobs.get_mut(&job_id) {
             Some(job) if job.host.attempt() == Some(attempt) && job.host.is_alive() => {
                 job.host = HostState::Ended { attempt };
-                job.tasks.values_mut().for_each(|task| task.live = false);
+                job.tasks.values_mut().for_each(|task| task.host_ended(&cause));
                 self.report(job_id, Report::HostEnded { attempt, cause });
                 self.start_successor(job_id, out);
                 self.settle_and_tell(job_id, now, out);
@@ -231,6 +258,7 @@ impl TaskManager {
         let job = self.jobs.get_mut(&job_id);
         let Some(task) = job.and_then(|job| job.tasks.get_mut(&report.subtask)) else { return };
         task.live = !report.state.is_terminal();
+        task.state = Some(report.state.clone());
         let ended = !task.live;
         self.report(job_id, Report::Task(report));
         if ended {
@@ -258,13 +286,19 @@ impl TaskManager {
         up_to: u64,
         registration_id: RegistrationId,
         answer: ReportAnswer,
+        now: MonoTime,
         out: &mut Vec<Effect>,
     ) {
         let current = self.registration.id() == Some(registration_id);
+        // The job may not have been told of the registration yet. If it never is, the slots are freed.
+        let has_slots = self.slots.held_by(job_id).next().is_some();
         let Some(job) = self.jobs.get_mut(&job_id) else { return };
         match answer {
             ReportAnswer::Acknowledged => job.outbox.acknowledged(up_to, registration_id),
             ReportAnswer::UnknownJob if current => job.outbox.acknowledged(u64::MAX, registration_id),
+            ReportAnswer::UnknownRegistration if current && has_slots => {
+                job.outbox.failed(up_to, registration_id, now + self.config.report_retry_backoff);
+            }
             ReportAnswer::UnknownRegistration if current => job.outbox.acknowledged(up_to, registration_id),
             // Of an earlier registration: it counts for nothing, what was sent with it is sent again.
             ReportAnswer::UnknownJob | ReportAnswer::UnknownRegistration => {}

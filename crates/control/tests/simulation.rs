@@ -1,6 +1,7 @@
 //! The machines of JobMaster, ResourceManager and TaskManager together, under a virtual clock and on a virtual
 //! network that loses, doubles and delays messages, while processes crash, freeze and come back, users cancel, and
-//! jobs panic or want more slots than there are.
+//! jobs panic or want more slots than there are. JobManagers crash, and freeze while another one is elected; their jobs go
+//! on with what a store has kept that takes its time.
 //!
 //! A run follows from its seed alone. `FLOTT_SIMULATION_SEED=n cargo test -p flott-control --test simulation` runs
 //! one seed, `FLOTT_SIMULATION_SEEDS=n` that many of them.
@@ -14,6 +15,7 @@ mod simulation {
     pub(crate) mod network;
     pub(crate) mod random;
     pub(crate) mod snapshot;
+    pub(crate) mod store;
     pub(crate) mod task;
     pub(crate) mod task_manager;
     pub(crate) mod truth;
@@ -34,16 +36,26 @@ const SOMETIMES: &[&str] = &[
     "checkpoint not stored",
     "checkpoint stored",
     "enumeration resumed",
+    "found splits told again",
     "heartbeat of unknown registration",
+    "job adopted",
+    "job adopted as a whole",
+    "job began again after a failover",
     "job canceled",
+    "job canceled after a failover",
     "job canceled after a restart",
     "job failed",
     "job failed for want of slots",
     "job finished",
+    "job finished after a failover",
     "job finished after restarts",
+    "job had finished while nobody led",
+    "job restarted by a failover",
     "job waited for a TaskManager",
     "JobManager crashed",
+    "JobManager froze",
     "late slot released",
+    "leader learned that it is deposed",
     "message doubled",
     "message lost",
     "order of a stale leader refused",
@@ -52,15 +64,17 @@ const SOMETIMES: &[&str] = &[
     "order to unknown registration",
     "partition",
     "regions ran while others were restarted",
-    "registration refused",
     "registration kept slots",
+    "registration refused",
     "reports of an unknown job",
     "reports of an unknown registration",
     "restart moved to another TaskManager",
     "root cause replaced",
+    "some regions adopted and others restarted",
+    "split answer of an old leader dropped",
     "split handed out again",
-    "split request repeated",
     "split request rejected",
+    "split request repeated",
     "splits found later",
     "subtask closed its channels before its last checkpoint",
     "subtask ended with a checkpoint",
@@ -69,12 +83,15 @@ const SOMETIMES: &[&str] = &[
     "task host crashed",
     "task host crashed soon after its start",
     "task host failed to start",
-    "task host started again",
     "task host killed after the cancellation timeout",
+    "task host started again",
     "TaskManager crashed",
     "TaskManager lost by broken connection",
     "TaskManager lost by silence",
+    "TaskManager returned to its job",
     "user code panicked",
+    "write of a deposed leader refused",
+    "write outlived its JobManager",
 ];
 
 fn run(seed: u64) -> Summary {

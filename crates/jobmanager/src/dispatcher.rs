@@ -6,9 +6,12 @@ mod disposal;
 mod handle;
 mod job_settings;
 mod job_table;
+mod recovery;
 mod restore;
 mod submission;
 
+use actor::failed as failed_view;
 pub(crate) use handle::DispatcherHandle;
 pub(crate) use job_settings::storage_uri;
+pub(crate) use recovery::recover;
 pub(crate) use submission::{Submitter, SubmitterOptions};

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use flott_core::{JobId, TaskManagerId, TriggerId, job_graph::GraphError};
 
-use crate::artifacts::ArtifactId;
+use crate::{artifacts::ArtifactId, ha::StoreError};
 
 /// Where the fault lies, which is what a caller outside has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,6 +118,14 @@ pub enum Error {
         /// Why not.
         source: flott_storage::Error,
     },
+    /// What a job is to go on with can't be read.
+    #[error("cannot read {path}, from which the job is to go on: {source}")]
+    CheckpointUnreadable {
+        /// Where it is.
+        path: String,
+        /// Why not.
+        source: flott_storage::Error,
+    },
     /// There is no place for a savepoint.
     #[error(
         "no directory is given for the savepoint: name one, or set execution.checkpointing.savepoint-dir"
@@ -129,6 +137,26 @@ pub enum Error {
     /// A job of this id is there already and is another one.
     #[error("job {0} exists already and was submitted differently: choose another id")]
     JobExists(JobId),
+
+    /// Nobody leads, or another JobManager does, or it is not known whether this one still does.
+    #[error("Service temporarily unavailable due to an ongoing leader election. Please refresh.")]
+    NoLeader,
+    /// There can't be an election.
+    #[error("high availability: {0}")]
+    HighAvailability(#[from] flott_ha::Error),
+    /// This JobManager stopped to lead while it made a job durable.
+    #[error(
+        "this JobManager stopped to lead while it stored job {0}: look for the job by its id, or submit it with this id again"
+    )]
+    SubmissionUnknown(JobId),
+    /// The store for the next leader does not take something.
+    #[error("cannot store it for high availability: {problem}")]
+    NotStored {
+        /// Why not.
+        problem: String,
+        /// Whether trying again may help.
+        is_transient: bool,
+    },
 
     /// The JobManager is about to end.
     #[error("the JobManager is shutting down")]
@@ -169,6 +197,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// What could not be stored for the next leader.
+    pub(crate) fn not_stored(error: &StoreError) -> Self {
+        match error.is_lost() {
+            true => Self::NoLeader,
+            false => Self::NotStored { problem: error.to_string(), is_transient: !error.is_refused() },
+        }
+    }
+
     /// Where the fault lies.
     pub fn kind(&self) -> ErrorKind {
         use Rejection as R;
@@ -187,9 +223,10 @@ impl Error {
             {
                 ErrorKind::Unavailable
             }
-            Self::Snapshot { .. } | Self::RestoreRefused { .. } | Self::CheckpointDirectory { .. } => {
-                ErrorKind::Rejected(R::Program)
-            }
+            Self::Snapshot { .. }
+            | Self::CheckpointUnreadable { .. }
+            | Self::RestoreRefused { .. }
+            | Self::CheckpointDirectory { .. } => ErrorKind::Rejected(R::Program),
             Self::ArtifactTooLarge { .. } => ErrorKind::Rejected(R::TooLarge),
             Self::Graph(_) => ErrorKind::Rejected(R::Program),
             Self::JobExists(_)
@@ -201,10 +238,13 @@ impl Error {
                 flott_artifact::ErrorKind::User => ErrorKind::Rejected(R::Invalid),
                 _ => ErrorKind::Internal,
             },
+            Self::NotStored { is_transient: true, .. } => ErrorKind::Unavailable,
+            Self::NotStored { is_transient: false, .. } => ErrorKind::Rejected(R::TooLarge),
+            Self::NoLeader | Self::SubmissionUnknown(_) => ErrorKind::Unavailable,
             Self::ShuttingDown | Self::Overloaded(_) | Self::TaskManagerUnreachable { .. } => {
                 ErrorKind::Unavailable
             }
-            Self::File { .. } | Self::Bind { .. } => ErrorKind::Internal,
+            Self::File { .. } | Self::Bind { .. } | Self::HighAvailability(_) => ErrorKind::Internal,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flott_core::{JobGraph, JobId, TaskManagerId, job_config::JobConfig};
 use futures::Stream;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use logs::OwnLogs;
@@ -21,28 +22,37 @@ pub use snapshots::SavepointOptions;
 
 use crate::{
     Error,
-    artifacts::{ArtifactId, ArtifactStore},
-    dispatcher::{DispatcherHandle, Submitter},
-    resource_manager::ResourceManagerHandle,
-    view::{ArtifactView, ClusterOverview, JobView, LogFileView, PlanView, ProcessMetrics, TaskManagerView},
+    artifacts::ArtifactId,
+    ha::{Candidate, LeaderInfo, Problem},
+    leader_scope::{LeaderScope, PresentScope},
+    view::{
+        ArtifactView, ClusterOverview, JobView, LeadershipState, LeadershipView, LogFileView, OwnAddresses,
+        PlanView, ProblemView, ProcessMetrics, TaskManagerView,
+    },
 };
 
 /// Cheap to clone. Reads answer from published snapshots and never wait for an actor; the others wait until their
-/// effect is certain. Every method may fail with [`Error::ShuttingDown`].
+/// effect is certain. Every method may fail with [`Error::ShuttingDown`], and with [`Error::NoLeader`] while this JobManager
+/// does not lead; those that change something also while it is not known whether it does.
 #[derive(Clone)]
 pub struct ClusterHandle {
     inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
-    pub(crate) dispatcher: DispatcherHandle,
-    pub(crate) resource_manager: ResourceManagerHandle,
-    pub(crate) artifacts: ArtifactStore,
-    pub(crate) submitter: Submitter,
+    pub(crate) scope: PresentScope,
+    /// This process.
+    pub(crate) candidate: Candidate,
+    /// Who leads, as far as is known.
+    pub(crate) leader: watch::Receiver<Option<LeaderInfo>>,
+    /// What is wrong just now with what keeps the jobs.
+    pub(crate) problems: watch::Receiver<Vec<Problem>>,
     pub(crate) config_entries: Vec<ConfigEntry>,
     pub(crate) logs: logs::OwnLogs,
-    pub(crate) begun: Begun,
+    /// Cancelled when this process ends, for whatever reason.
     pub(crate) shutdown: CancellationToken,
+    /// Cancelled to end it in good order, `shutdown` with it.
+    pub(crate) told_to_end: CancellationToken,
 }
 
 impl ClusterHandle {
@@ -50,10 +60,47 @@ impl ClusterHandle {
         Self { inner: Arc::new(inner) }
     }
 
+    /// Who leads, and what this JobManager has to do with it.
+    pub fn leadership(&self) -> LeadershipView {
+        let Candidate { instance_id, rpc_address, rest_address } = self.inner.candidate.clone();
+        let state = match self.inner.scope.get() {
+            Ok(scope) if scope.is_certain() => LeadershipState::Leading,
+            Ok(_) => LeadershipState::Suspended,
+            Err(_) => LeadershipState::Standby,
+        };
+        LeadershipView {
+            leader: self.inner.leader.borrow().clone(),
+            own: OwnAddresses { instance_id, rpc_address, rest_address },
+            state,
+            problems: self.inner.problems.borrow().iter().map(ProblemView::of).collect(),
+        }
+    }
+
+    /// Resolves when another leads than `leader`, or nobody.
+    pub(crate) async fn leader_changed(&self, leader: LeaderInfo) {
+        let mut present = self.inner.leader.clone();
+        // An error means that nobody watches the election any more: this process ends.
+        let _ = present.wait_for(|present| present.as_ref() != Some(&leader)).await;
+    }
+
+    /// What leads here, to be asked.
+    fn scope(&self) -> Result<Arc<LeaderScope>, Error> {
+        self.inner.scope.get()
+    }
+
+    /// What leads here, to be changed.
+    fn certain_scope(&self) -> Result<Arc<LeaderScope>, Error> {
+        if self.inner.shutdown.is_cancelled() {
+            return Err(Error::ShuttingDown);
+        }
+        self.inner.scope.get_certain()
+    }
+
     /// The cluster in numbers.
     pub async fn overview(&self) -> Result<ClusterOverview, Error> {
-        let mut overview = self.inner.resource_manager.overview();
-        for job in self.inner.dispatcher.jobs() {
+        let scope = self.scope()?;
+        let mut overview = scope.resource_manager.overview();
+        for job in scope.dispatcher.jobs() {
             *overview.jobs.entry(job.status).or_default() += 1;
         }
         Ok(overview)
@@ -61,12 +108,12 @@ impl ClusterHandle {
 
     /// All running jobs and the last `web.history` that have ended, newest first.
     pub async fn jobs(&self) -> Result<Vec<Arc<JobView>>, Error> {
-        Ok(self.inner.dispatcher.jobs())
+        Ok(self.scope()?.dispatcher.jobs())
     }
 
     /// One job, or `None` if it is not known or not any more.
     pub async fn job(&self, job_id: JobId) -> Result<Option<Arc<JobView>>, Error> {
-        Ok(self.inner.dispatcher.job(job_id))
+        Ok(self.scope()?.dispatcher.job(job_id))
     }
 
     /// Asks a job to stop. Returns when its JobMaster has taken note; that it has stopped shows in its view. Without
@@ -75,12 +122,12 @@ impl ClusterHandle {
     /// # Errors
     /// [`Error::JobNotFound`].
     pub async fn cancel(&self, job_id: JobId) -> Result<(), Error> {
-        self.inner.dispatcher.cancel(job_id).await
+        self.certain_scope()?.dispatcher.cancel(job_id).await
     }
 
     /// The uploaded artifacts, newest first.
     pub async fn artifacts(&self) -> Result<Vec<ArtifactView>, Error> {
-        Ok(self.inner.artifacts.list())
+        Ok(self.scope()?.artifacts.list())
     }
 
     /// Stores an artifact and checks that it can be one. `name` is the client's file name; of it only harmless
@@ -96,7 +143,7 @@ impl ClusterHandle {
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        self.inner.artifacts.upload(name, body).await
+        self.certain_scope()?.artifacts.upload(name, body).await
     }
 
     /// Forgets an artifact. Jobs that run it go on.
@@ -104,7 +151,7 @@ impl ClusterHandle {
     /// # Errors
     /// [`Error::ArtifactNotFound`].
     pub async fn delete_artifact(&self, id: &ArtifactId) -> Result<(), Error> {
-        self.inner.artifacts.delete(id).await
+        self.certain_scope()?.artifacts.delete(id).await
     }
 
     /// Plans an artifact without running its job.
@@ -112,7 +159,7 @@ impl ClusterHandle {
     /// # Errors
     /// [`Error::ArtifactNotFound`], [`Error::Artifact`] if the program fails, [`Error::Graph`], [`Error::Setting`].
     pub async fn plan(&self, id: &ArtifactId, options: RunOptions) -> Result<PlanView, Error> {
-        self.inner.submitter.plan(id, options).await
+        self.scope()?.submitter.plan(id, options).await
     }
 
     /// Runs an artifact's job and returns once its JobMaster runs. With a job id chosen by the client, repeating the
@@ -122,7 +169,7 @@ impl ClusterHandle {
     /// Those of [`plan`](Self::plan), [`Error::JobExists`], and, if it is to begin with a snapshot, [`Error::Snapshot`],
     /// [`Error::RestoreRefused`], [`Error::SnapshotClaimed`] or [`Error::SnapshotInUse`]. Then there is no job.
     pub async fn run(&self, id: &ArtifactId, options: RunOptions) -> Result<JobId, Error> {
-        self.inner.submitter.run(id, options).await
+        self.certain_scope()?.submitter.run(id, options).await
     }
 
     /// Runs a graph whose program needs no artifact because it is this process.
@@ -135,7 +182,7 @@ impl ClusterHandle {
         config: JobConfig,
         job_id: Option<JobId>,
     ) -> Result<JobId, Error> {
-        self.inner.submitter.submit_graph(graph, config, job_id).await
+        self.certain_scope()?.submitter.submit_graph(graph, config, job_id).await
     }
 
     /// Waits until a job has ended and returns its last view.
@@ -143,17 +190,17 @@ impl ClusterHandle {
     /// # Errors
     /// [`Error::JobNotFound`].
     pub async fn wait_for_end(&self, job_id: JobId) -> Result<Arc<JobView>, Error> {
-        self.inner.dispatcher.wait_for_end(job_id).await
+        self.scope()?.dispatcher.wait_for_end(job_id).await
     }
 
     /// The registered TaskManagers, in the order of their names.
     pub async fn task_managers(&self) -> Result<Vec<Arc<TaskManagerView>>, Error> {
-        Ok(self.inner.resource_manager.task_managers())
+        Ok(self.scope()?.resource_manager.task_managers())
     }
 
     /// One TaskManager, if it is registered.
     pub async fn task_manager(&self, id: &TaskManagerId) -> Result<Option<Arc<TaskManagerView>>, Error> {
-        Ok(self.inner.resource_manager.task_manager(id))
+        Ok(self.scope()?.resource_manager.task_manager(id))
     }
 
     /// The log files of a TaskManager.
@@ -161,7 +208,7 @@ impl ClusterHandle {
     /// # Errors
     /// [`Error::TaskManagerNotFound`], [`Error::TaskManagerUnreachable`].
     pub async fn task_manager_logs(&self, id: &TaskManagerId) -> Result<Vec<LogFileView>, Error> {
-        self.inner.resource_manager.list_logs(id).await
+        self.scope()?.resource_manager.list_logs(id).await
     }
 
     /// Reads a log file of a TaskManager from `offset` on, at most `limit` bytes.
@@ -175,7 +222,7 @@ impl ClusterHandle {
         offset: u64,
         limit: Option<u64>,
     ) -> Result<LogStream, Error> {
-        self.inner.resource_manager.read_log(id, file, offset, limit).await
+        self.scope()?.resource_manager.read_log(id, file, offset, limit).await
     }
 
     /// The log files of this JobManager.
@@ -204,8 +251,9 @@ impl ClusterHandle {
         crate::process::own_metrics()
     }
 
-    /// Stops the JobManager: no new jobs, running ones end, the process exits within seconds. Returns at once.
+    /// Stops the JobManager: no new jobs, running ones end unless they survive it, the process exits within seconds. Returns
+    /// at once.
     pub fn shut_down(&self) {
-        self.inner.shutdown.cancel();
+        self.inner.told_to_end.cancel();
     }
 }

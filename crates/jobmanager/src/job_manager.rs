@@ -1,41 +1,50 @@
 //! Starting and stopping a whole JobManager.
 
+mod election;
 mod listen;
 
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use flott_control::resource_manager::ResourceManagerConfig;
-use flott_core::{
-    LeaderEpoch,
-    config::{
-        Configuration,
-        options::{checkpointing, heartbeat, jobmanager, rest as rest_options, s3, web},
-    },
+use flott_core::config::{
+    Configuration,
+    options::{checkpointing, jobmanager, rest as rest_options, s3, web},
 };
 use flott_storage::{Storage, StorageOptions, StorageUri};
-use tokio::task::JoinSet;
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use uuid::Uuid;
 
 use crate::{
     ClusterHandle, ConfigEntry, Error,
-    artifacts::{ArtifactStore, temporary::TemporaryDirectory},
-    clock::{self, Clock},
-    dispatcher::{DispatcherHandle, Submitter, SubmitterOptions, storage_uri},
-    handle::{Begun, Inner, OwnLogs},
-    resource_manager::ResourceManagerHandle,
+    artifacts::temporary::TemporaryDirectory,
+    clock::Clock,
+    dispatcher::storage_uri,
+    ha::{Candidate, HighAvailability, SharedMemory},
+    handle::{Inner, OwnLogs},
+    leader_scope::{PresentScope, ScopeOptions, Uploads},
     rest::{self, RestOptions},
     rpc,
 };
+use election::Election;
 
 /// Folder under `web.upload.dir` in which artifacts lie.
 const UPLOAD_FOLDER: &str = "flott-web-upload";
 /// Folder for checkpoints of jobs for which no place is configured.
 const CHECKPOINT_FOLDER: &str = "checkpoints";
+/// Folder of artifacts in the directory of high availability.
+const ARTIFACT_FOLDER: &str = "artifacts";
 /// How long open connections may take to end once all jobs have.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -48,11 +57,13 @@ pub struct JobManagerOptions {
     pub log_file: Option<PathBuf>,
     /// File that stdout and stderr of this process go to.
     pub stdout_file: Option<PathBuf>,
+    /// What this JobManager shares with others of this process, of which one leads. `None`: as is configured.
+    pub high_availability: Option<SharedMemory>,
 }
 
 impl Default for JobManagerOptions {
     fn default() -> Self {
-        Self { rest: true, log_file: None, stdout_file: None }
+        Self { rest: true, log_file: None, stdout_file: None, high_availability: None }
     }
 }
 
@@ -68,15 +79,28 @@ pub struct RunningJobManager {
     pub rest_addr: Option<SocketAddr>,
     /// What can be asked of it.
     pub handle: ClusterHandle,
+    told_to_end: CancellationToken,
     shutdown: CancellationToken,
     services: CancellationToken,
     parts: JoinSet<()>,
+    undrained: Arc<AtomicBool>,
     /// Where checkpoints are if nothing else is configured. Goes last.
-    _checkpoints: TemporaryDirectory,
+    _checkpoints: Option<TemporaryDirectory>,
+}
+
+/// How a JobManager has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Ended {
+    /// As it was told to.
+    Stopped,
+    /// It does not lead any more, but something of what led could not be ended: the process must end at once.
+    Undrained,
 }
 
 impl JobManager {
-    /// Starts a JobManager inside the present tokio runtime. When this returns, both ports accept connections.
+    /// Starts a JobManager inside the present tokio runtime. When this returns, both ports accept connections; and it leads,
+    /// unless others may.
     ///
     /// # Errors
     /// [`Error::Bind`] if a port is taken, [`Error::File`] if a directory can't be used.
@@ -85,56 +109,67 @@ impl JobManager {
         options: JobManagerOptions,
     ) -> Result<RunningJobManager, Error> {
         let clock = Clock::start();
+        let JobManagerOptions { rest, log_file, stdout_file, high_availability } = options;
         let rpc_listener = listen::for_task_managers(&config).await?;
-        let rest_listener = if options.rest { Some(listen::for_rest(&config).await?) } else { None };
-        let artifacts = open_artifacts(&config)?;
-        let checkpoints = temporary_directory(&config)?;
-        let submitter = SubmitterOptions {
-            plan_timeout: config.get(&jobmanager::PLAN_TIMEOUT),
-            temp_root: temp_root(&config)?,
-            storage: open_storage(&config)?,
-            checkpoint_root: local_uri(&checkpoints.path().join(CHECKPOINT_FOLDER))?,
-            config: config.clone(),
-        };
-
-        let shutdown = CancellationToken::new();
-        // Cancelled when all jobs have ended: until then TaskManagers and users must be heard.
-        let services = CancellationToken::new();
-        let mut parts = JoinSet::new();
-
-        let (resource_manager, resource_manager_actor) =
-            ResourceManagerHandle::new(resource_manager_config(&config), clock);
-        let history = usize::try_from(config.get(&web::HISTORY)).unwrap_or(usize::MAX);
-        let (dispatcher, dispatcher_actor) = DispatcherHandle::new(resource_manager.clone(), clock, history);
-        let handle = ClusterHandle::new(Inner {
-            dispatcher: dispatcher.clone(),
-            resource_manager: resource_manager.clone(),
-            artifacts: artifacts.clone(),
-            submitter: Submitter::new(artifacts.clone(), dispatcher.clone(), submitter),
-            config_entries: config_entries(&config),
-            logs: OwnLogs { log: options.log_file, stdout: options.stdout_file },
-            begun: Begun::new(clock),
-            shutdown: shutdown.clone(),
-        });
-
+        let rest_listener = if rest { Some(listen::for_rest(&config).await?) } else { None };
         let rpc_addr = listen::address(&rpc_listener)?;
         let rest_addr = rest_listener.as_ref().map(listen::address).transpose()?;
-        let end_all = shutdown.clone().drop_guard();
-        parts.spawn(resource_manager_actor.run(services.clone(), end_all));
+        let candidate = candidate(&config, rpc_addr, rest_addr);
+        let high_availability = match high_availability {
+            Some(memory) => HighAvailability::join(memory, candidate.clone()),
+            None => HighAvailability::open(&config, candidate.clone()).await?,
+        };
+        let is_alone = high_availability.is_alone();
+        let (places, temporary) = places(&config, &high_availability)?;
+
+        let told_to_end = CancellationToken::new();
+        let shutdown = told_to_end.child_token();
+        // Cancelled when all jobs have ended: until then TaskManagers and users must be heard.
+        let services = CancellationToken::new();
+        let undrained = Arc::<AtomicBool>::default();
+        let (present, scope) = watch::channel(None);
+        let scope = PresentScope::new(scope);
+        let leader = high_availability.leader();
+        let handle = ClusterHandle::new(Inner {
+            scope: scope.clone(),
+            candidate: candidate.clone(),
+            leader: leader.clone(),
+            problems: high_availability.problems(),
+            config_entries: config_entries(&config),
+            logs: OwnLogs { log: log_file, stdout: stdout_file },
+            shutdown: shutdown.clone(),
+            told_to_end: told_to_end.clone(),
+        });
+
+        let mut parts = JoinSet::new();
+        let (first, opened) = oneshot::channel();
+        let election = Election {
+            high_availability,
+            options: ScopeOptions {
+                config: config.clone(),
+                clock,
+                storage: open_storage(&config)?,
+                temp_root: temp_root(&config)?,
+                uploads: places.uploads,
+                checkpoint_root: places.checkpoints,
+            },
+            present,
+            first: Some(first),
+            told_to_end: told_to_end.clone(),
+            shutdown: shutdown.clone(),
+            undrained: undrained.clone(),
+        };
         let (end_all, end_services) = (shutdown.clone().drop_guard(), services.clone().drop_guard());
-        let jobs_end = shutdown.clone();
         parts.spawn(async move {
             // Guards, since not even a crash may leave half a JobManager behind.
             let _guards = (end_all, end_services);
-            dispatcher_actor.run(jobs_end).await;
+            election.run().await;
         });
         let (end_all, services_end) = (shutdown.clone().drop_guard(), services.clone());
+        let service = rpc::Service { scope, leader, instance_id: candidate.instance_id };
         parts.spawn(async move {
             let _guard = end_all;
-            log_end(
-                "gRPC",
-                rpc::serve(rpc_listener, dispatcher, resource_manager, artifacts, services_end).await,
-            );
+            log_end("gRPC", rpc::serve(rpc_listener, service, services_end).await);
         });
         if let (Some(listener), Some(address)) = (rest_listener, rest_addr) {
             let options = RestOptions::from_config(&config, address.port(), own_host_name().as_deref());
@@ -147,14 +182,20 @@ impl JobManager {
             info!(%address, "REST and dashboard are served");
         }
         info!(address = %rpc_addr, "JobManager serves TaskManagers");
+        if is_alone {
+            opened.await.map_err(|_| Error::ShuttingDown)??;
+        }
+        let _checkpoints = temporary;
         Ok(RunningJobManager {
             rpc_addr,
             rest_addr,
             handle,
+            told_to_end,
             shutdown,
             services,
             parts,
-            _checkpoints: checkpoints,
+            undrained,
+            _checkpoints,
         })
     }
 }
@@ -162,7 +203,7 @@ impl JobManager {
 impl RunningJobManager {
     /// Resolves when the JobManager has been told to end, by [`ClusterHandle::shut_down`] or a loss that it can't
     /// survive, and has ended.
-    pub async fn ended(mut self) {
+    pub async fn ended(mut self) -> Ended {
         self.shutdown.cancelled().await;
         info!("JobManager is shutting down");
         // Jobs have a deadline of their own.
@@ -178,20 +219,54 @@ impl RunningJobManager {
             warn!("some connections did not end in time");
         }
         info!("JobManager ended");
+        match self.undrained.load(Ordering::Acquire) {
+            true => Ended::Undrained,
+            false => Ended::Stopped,
+        }
     }
 
-    /// Ends it: jobs are canceled, connections closed. Takes seconds at most.
-    pub async fn stop(self) {
-        self.shutdown.cancel();
-        self.ended().await;
+    /// Ends it: connections are closed, and without high availability jobs are canceled. Takes seconds at most.
+    pub async fn stop(self) -> Ended {
+        self.told_to_end.cancel();
+        self.ended().await
     }
 }
 
-fn open_artifacts(config: &Configuration) -> Result<ArtifactStore, Error> {
-    let limit = config.get(&rest_options::MAX_CONTENT_LENGTH).bytes();
-    match config.get(&web::UPLOAD_DIR) {
-        Some(directory) => ArtifactStore::open(&Path::new(&directory).join(UPLOAD_FOLDER), limit),
-        None => ArtifactStore::temporary(&temp_root(config)?, limit),
+/// Where files go for which no place is configured.
+struct Places {
+    uploads: Uploads,
+    checkpoints: StorageUri,
+}
+
+/// Chooses the places, and makes the directory of those that are to end with this process.
+fn places(
+    config: &Configuration,
+    high_availability: &HighAvailability,
+) -> Result<(Places, Option<TemporaryDirectory>), Error> {
+    let configured = config.get(&web::UPLOAD_DIR).map(|directory| Path::new(&directory).join(UPLOAD_FOLDER));
+    match high_availability.directory() {
+        Some(directory) => {
+            let local = high_availability.local_directory();
+            let own = |local: PathBuf| configured.unwrap_or_else(|| local.join(ARTIFACT_FOLDER));
+            let uploads = local.map_or(Uploads::Shared, |local| Uploads::Directory(own(local)));
+            Ok((Places { uploads, checkpoints: directory.join(CHECKPOINT_FOLDER) }, None))
+        }
+        None => {
+            let directory = temporary_directory(config)?;
+            let checkpoints = local_uri(&directory.path().join(CHECKPOINT_FOLDER))?;
+            let uploads = configured.map_or(Uploads::Temporary, Uploads::Directory);
+            Ok((Places { uploads, checkpoints }, Some(directory)))
+        }
+    }
+}
+
+/// What others are told of this process.
+fn candidate(config: &Configuration, rpc: SocketAddr, rest: Option<SocketAddr>) -> Candidate {
+    let rest_host = rest_options::client_host(config);
+    Candidate {
+        instance_id: Uuid::new_v4().to_string(),
+        rpc_address: config.get(&jobmanager::RPC_ADDRESS).with_port(rpc.port()),
+        rest_address: rest.map_or_else(String::new, |address| rest_host.with_port(address.port())),
     }
 }
 
@@ -232,16 +307,6 @@ fn temp_root(config: &Configuration) -> Result<PathBuf, Error> {
     match std::fs::create_dir_all(&path) {
         Ok(()) => Ok(path),
         Err(source) => Err(Error::File { action: "make", path, source }),
-    }
-}
-
-fn resource_manager_config(config: &Configuration) -> ResourceManagerConfig {
-    ResourceManagerConfig {
-        // Without high availability there is no election: the wall clock makes the number rise with each start.
-        epoch: LeaderEpoch(u64::try_from(clock::unix_ms()).unwrap_or(0)),
-        id_salt: rand::random(),
-        heartbeat_interval: config.get(&heartbeat::INTERVAL),
-        heartbeat_timeout: config.get(&heartbeat::TIMEOUT),
     }
 }
 

@@ -9,8 +9,8 @@ mod snapshots;
 mod splits;
 mod view;
 
-pub(crate) use actor::{JobMaster, JobSpec};
+pub(crate) use actor::{JobMaster, JobMasterContext, JobSpec, Left};
 pub(crate) use handle::{
     CallError, FromResourceManager, JobMasterHandle, JobMasterPeer, SplitCaller, TaskManagerReports,
 };
-pub(crate) use snapshots::{SnapshotSpec, mark};
+pub(crate) use snapshots::{clean_up, mark};

@@ -8,9 +8,12 @@ mod claims;
 mod clock;
 mod dispatcher;
 mod error;
+pub mod ha;
 pub mod handle;
 mod job_manager;
 mod job_master;
+mod job_store;
+mod leader_scope;
 mod outbox;
 mod process;
 mod resource_manager;
@@ -23,7 +26,8 @@ pub mod view;
 mod test_support;
 
 pub use error::{Error, ErrorKind, Rejection};
+pub use ha::SharedMemory;
 pub use handle::{
     ClusterHandle, ConfigEntry, LogFile, LogStream, OperationStatus, RunOptions, SavepointOptions,
 };
-pub use job_manager::{JobManager, JobManagerOptions, RunningJobManager};
+pub use job_manager::{Ended, JobManager, JobManagerOptions, RunningJobManager};

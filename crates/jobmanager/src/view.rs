@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod job;
+mod leadership;
 mod report;
 mod task_manager;
 
@@ -12,6 +13,7 @@ pub use job::{
     AttemptView, ExceptionView, JobView, StateTimes, StatusTimes, SubmissionView, SubtaskView, TaskLocation,
     TaskRates, VertexView,
 };
+pub use leadership::{LeadershipState, LeadershipView, OwnAddresses, ProblemView};
 pub use task_manager::{
     ClusterOverview, HardwareView, ProcessMetrics, SlotView, TaskHostView, TaskManagerView,
 };

@@ -29,7 +29,8 @@ pub(crate) async fn run(program: JobProgram) -> Result<Outcome, Error> {
     let outcome = outcome(&job);
     task_manager.stop();
     let _ = task_manager.ended().await;
-    job_manager.stop().await;
+    // One that was not drained ends with this process.
+    let _ = job_manager.stop().await;
     Ok(outcome)
 }
 
@@ -42,14 +43,17 @@ fn configuration(
     let text = format!(
         "jobmanager.rpc.address: 127.0.0.1\njobmanager.rpc.port: {rpc_port}\n\
          jobmanager.bind-host: 127.0.0.1\ntaskmanager.bind-host: 127.0.0.1\n\
-         taskmanager.numberOfTaskSlots: {slots}\n"
+         taskmanager.numberOfTaskSlots: {slots}\nhigh-availability.type: none\n"
     );
+    // Nothing of it outlives this process, whatever the job's settings say of the clusters that it runs on.
+    let settings = settings.iter().filter(|(key, _)| !key.starts_with("high-availability"));
+    let settings: BTreeMap<_, _> = settings.map(|(key, value)| (key.clone(), value.clone())).collect();
     let failed = |errors: Vec<_>| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Error::Configuration(lines.join("; "))
     };
     let (own, _) = Configuration::parse(&text, "local mode").map_err(failed)?;
-    let (configuration, _) = own.with_settings(settings, &Origin::Submission).map_err(failed)?;
+    let (configuration, _) = own.with_settings(&settings, &Origin::Submission).map_err(failed)?;
     Ok(configuration)
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use flott_control::protocol::{Fence, Order, OrderAnswer, ReportAnswer};
+use flott_control::protocol::{
+    Fence, Order, OrderAnswer, RegistrationAnswer, RegistrationRequest, ReportAnswer,
+};
 use prost::Message;
 use tonic::{Request, Response, Status, transport::Channel};
 
@@ -11,8 +13,8 @@ use crate::{
     convert::encode,
     pb::{
         self, artifacts_client::ArtifactsClient, job_master_client::JobMasterClient,
-        resource_manager_client::ResourceManagerClient, task_host_client::TaskHostClient,
-        task_manager_client::TaskManagerClient,
+        leader_client::LeaderClient, resource_manager_client::ResourceManagerClient,
+        task_host_client::TaskHostClient, task_manager_client::TaskManagerClient,
     },
     precondition_of,
 };
@@ -31,6 +33,7 @@ macro_rules! client {
 
 client!(artifacts_client, ArtifactsClient);
 client!(job_master_client, JobMasterClient);
+client!(leader_client, LeaderClient);
 client!(resource_manager_client, ResourceManagerClient);
 client!(task_host_client, TaskHostClient);
 client!(task_manager_client, TaskManagerClient);
@@ -126,6 +129,36 @@ pub async fn send_order(
     }
 }
 
+/// Most bytes of a registration: less than a message's by what surrounds it.
+const REGISTRATION_BYTES: usize = MAX_MESSAGE_BYTES - 1024 * 1024;
+
+/// Asks the ResourceManager at the other end of `channel` to be registered, once. Where what there is to tell of the jobs is too
+/// much for a message, the longest logs of splits are left out: their sources are started again if there is a new leader.
+///
+/// # Errors
+///
+/// Any status that is not an answer: no connection, no answer within `deadline`, or a message that one side finds invalid.
+pub async fn send_registration(
+    channel: Channel,
+    request: RegistrationRequest,
+    deadline: Duration,
+) -> Result<RegistrationAnswer, Status> {
+    let request = within(request.into(), REGISTRATION_BYTES);
+    let response = resource_manager_client(channel).register(with_deadline(request, deadline)).await?;
+    Ok(RegistrationAnswer::try_from(response.into_inner())?)
+}
+
+fn within(mut request: pb::RegisterRequest, limit: usize) -> pb::RegisterRequest {
+    while request.encoded_len() > limit {
+        let logs = request.jobs.iter_mut().flat_map(|job| &mut job.splits);
+        let longest = logs.filter(|log| !log.answers.is_empty() || !log.reports.is_empty());
+        let Some(log) = longest.max_by_key(|log| log.encoded_len()) else { break };
+        tracing::warn!(subtask = ?log.subtask, "the log of its splits is too long for a registration");
+        (log.answers, log.reports, log.is_cut) = (Vec::new(), Vec::new(), true);
+    }
+    request
+}
+
 /// Most bytes of reports in one call, so that a batch of them never comes near the limit of a message. A report that is larger
 /// goes alone.
 const REPORT_BYTES: usize = 8 * 1024 * 1024;
@@ -188,6 +221,32 @@ fn with_deadline<T>(message: T, deadline: Duration) -> Request<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_logs_are_left_out_of_a_registration_that_is_too_large() {
+        let log = |bytes: usize| pb::SplitLog {
+            answers: vec![pb::AnsweredSplit {
+                request_id: 1,
+                answer: Some(flott_core::deployment::SplitAnswer::Split(vec![0; bytes]).into()),
+            }],
+            ..Default::default()
+        };
+        let job = |logs: &[usize]| pb::LocalJobReport {
+            splits: logs.iter().map(|&bytes| log(bytes)).collect(),
+            ..Default::default()
+        };
+        let request =
+            pb::RegisterRequest { jobs: vec![job(&[100, 3000]), job(&[2000])], ..Default::default() };
+        let kept = |limit: usize| {
+            let request = within(request.clone(), limit);
+            let logs = request.jobs.iter().flat_map(|job| &job.splits);
+            logs.map(|log| (!log.answers.is_empty(), log.is_cut)).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(10_000), [(true, false); 3]);
+        assert_eq!(kept(3000), [(true, false), (false, true), (true, false)]);
+        assert_eq!(kept(1000), [(true, false), (false, true), (false, true)]);
+        assert_eq!(kept(1), [(false, true); 3]);
+    }
 
     #[test]
     fn large_lists_are_cut_in_order() {

@@ -4,6 +4,8 @@ mod alignment;
 mod checkpoint;
 mod deployment;
 mod field;
+mod leader;
+mod local_job;
 mod logs;
 mod metrics;
 mod order;

@@ -16,26 +16,26 @@ mod status;
 
 pub use channel::{CONNECT_TIMEOUT, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, tcp_channel, unix_channel};
 pub use client::{
-    artifacts_client, job_master_client, resource_manager_client, send_order, send_reports, task_host_client,
-    task_manager_client,
+    artifacts_client, job_master_client, leader_client, resource_manager_client, send_order,
+    send_registration, send_reports, task_host_client, task_manager_client,
 };
 pub use convert::order_answer_response;
 pub use error::{Error, Problem};
 pub use flott_control::protocol;
 pub use message::{
-    AlignWatermarks, FencedOrder, Heartbeat, JobReports, LogFile, LogSelector, ProcessMetrics, ReadLog,
-    Sender, SplitRequest, SplitsReport, TaskHostCommand, TaskHostHello, TaskHostMessage, TaskHostMetrics,
-    TaskHostSetup,
+    AlignWatermarks, FencedOrder, Heartbeat, JobReports, LeaderInfo, LeaderView, LogFile, LogSelector,
+    ProcessMetrics, ReadLog, Sender, SplitRequest, SplitsReport, TaskHostCommand, TaskHostHello,
+    TaskHostMessage, TaskHostMetrics, TaskHostSetup,
 };
 pub use retry::{CallError, RetryPolicy, call_with_retry, is_retriable};
 pub use server::{
-    artifacts_server, builder as server_builder, job_master_server, resource_manager_server,
+    artifacts_server, builder as server_builder, job_master_server, leader_server, resource_manager_server,
     task_host_server, task_manager_server,
 };
 pub use status::{Precondition, precondition_of, stale_leader, unknown_job, unknown_registration};
 
 /// Version of the protocol between JobManager and TaskManager. A TaskManager of another version is refused.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Most bytes of one message, either way. Deployments of jobs with thousands of subtasks and lists of splits are the
 /// largest there are; anything beyond is refused rather than held in memory.

@@ -7,7 +7,7 @@ use flott_control::protocol::{
     SubtaskMetrics, TaskReport,
 };
 use flott_core::{
-    AttemptNumber, FailureCause, HostId, JobId, SubtaskId, TaskManagerId,
+    AttemptNumber, FailureCause, HostId, JobId, LeaderEpoch, SubtaskId, TaskManagerId,
     checkpoint::Barrier,
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
 };
@@ -236,6 +236,28 @@ impl std::fmt::Debug for TaskHostSetup {
             .field("storage_options", &self.storage_options.keys())
             .finish()
     }
+}
+
+/// What a JobManager knows of who leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaderView {
+    /// The JobManager that answers.
+    pub instance_id: String,
+    /// Who leads; `None` if nobody does, or it is not known who.
+    pub leader: Option<LeaderInfo>,
+}
+
+/// The JobManager that leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaderInfo {
+    /// Which process; another one with each start.
+    pub instance_id: String,
+    /// `host:port` of its gRPC server.
+    pub rpc_address: String,
+    /// `host:port` of its REST server; empty if it has none.
+    pub rest_address: String,
+    /// Leadership number.
+    pub epoch: LeaderEpoch,
 }
 
 /// A log file of a daemon.

@@ -7,6 +7,7 @@ use crate::{
     pb::{
         artifacts_server::{Artifacts, ArtifactsServer},
         job_master_server::{JobMaster, JobMasterServer},
+        leader_server::{Leader, LeaderServer},
         resource_manager_server::{ResourceManager, ResourceManagerServer},
         task_host_server::{TaskHost, TaskHostServer},
         task_manager_server::{TaskManager, TaskManagerServer},
@@ -39,6 +40,7 @@ macro_rules! service {
 
 service!(artifacts_server, Artifacts, ArtifactsServer);
 service!(job_master_server, JobMaster, JobMasterServer);
+service!(leader_server, Leader, LeaderServer);
 service!(resource_manager_server, ResourceManager, ResourceManagerServer);
 service!(task_host_server, TaskHost, TaskHostServer);
 service!(task_manager_server, TaskManager, TaskManagerServer);

@@ -12,7 +12,8 @@ use std::{
 };
 
 use flott_artifact::ArtifactDigest;
-use tonic::transport::Channel;
+
+use crate::LeaderChannel;
 
 pub use download::FetchError;
 
@@ -27,7 +28,6 @@ pub struct ArtifactCache(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     dir: PathBuf,
-    job_manager: Channel,
     max_bytes: u64,
     entries: Mutex<Entries>,
 }
@@ -68,19 +68,23 @@ impl CachedArtifact {
 }
 
 impl ArtifactCache {
-    /// An empty cache in `dir`, which must exist, for artifacts of the JobManager behind `job_manager`. It keeps at
-    /// most `max_bytes`, but always what is in use.
-    pub fn new(dir: PathBuf, job_manager: Channel, max_bytes: u64) -> Self {
-        Self(Arc::new(Inner { dir, job_manager, max_bytes, entries: Mutex::default() }))
+    /// An empty cache in `dir`, which must exist. It keeps at most `max_bytes`, but always what is in use.
+    pub fn new(dir: PathBuf, max_bytes: u64) -> Self {
+        Self(Arc::new(Inner { dir, max_bytes, entries: Mutex::default() }))
     }
 
-    /// Returns the artifact, fetching it if need be. May be dropped at any time.
+    /// Returns the artifact, fetching it from whichever JobManager leads if need be. While none does, it waits. May be
+    /// dropped at any time.
     ///
     /// # Errors
     ///
     /// If the JobManager does not have it, does not answer for long, or sends something else, or if it can't be
     /// written.
-    pub async fn get(&self, digest: ArtifactDigest) -> Result<CachedArtifact, FetchError> {
+    pub async fn get(
+        &self,
+        digest: ArtifactDigest,
+        leader: &LeaderChannel,
+    ) -> Result<CachedArtifact, FetchError> {
         let slot = {
             let mut entries = self.lock();
             entries.uses += 1;
@@ -93,7 +97,7 @@ impl ArtifactCache {
         if let Some(artifact) = &*slot {
             return Ok(artifact.clone());
         }
-        let path = download::download(&self.0.dir, self.0.job_manager.clone(), digest).await?;
+        let path = download::download(&self.0.dir, leader, digest).await?;
         let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
         tracing::info!(artifact = %digest, bytes = size, "fetched artifact");
         let artifact = CachedArtifact(Arc::new(File { path, size }));

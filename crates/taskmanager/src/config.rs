@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use flott_core::config::{
     Configuration, Host,
-    options::{heartbeat, io, jobmanager, s3, taskmanager},
+    options::{heartbeat, high_availability, io, s3, taskmanager},
 };
 
 /// What a TaskManager needs to know. All of it is public so that an embedding program can set it without a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskManagerConfig {
-    /// `host:port` of the JobManager's RPC server.
-    pub job_manager_address: String,
+    /// `host:port` of the RPC servers of all JobManagers, of which one leads; at least one.
+    pub job_managers: Vec<String>,
     /// Where the RPC server and the task hosts' data planes listen.
     pub bind_host: String,
     /// Host under which others reach this TaskManager; `None` = the bind host, or the machine's name if that is all
@@ -26,8 +26,10 @@ pub struct TaskManagerConfig {
     /// After how long without an answer to a heartbeat the JobManager counts as lost; and a task host that says nothing for
     /// so long while it has subtasks to run.
     pub heartbeat_timeout: Duration,
-    /// How long to try to register before giving up.
+    /// How long to try to register for the first time before giving up.
     pub registration_timeout: Duration,
+    /// How long task hosts run on without a JobManager that leads.
+    pub leader_loss_grace: Duration,
     /// Where to make directories for temporary files.
     pub tmp_dir: PathBuf,
     /// The daemon's log file, if it logs to one. Its other files are found beside it.
@@ -49,10 +51,10 @@ impl fmt::Debug for StorageSettings {
 impl TaskManagerConfig {
     /// Takes the TaskManager's settings out of `config`. The log file is not one of them: see `flott_logging`.
     pub fn new(config: &Configuration) -> Self {
-        let job_manager = config.get(&jobmanager::RPC_ADDRESS);
+        let job_managers = high_availability::job_managers(config);
         let tmp_dirs = config.get(&io::TMP_DIRS);
         Self {
-            job_manager_address: job_manager.with_port(config.get(&jobmanager::RPC_PORT).0),
+            job_managers: job_managers.iter().map(ToString::to_string).collect(),
             bind_host: config.get(&taskmanager::BIND_HOST).as_str().to_owned(),
             host: config.get(&taskmanager::HOST).as_ref().map(|host| Host::as_str(host).to_owned()),
             rpc_port: config.get(&taskmanager::RPC_PORT).0,
@@ -60,6 +62,7 @@ impl TaskManagerConfig {
             slots: config.get(&taskmanager::NUMBER_OF_TASK_SLOTS).unwrap_or_else(crate::hardware::cpu_cores),
             heartbeat_timeout: config.get(&heartbeat::TIMEOUT),
             registration_timeout: config.get(&taskmanager::REGISTRATION_TIMEOUT),
+            leader_loss_grace: config.get(&taskmanager::LEADER_LOSS_GRACE),
             tmp_dir: tmp_dirs.first().map_or_else(std::env::temp_dir, PathBuf::from),
             log_file: None,
             storage: StorageSettings(s3::storage_options(config)),
@@ -100,9 +103,19 @@ mod tests {
             "jobmanager.rpc.address: '::1'\njobmanager.rpc.port: 7000\ntaskmanager.numberOfTaskSlots: 3\n\
              taskmanager.rpc.port: 7001\nio.tmp.dirs: /disk1;/disk2\n",
         );
-        assert_eq!(config.job_manager_address, "[::1]:7000");
+        assert_eq!(config.job_managers, ["[::1]:7000"]);
         assert_eq!((config.slots, config.rpc_port, config.data_port), (3, 7001, 0));
         assert_eq!(config.tmp_dir, PathBuf::from("/disk1"));
+    }
+
+    #[test]
+    fn all_job_managers_are_known_if_there_are_several() {
+        let config = config(
+            "jobmanager.rpc.address: other\nhigh-availability.jobmanagers: 'one:6123, two:6123'\n\
+             taskmanager.leader-loss-grace: 2 min\n",
+        );
+        assert_eq!(config.job_managers, ["one:6123", "two:6123"]);
+        assert_eq!(config.leader_loss_grace, Duration::from_secs(120));
     }
 
     #[test]

@@ -29,9 +29,10 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
-    /// The JobManager's address makes no sense.
+    /// A JobManager's address makes no sense.
     #[error(
-        "cannot use {address} as the JobManager's address (jobmanager.rpc.address, jobmanager.rpc.port): {source}"
+        "cannot use {address} as a JobManager's address (jobmanager.rpc.address, jobmanager.rpc.port, \
+         high-availability.jobmanagers): {source}"
     )]
     JobManagerAddress {
         /// `host:port` as configured.
@@ -44,11 +45,12 @@ pub enum Error {
     Spawner(#[source] io::Error),
     /// No JobManager took the TaskManager.
     #[error(
-        "cannot register at the JobManager at {address} within {} s (taskmanager.registration.timeout)", timeout.as_secs()
+        "cannot register at a JobManager within {} s (taskmanager.registration.timeout); asked were {}",
+        timeout.as_secs(), addresses.join(", ")
     )]
     RegistrationTimedOut {
-        /// `host:port` as configured.
-        address: String,
+        /// `host:port` of each as configured.
+        addresses: Vec<String>,
         /// How long it tried.
         timeout: Duration,
     },

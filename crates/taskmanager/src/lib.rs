@@ -10,6 +10,7 @@ mod clock;
 mod config;
 mod error;
 mod hardware;
+mod leader;
 mod logs;
 mod process_metrics;
 mod registration;
@@ -27,3 +28,4 @@ pub use supervisor::{
     LaunchRequest, LaunchedTaskHost, OutputWriter, ProcessLauncher, TaskHostLauncher, exit_cause,
 };
 pub use task_manager::{Ended, RunningTaskManager, TaskManager};
+pub use uplink::LeaderChannel;

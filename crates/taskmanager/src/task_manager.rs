@@ -28,6 +28,7 @@ use crate::{
     config::host_port,
     hardware,
     logs::Logs,
+    registration::REGISTRATION_TIMEOUT,
     rpc_service::RpcService,
     supervisor::host::HostContext,
     task_host_service::{self, Introductions},
@@ -38,13 +39,10 @@ use actor::Actor;
 /// Most inputs that wait for the event loop. Whoever has more waits.
 const INPUTS: usize = 1024;
 
-/// How long to wait after the first failed registration, and at most. Short, since a JobManager that is started again
-/// is to find its TaskManagers at once.
+/// How long to wait after the first failed registration, and at most. Short, since a JobManager that is started again, or
+/// that begins to lead, is to find its TaskManagers at once.
 const REGISTRATION_INITIAL_BACKOFF: Duration = Duration::from_millis(100);
-const REGISTRATION_MAX_BACKOFF: Duration = Duration::from_secs(2);
-
-/// How long one request to register may take.
-const REGISTRATION_CALL_TIMEOUT: Duration = Duration::from_secs(5);
+const REGISTRATION_MAX_BACKOFF: Duration = Duration::from_secs(1);
 
 /// How long to wait before reports are sent again.
 const REPORT_RETRY_BACKOFF: Duration = Duration::from_millis(200);
@@ -65,16 +63,17 @@ impl TaskManager {
     ///
     /// # Errors
     ///
-    /// If it can't listen, has no place for files, or its JobManager's address makes no sense.
+    /// If it can't listen, has no place for files, or a JobManager's address makes no sense.
     #[expect(clippy::disallowed_methods, reason = "RunningTaskManager waits for all of them")]
     pub async fn start(
         config: TaskManagerConfig,
         launcher: Arc<dyn TaskHostLauncher>,
     ) -> Result<RunningTaskManager, Error> {
-        let address = &config.job_manager_address;
-        // Found now rather than with the first call.
-        tcp_channel(address)
-            .map_err(|source| Error::JobManagerAddress { address: address.clone(), source })?;
+        for address in &config.job_managers {
+            // Found now rather than with the first call.
+            tcp_channel(address)
+                .map_err(|source| Error::JobManagerAddress { address: address.clone(), source })?;
+        }
         let (listener, rpc_address) = listen(&config).await?;
         let work_dir = WorkDir::create(&config.tmp_dir)?;
         let stopping = CancellationToken::new();
@@ -151,9 +150,10 @@ fn machine_config(config: &TaskManagerConfig, id: &TaskManagerId, rpc_address: &
         heartbeat_timeout: config.heartbeat_timeout,
         registration_initial_backoff: REGISTRATION_INITIAL_BACKOFF,
         registration_max_backoff: REGISTRATION_MAX_BACKOFF,
-        registration_timeout: REGISTRATION_CALL_TIMEOUT,
+        registration_timeout: REGISTRATION_TIMEOUT,
         report_retry_backoff: REPORT_RETRY_BACKOFF,
         release_grace: RELEASE_GRACE,
+        leader_loss_grace: config.leader_loss_grace,
     }
 }
 

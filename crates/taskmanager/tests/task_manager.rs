@@ -7,8 +7,9 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use flott_control::protocol::{
-    AlignedWatermark, CheckpointNotice, CheckpointOutcome, CheckpointReport, Fence, GroupWatermark, Order,
-    OrderAnswer, Refusal, Report, SubtaskMetrics, TaskReport, TaskState,
+    AlignedWatermark, CheckpointNotice, CheckpointOutcome, CheckpointReport, Fence, GroupWatermark,
+    LocalHost, LocalHostState, LocalJobReport, Order, OrderAnswer, Refusal, Report, SubtaskMetrics,
+    TaskReport, TaskState,
 };
 use flott_core::{
     AllocationId, AttemptNumber, CheckpointId, FailureCause, FailureKind, HostId, LeaderEpoch, SlotIndex,
@@ -20,7 +21,7 @@ use flott_core::{
 };
 use flott_rpc::{SplitRequest, SplitsReport, TaskHostCommand, TaskHostMessage, protocol::SlotHolder};
 use flott_taskmanager::{Ended, Error, RunningTaskManager, StorageSettings, TaskManager};
-use support::{Cluster, FakeJobManager, FakeLauncher, HOLDER, Heard, JOB, config, order_by};
+use support::{Cluster, FakeJobManager, FakeLauncher, HOLDER, Heard, JOB, Standby, config, order_by};
 use tokio::sync::mpsc;
 
 const SUBTASK: SubtaskId = SubtaskId::new(0, 0);
@@ -258,9 +259,11 @@ async fn a_task_host_that_stands_still_is_killed() {
 async fn splits_are_carried_both_ways() {
     let mut cluster = Cluster::start().await;
     let mut host = cluster.task_host().await;
+    deploy(&cluster).await;
+    assert!(matches!(host.command().await, TaskHostCommand::Deploy { .. }));
     let request = SplitRequest { subtask: SUBTASK, attempt: FIRST, request_id: 42 };
     host.tell(TaskHostMessage::SplitRequest(request)).await;
-    let expected = TaskHostCommand::SplitResponse { request, answer: SplitAnswer::Split(vec![42]) };
+    let expected = TaskHostCommand::SplitResponse { request, answer: SplitAnswer::Split(vec![42, 1]) };
     assert_eq!(host.command().await, expected);
 
     // They are sent one after the other, so they can't overtake one another.
@@ -386,17 +389,137 @@ async fn after_a_crash_of_the_job_manager_it_registers_again_with_what_it_runs()
 }
 
 #[tokio::test]
+async fn the_next_leader_is_told_what_runs() {
+    let mut cluster = Cluster::start().await;
+    let mut host = cluster.task_host().await;
+    deploy(&cluster).await;
+    assert!(matches!(host.command().await, TaskHostCommand::Deploy { .. }));
+    host.tell(TaskHostMessage::TaskState(task_report(TaskState::Running))).await;
+    assert_eq!(cluster.job_manager.report().await, Report::Task(task_report(TaskState::Running)));
+    let request = SplitRequest { subtask: SUBTASK, attempt: FIRST, request_id: 5 };
+    host.tell(TaskHostMessage::SplitRequest(request)).await;
+    let answer = SplitAnswer::Split(vec![5, 1]);
+    assert_eq!(host.command().await, TaskHostCommand::SplitResponse { request, answer: answer.clone() });
+
+    let address = cluster.job_manager.crash().await;
+    let mut next = FakeJobManager::start(&address.to_string(), 2).await;
+    let jobs = next.registration().await.jobs;
+    assert_eq!(jobs.len(), 1);
+    let LocalJobReport { job_id, host, tasks, splits, .. } = &jobs[0];
+    let state = LocalHostState::Ready { data_address: "127.0.0.1:4321".to_owned() };
+    assert_eq!((job_id, host), (&JOB, &Some(LocalHost { attempt: FIRST, state })));
+    assert_eq!((tasks.len(), &tasks[0].state), (1, &Some(TaskState::Running)));
+    assert_eq!((splits.len(), &splits[0].answers), (1, &vec![(5, answer)]));
+}
+
+#[tokio::test]
+async fn a_late_answer_of_an_earlier_leader_is_asked_for_again() {
+    let standby = Standby::start().await;
+    let mut cluster = Cluster::start_configured(None, |config| {
+        config.job_managers.push(standby.address.to_string());
+    })
+    .await;
+    let mut host = cluster.task_host().await;
+    deploy(&cluster).await;
+    assert!(matches!(host.command().await, TaskHostCommand::Deploy { .. }));
+    cluster.job_manager.freeze();
+    let request = SplitRequest { subtask: SUBTASK, attempt: FIRST, request_id: 7 };
+    host.tell(TaskHostMessage::SplitRequest(request)).await;
+
+    let mut next = FakeJobManager::start("127.0.0.1:0", 2).await;
+    standby.follow(&next);
+    let fence = next.fence;
+    next.heartbeat(|heartbeat| heartbeat.sender.fence == fence).await;
+    cluster.job_manager.thaw();
+    let answer = SplitAnswer::Split(vec![7, 2]);
+    assert_eq!(host.command().await, TaskHostCommand::SplitResponse { request, answer });
+}
+
+#[tokio::test]
+async fn without_any_leader_for_long_its_task_hosts_end() {
+    let grace = Duration::from_millis(100);
+    let mut cluster = Cluster::start_configured(None, |config| config.leader_loss_grace = grace).await;
+    let host = cluster.task_host().await;
+    deploy(&cluster).await;
+    let address = cluster.job_manager.crash().await;
+    host.is_killed().await;
+    host.end(FailureCause::new(FailureKind::TaskHostSignal, "killed by signal 9 (SIGKILL)"));
+    // It goes on itself, with nothing in its slots.
+    let mut next = FakeJobManager::start(&address.to_string(), 2).await;
+    next.heartbeat(|heartbeat| heartbeat.slots.slots == [None, None]).await;
+}
+
+#[tokio::test]
+async fn it_registers_at_the_leader_that_any_job_manager_names() {
+    let (standby, other) = (Standby::start().await, Standby::start().await);
+    let mut leader = FakeJobManager::start("127.0.0.1:0", 3).await;
+    let dir = tempfile::tempdir().unwrap();
+    let (launched, _) = mpsc::channel(1);
+    let mut config = config(standby.address, dir.path());
+    config.job_managers.push(other.address.to_string());
+    let launcher = Arc::new(FakeLauncher { launched, failure: None });
+    let _task_manager = TaskManager::start(config, launcher).await.unwrap();
+    // Nobody knows a leader at first.
+    other.follow(&leader);
+    let fence = leader.fence;
+    leader.heartbeat(|heartbeat| heartbeat.sender.fence == fence).await;
+
+    let address = leader.crash().await;
+    let mut next = FakeJobManager::start("127.0.0.1:0", 4).await;
+    assert_ne!(next.address, address);
+    standby.follow(&next);
+    let fence = next.fence;
+    next.heartbeat(|heartbeat| heartbeat.sender.fence == fence).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_is_frozen_or_does_not_know_is_left_for_its_successor() {
+    for is_frozen in [true, false] {
+        let standby = Standby::start().await;
+        let mut leader = FakeJobManager::start("127.0.0.1:0", 3).await;
+        standby.follow(&leader);
+        let dir = tempfile::tempdir().unwrap();
+        let (launched, _) = mpsc::channel(1);
+        let mut config = config(standby.address, dir.path());
+        config.job_managers.push(leader.address.to_string());
+        let launcher = Arc::new(FakeLauncher { launched, failure: None });
+        let _task_manager = TaskManager::start(config, launcher).await.unwrap();
+        let fence = leader.fence;
+        leader.heartbeat(|heartbeat| heartbeat.sender.fence == fence).await;
+
+        if is_frozen {
+            leader.freeze();
+        }
+        let mut next = FakeJobManager::start("127.0.0.1:0", 4).await;
+        standby.follow(&next);
+        // Long before heartbeat.timeout.
+        let fence = next.fence;
+        next.heartbeat(|heartbeat| heartbeat.sender.fence == fence).await;
+    }
+}
+
+#[tokio::test]
+async fn once_it_was_registered_it_waits_for_a_leader_without_end() {
+    let limit = Duration::from_secs(1);
+    let mut cluster = Cluster::start_configured(None, |config| config.registration_timeout = limit).await;
+    cluster.job_manager.crash().await;
+    let ended = tokio::time::timeout(limit * 3 / 2, cluster.task_manager.ended()).await;
+    assert!(ended.is_err(), "{ended:?}");
+}
+
+#[tokio::test]
 async fn without_a_job_manager_it_gives_up_in_time() {
     let unused = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let (launched, _) = mpsc::channel(1);
     let mut config = config(unused, dir.path());
+    config.job_managers.push("localhost:1".to_owned());
     config.registration_timeout = Duration::from_millis(50);
     let launcher = Arc::new(FakeLauncher { launched, failure: None });
     let mut task_manager = TaskManager::start(config, launcher).await.unwrap();
     let Ended::Failed(error) = task_manager.ended().await else { panic!("it was not told to stop") };
     assert!(matches!(error, Error::RegistrationTimedOut { .. }), "{error}");
-    assert!(error.to_string().contains(&unused.to_string()));
+    assert!(error.to_string().contains(&format!("asked were {unused}, localhost:1")), "{error}");
 }
 
 #[tokio::test]

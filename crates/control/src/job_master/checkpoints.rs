@@ -16,6 +16,7 @@ mod complete;
 mod decide;
 mod metadata;
 mod pending;
+mod pointer;
 mod request;
 mod restore;
 mod retained;
@@ -53,8 +54,9 @@ use tolerance::Tolerance;
 #[derive(Clone, Debug)]
 struct Stopping {
     id: CheckpointId,
-    call: CallId,
-    /// Set when it is durable and its completion was told.
+    /// `None`: another JobMaster was asked for it.
+    call: Option<CallId>,
+    /// Set when the job recovers from it, or is about to: it is told where it is when the job has ended.
     savepoint: Option<SnapshotTaken>,
 }
 
@@ -92,8 +94,12 @@ pub(super) struct Checkpoints {
     stopping: Option<Stopping>,
     /// The last one with which the job was to end and did not.
     failed_stop: Option<CheckpointId>,
+    /// Those that may have been under way when another JobMaster ran the job. Some may be of the same kind.
+    given_up: Vec<CheckpointId>,
     demand: Option<Demand>,
     tolerance: Tolerance,
+    /// Whether there may be files in the job's directory for checkpoints of which this JobMaster does not know.
+    has_unknown_files: bool,
     /// Savepoints that lie within the job's directory for checkpoints.
     savepoints_within: BTreeSet<String>,
     statistics: CheckpointStatistics,
@@ -117,8 +123,10 @@ impl Default for Checkpoints {
             requests: VecDeque::new(),
             stopping: None,
             failed_stop: None,
+            given_up: Vec::new(),
             demand: None,
             tolerance: Tolerance::default(),
+            has_unknown_files: false,
             savepoints_within: BTreeSet::new(),
             statistics: CheckpointStatistics::new(10),
         }
@@ -129,6 +137,11 @@ impl Checkpoints {
     /// Whether the savepoint is durable with which the job is to end, so that its subtasks finish wherever they are.
     pub(super) fn has_stopped(&self) -> bool {
         self.stopping.as_ref().is_some_and(|stopping| stopping.savepoint.is_some())
+    }
+
+    /// The number of the next one.
+    pub(super) fn next_id(&self) -> CheckpointId {
+        self.next_id
     }
 
     /// Why not only a part of the job is to start again but all of it, if it is.
@@ -162,6 +175,12 @@ impl JobMaster {
     /// What the job shows of its checkpoints.
     pub fn checkpoints(&self) -> &CheckpointStatistics {
         &self.checkpoints.statistics
+    }
+
+    /// Whether a checkpoint or savepoint of the job may ever have been begun, so that its directory may have files. Other
+    /// than the statistics, that also counts those of which only an earlier JobMaster knew.
+    pub fn may_have_checkpoints(&self) -> bool {
+        self.checkpoints.statistics.counts.total > 0 || self.checkpoints.has_unknown_files
     }
 
     /// The checkpoint from which subtasks recover that are deployed now.
@@ -206,7 +225,8 @@ impl JobMaster {
         let latest = latest.as_ref().map(|(point, _)| CheckpointNotice::Completed(point.checkpoint_id));
         // The failure first: the savepoint may have been stored nevertheless, and whoever waits to stop believes what it
         // hears first.
-        let notices = failed.map(CheckpointNotice::Aborted).into_iter().chain(latest);
+        let given_up = self.checkpoints.given_up.iter().copied();
+        let notices = given_up.chain(failed).map(CheckpointNotice::Aborted).chain(latest);
         let mut orders: Vec<_> = notices.map(|notice| Order::NotifyCheckpoint { job_id, notice }).collect();
         for pending in self.checkpoints.pending.values().filter(|pending| pending.is_acknowledging()) {
             let begun = pending.begun_at.iter().filter_map(|it| Some((*it, *pending.missing.get(it)?)));
@@ -244,7 +264,7 @@ impl JobMaster {
     }
 
     /// Tells all task hosts how a checkpoint has ended.
-    fn notify_all(&self, notice: CheckpointNotice, out: &mut Vec<Effect>) {
+    pub(super) fn notify_all(&self, notice: CheckpointNotice, out: &mut Vec<Effect>) {
         let job_id = self.spec.job_id;
         for (id, held) in &self.pool.task_managers {
             if matches!(held.host, HostPhase::Ready { .. }) {

@@ -25,6 +25,8 @@ impl JobMaster {
             region.restore.clone_from(&restore);
         }
         self.enter(JobState::Running, now, out);
+        // Until task hosts are ready it mostly is.
+        self.secure_attempts(out);
         self.proceed(now, out);
     }
 
@@ -70,11 +72,17 @@ impl JobMaster {
     }
 
     fn start_those_missing(&mut self, ids: &BTreeSet<TaskManagerId>, out: &mut Vec<Effect>) {
-        for id in ids.iter().filter(|id| self.pool.may_start(id)).cloned().collect::<Vec<_>>() {
+        let is_missing = |id: &&TaskManagerId| {
+            let held = self.pool.task_managers.get(*id);
+            held.is_some_and(|held| matches!(held.host, HostPhase::Absent | HostPhase::Ended))
+        };
+        let may_start = ids.iter().filter(|id| self.pool.may_start(id));
+        let missing: Vec<_> = may_start.filter(is_missing).cloned().collect();
+        if !self.secure_hosts(missing.len() as u32, out) {
+            return;
+        }
+        for id in missing {
             let Some(held) = self.pool.task_managers.get_mut(&id) else { continue };
-            if !matches!(held.host, HostPhase::Absent | HostPhase::Ended) {
-                continue;
-            }
             let host = self.next_host;
             self.next_host = HostId(host.0 + 1);
             held.host = HostPhase::Starting(host);
@@ -89,7 +97,7 @@ impl JobMaster {
         let ready: BTreeSet<_> = starting
             .filter(|region| self.pool.all_ready(self.task_managers_under([*region]).iter()))
             .collect();
-        if ready.is_empty() {
+        if ready.is_empty() || !self.secure_attempts(out) {
             return;
         }
         for number in &ready {

@@ -7,7 +7,7 @@ use flott_core::{
     checkpoint::CheckpointMetadata, deployment::SplitAnswer,
 };
 
-use super::{SnapshotTaken, state::Outcome};
+use super::{CheckpointPointer, RunRecord, SnapshotTaken, state::Outcome};
 use crate::protocol::{CallId, Fence, Order};
 
 /// An effect of one job's machine.
@@ -19,6 +19,9 @@ pub enum Effect {
         /// How many.
         count: u32,
     },
+    /// To the ResourceManager: the job may have slots from an earlier JobMaster. TaskManagers that have some come as
+    /// `TaskManagerReturned`.
+    AwaitTaskManagers,
     /// To the ResourceManager: a slot came too late; take it back.
     ReleaseSlot {
         /// Which.
@@ -74,6 +77,19 @@ pub enum Effect {
         /// URIs of directories, to be deleted with all that is in them.
         directories: Vec<String>,
     },
+    /// Make this durable in place of the last one. Comes back as `PointerStored`, once it is so for certain; it can't fail
+    /// but by the end of this leadership.
+    StorePointer {
+        /// The newest checkpoint in it.
+        checkpoint_id: CheckpointId,
+        /// What to store.
+        pointer: CheckpointPointer,
+    },
+    /// Make this durable in place of the last one. Comes back as `RunStored`, as for `StorePointer`.
+    StoreRun {
+        /// What to store.
+        run: RunRecord,
+    },
     /// Answer a `SnapshotRequested`.
     SnapshotDone {
         /// Its call.
@@ -86,7 +102,8 @@ pub enum Effect {
         /// The new status.
         status: JobStatus,
     },
-    /// The job has ended and has given everything back. Nothing follows.
+    /// The job has ended. Make that durable, together with the end of all that was stored of it, and only then perform the
+    /// effects that follow: they give back its slots, tell users, and delete files. No events are wanted any more.
     Terminated {
         /// How.
         outcome: Outcome,

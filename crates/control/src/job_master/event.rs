@@ -1,11 +1,13 @@
 //! What a JobMaster is told.
 
+use std::time::Duration;
+
 use flott_core::{
     AllocationId, AttemptNumber, CheckpointId, FailureCause, RegistrationId, SlotIndex, SubtaskId,
     TaskManagerId, deployment::EnumeratedSplits,
 };
 
-use super::{SnapshotRequest, StoredMetadata};
+use super::{ReturnedTaskManager, RunRecord, SnapshotRequest, StoredMetadata};
 use crate::protocol::{AlignedWatermark, CallId, Fence, Refusal, Report, SubtaskMetrics};
 
 /// A slot that the ResourceManager gives to the job.
@@ -57,6 +59,9 @@ pub enum Event {
         /// What orders to it carry from now on.
         fence: Fence,
     },
+    /// From the ResourceManager: a TaskManager has registered that has slots of this job which this JobMaster does not know.
+    /// What it does not want of them it releases.
+    TaskManagerReturned(ReturnedTaskManager),
     /// A TaskManager refused an order of this job.
     OrderRefused {
         /// Which TaskManager.
@@ -124,6 +129,22 @@ pub enum Event {
         checkpoint_id: CheckpointId,
         /// Where its metadata is and that it can be read, or why not.
         result: Result<StoredMetadata, FailureCause>,
+    },
+    /// A [`CheckpointPointer`](super::CheckpointPointer) is durable.
+    PointerStored {
+        /// The newest checkpoint in it.
+        checkpoint_id: CheckpointId,
+    },
+    /// A [`RunRecord`] is durable.
+    RunStored {
+        /// Which.
+        run: RunRecord,
+    },
+    /// For a while no event was handed in, since it was not known whether this JobMaster's process still leads. Those that
+    /// came meanwhile follow, the one included that this may have interrupted.
+    Resumed {
+        /// For how long, or longer.
+        after: Duration,
     },
     /// The time of `next_wakeup` has come.
     TimerFired,

@@ -214,6 +214,48 @@ impl ExecutionGraph {
         self.count_move(index, before, ExecutionState::Created);
     }
 
+    /// Gives another number to an attempt that has not begun.
+    pub(super) fn renumber(&mut self, subtask: SubtaskId, attempt: AttemptNumber) {
+        if let Some(index) = self.index(subtask) {
+            debug_assert_eq!(self.executions[index].state, ExecutionState::Created);
+            self.executions[index].attempt = attempt;
+        }
+    }
+
+    /// An attempt that has not begun here was found in this state.
+    pub(super) fn adopt(
+        &mut self,
+        subtask: SubtaskId,
+        state: ExecutionState,
+        location: Location,
+        now: MonoTime,
+    ) {
+        let Some(index) = self.index(subtask) else { return };
+        let execution = &mut self.executions[index];
+        let before = std::mem::replace(&mut execution.state, state);
+        execution.state_times.push((state, now));
+        execution.location = Some(location);
+        self.count_move(index, before, state);
+    }
+
+    /// An attempt that has not begun here has finished elsewhere.
+    pub(super) fn had_finished(&mut self, subtask: SubtaskId, now: MonoTime) {
+        let Some(index) = self.index(subtask) else { return };
+        let execution = &mut self.executions[index];
+        if execution.state == ExecutionState::Created {
+            execution.state = ExecutionState::Finished;
+            execution.state_times.push((ExecutionState::Finished, now));
+            self.count_move(index, ExecutionState::Created, ExecutionState::Finished);
+        }
+    }
+
+    /// Nothing is known of an attempt any more.
+    pub(super) fn reset(&mut self, subtask: SubtaskId, attempt: AttemptNumber, now: MonoTime) {
+        let Some(index) = self.index(subtask) else { return };
+        let old = std::mem::replace(&mut self.executions[index], Execution::new(subtask, attempt, now));
+        self.count_move(index, old.state, ExecutionState::Created);
+    }
+
     /// Moves all executions on that may go there and that are chosen. Returns how many.
     pub(super) fn enter_all(
         &mut self,

@@ -66,6 +66,8 @@ impl JobMaster {
         match self.state {
             // What fails while a user's cancel is carried out is of no interest any more.
             JobState::Canceling { .. } | JobState::Terminal(_) => {}
+            // It is kept with the subtask, and what comes of it is decided when all is known.
+            JobState::Reconciling { .. } => {}
             _ if self.failures.knows(&failure) => {}
             JobState::Failing { .. } => self.failures.add(failure),
             JobState::Created | JobState::WaitingForSlots { .. } => {
@@ -99,6 +101,8 @@ impl JobMaster {
         match self.state {
             JobState::Running | JobState::Restarting { .. } => self.advance_regions(now, out),
             JobState::Canceling { .. } | JobState::Failing { .. } => self.end_if_all_is_down(now, out),
+            // Time is up only when the timer says so: what came before is handed in before.
+            JobState::Reconciling { .. } => self.reconcile(false, now, out),
             JobState::Created | JobState::WaitingForSlots { .. } | JobState::Terminal(_) => {}
         }
     }
@@ -289,6 +293,10 @@ impl JobMaster {
             || self.regions.iter().any(stopping)
             || !self.checkpoints_settled()
         {
+            return;
+        }
+        // Before that is durable, nothing of theirs may go to others: this leader's successor would adopt them.
+        if !self.secure_next_attempts(out) {
             return;
         }
         let down = self.regions.iter_mut().filter(|region| region.phase == RegionPhase::BackingOff);

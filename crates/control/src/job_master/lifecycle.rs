@@ -14,10 +14,13 @@ impl JobMaster {
     pub(super) fn start(&mut self, now: MonoTime, out: &mut Vec<Effect>) {
         match self.state {
             JobState::Created => {
-                out.push(Effect::RequireSlots { count: self.pool.required() });
-                self.executions.enter_all(ExecutionState::Scheduled, now, |_| true);
-                let deadline = now + self.config.slot_request_timeout;
-                self.enter(JobState::WaitingForSlots { deadline }, now, out);
+                if !self.begin_reconciling(now, out) {
+                    let recovery = self.recovery.take();
+                    self.wait_for_slots(now, out);
+                    if recovery.is_some_and(|recovery| recovery.is_canceled) {
+                        self.cancel(now, out);
+                    }
+                }
             }
             // Canceled before it began.
             JobState::Terminal(Outcome::Canceled) => {}
@@ -25,9 +28,23 @@ impl JobMaster {
         }
     }
 
+    pub(super) fn wait_for_slots(&mut self, now: MonoTime, out: &mut Vec<Effect>) {
+        out.push(Effect::RequireSlots { count: self.pool.required() });
+        self.executions.enter_all(ExecutionState::Scheduled, now, |_| true);
+        let deadline = now + self.config.slot_request_timeout;
+        self.enter(JobState::WaitingForSlots { deadline }, now, out);
+        self.secure_beginning(out);
+    }
+
     pub(super) fn cancel(&mut self, now: MonoTime, out: &mut Vec<Effect>) {
         match self.state {
             JobState::Canceling { .. } | JobState::Terminal(_) => {}
+            // What runs of it has to be known first.
+            JobState::Reconciling { .. } => {
+                if let Some(recovery) = &mut self.recovery {
+                    recovery.is_canceled = true;
+                }
+            }
             // Its subtasks are being stopped already; they have no more time than they had.
             JobState::Failing { kill_at } => self.enter(JobState::Canceling { kill_at }, now, out),
             JobState::Created
@@ -75,6 +92,7 @@ impl JobMaster {
                 let cause = FailureCause::new(FailureKind::NoResources, self.too_few_slots());
                 self.fail(FailureRecord::of_job(cause, now), now, out);
             }
+            JobState::Reconciling { deadline } if now >= *deadline => self.reconcile(true, now, out),
             JobState::Running | JobState::Restarting { .. } => self.regions_timer_fired(now, out),
             JobState::Canceling { kill_at } | JobState::Failing { kill_at } if now >= *kill_at => {
                 *kill_at = now + self.config.cancellation_timeout;
@@ -128,6 +146,8 @@ impl JobMaster {
     }
 
     pub(super) fn end(&mut self, outcome: Outcome, now: MonoTime, out: &mut Vec<Effect>) {
+        // Nothing is given back before it is durable that the job has ended: it would begin again.
+        out.push(Effect::Terminated { outcome: outcome.clone() });
         let job_id = self.spec.job_id;
         for (id, held) in std::mem::take(&mut self.pool.task_managers) {
             if let HostPhase::Starting(host) | HostPhase::Ready { host, .. } = held.host {
@@ -138,8 +158,7 @@ impl JobMaster {
         out.push(Effect::RequireSlots { count: 0 });
         self.end_checkpoints(&outcome, now, out);
         self.splits.clear();
-        self.enter(JobState::Terminal(outcome.clone()), now, out);
-        out.push(Effect::Terminated { outcome });
+        self.enter(JobState::Terminal(outcome), now, out);
     }
 
     pub(super) fn enter(&mut self, state: JobState, now: MonoTime, out: &mut Vec<Effect>) {

@@ -7,7 +7,7 @@ use flott_core::{
 };
 
 use super::{
-    Effect, Execution, FailureRecord, JobMaster,
+    Effect, Execution, FailureRecord, JobMaster, JobState,
     failover::{RegionNumber, Scope},
     slot_pool::{HostPhase, host_attempt},
 };
@@ -57,6 +57,9 @@ impl JobMaster {
         }
         let starting = self.regions_starting_on(id);
         let Some(held) = self.pool.lose(id) else { return };
+        if matches!(self.state, JobState::Reconciling { .. }) {
+            return self.forget_found_on(id, now);
+        }
         if self.state.is_tearing_down() {
             out.push(Effect::RequireSlots { count: self.pool.count() });
         }
@@ -80,7 +83,12 @@ impl JobMaster {
         }
         let address = held.rpc_address.clone();
         let message = format!("TaskManager {id} ({address}) refused to {order}: {reason}");
-        let cause = FailureCause::new(FailureKind::Internal, message);
+        let kind = match reason {
+            // It had given it up before we heard of it.
+            Refusal::UnknownAllocation | Refusal::AllocationFreed => FailureKind::TaskManagerLost,
+            Refusal::UnknownSlot | Refusal::SlotOccupied | Refusal::NoTaskHost => FailureKind::Internal,
+        };
+        let cause = FailureCause::new(kind, message);
         let live = self.executions.all().iter().filter(|it| it.is_live() && it.is_on(id));
         let mut hit = self.regions_of(live.map(|it| it.subtask));
         hit.extend(self.regions_starting_on(id));
@@ -176,6 +184,11 @@ impl JobMaster {
             out.push(self.violation("a subtask reports although it was not deployed"));
             return;
         }
+        if state == TaskState::Canceled && matches!(self.state, JobState::Reconciling { .. }) {
+            // An earlier JobMaster has wanted it so.
+            self.executions.enter(subtask, ExecutionState::Canceling, now);
+        }
+        let Some(execution) = self.executions.get(subtask, attempt) else { return };
         let was_canceling = execution.state == ExecutionState::Canceling;
         self.executions.take_metrics(SubtaskMetrics { subtask, attempt, metrics, operators });
         let moved = self.executions.enter(subtask, state.execution_state(), now);

@@ -7,7 +7,7 @@ use flott_core::{
 };
 
 use super::{GrantedSlot, Location};
-use crate::protocol::Fence;
+use crate::protocol::{Fence, LocalHost, LocalHostState};
 
 /// The job's task host on one TaskManager, as its JobMaster knows it.
 ///
@@ -15,6 +15,7 @@ use crate::protocol::Fence;
 /// Absent → Starting → Ready → Ended → Starting …
 ///             └──→ Killed ──────↑
 /// ```
+/// One that an earlier JobMaster has started begins in whichever of these it is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum HostPhase {
     /// Not ordered yet.
@@ -119,6 +120,62 @@ impl SlotPool {
         held.slots.insert(granted.slot, granted.allocation_id);
     }
 
+    /// A TaskManager has slots and perhaps a task host of an earlier JobMaster of the job.
+    pub(super) fn adopt(
+        &mut self,
+        id: &TaskManagerId,
+        fence: Fence,
+        rpc_address: &str,
+        slots: Vec<(SlotIndex, AllocationId)>,
+        host: Option<LocalHost>,
+        next_report: u64,
+    ) {
+        let phase = |host: LocalHost| match (HostId(host.attempt.0), host.state) {
+            (host, LocalHostState::Starting) => HostPhase::Starting(host),
+            (host, LocalHostState::Ready { data_address }) => HostPhase::Ready { host, data_address },
+            (host, LocalHostState::Stopping) => HostPhase::Killed(host),
+            (_, LocalHostState::Ended) => HostPhase::Ended,
+        };
+        let held = HeldTaskManager {
+            fence,
+            rpc_address: rpc_address.to_owned(),
+            slots: slots.into_iter().collect(),
+            host: host.map_or(HostPhase::Absent, phase),
+            last_report: next_report.checked_sub(1),
+        };
+        self.task_managers.insert(id.clone(), held);
+    }
+
+    /// A subtask runs in this slot.
+    pub(super) fn use_slot(&mut self, subtask: SubtaskId, location: Location) {
+        let number = self.number_of(subtask);
+        self.wanted[number].location = Some(location);
+    }
+
+    /// Lets go of slots that are more than the job needs and that nothing runs in.
+    pub(super) fn release_superfluous(&mut self) -> Vec<AllocationId> {
+        let used = self.used();
+        let mut superfluous = self.count().saturating_sub(self.required());
+        let mut released = Vec::new();
+        for held in self.task_managers.values_mut() {
+            held.slots.retain(|_, allocation| {
+                let goes = superfluous > 0 && !used.contains(allocation);
+                if goes {
+                    superfluous -= 1;
+                    released.push(*allocation);
+                }
+                !goes
+            });
+        }
+        self.task_managers.retain(|_, held| !held.slots.is_empty());
+        released
+    }
+
+    fn used(&self) -> BTreeSet<AllocationId> {
+        let locations = self.wanted.iter().filter_map(|wanted| wanted.location.as_ref());
+        locations.map(|location| location.allocation_id).collect()
+    }
+
     /// The TaskManager is gone, with all slots there.
     pub(super) fn lose(&mut self, id: &TaskManagerId) -> Option<HeldTaskManager> {
         for wanted in &mut self.wanted {
@@ -166,12 +223,7 @@ impl SlotPool {
     /// Uses the slots that are held and not used yet, each where the one was that it replaces if there is a choice.
     /// Neighbors come to be on one TaskManager. What is used already stays where it is.
     pub(super) fn assign(&mut self) {
-        let used: BTreeSet<_> = self
-            .wanted
-            .iter()
-            .filter_map(|wanted| wanted.location.as_ref())
-            .map(|location| location.allocation_id)
-            .collect();
+        let used = self.used();
         let mut unused = self.locations();
         unused.retain(|location| !used.contains(&location.allocation_id));
         let open = self.wanted.iter_mut().filter(|wanted| wanted.location.is_none());

@@ -8,6 +8,7 @@
 //! The queue is part of each checkpoint, see [`snapshot`]. What was handed out since the last one is remembered, so that
 //! it can be handed out again when its reader restarts.
 
+mod adopt;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,6 +17,7 @@ use flott_core::{
     AttemptNumber, CheckpointId, SubtaskIndex, checkpoint::EnumerationState, deployment::SplitAnswer,
 };
 
+pub(super) use adopt::Reader;
 use snapshot::Pending;
 pub(super) use snapshot::{Progress, QueueSnapshot, Taken};
 

@@ -8,7 +8,7 @@ use flott_core::{
 };
 
 use super::{
-    Effect, JobMaster,
+    Effect, JobMaster, JobState,
     split_queue::{Decision, Reported, SplitRequest},
 };
 
@@ -27,6 +27,9 @@ impl JobMaster {
             request_id,
             reason: reason.to_owned(),
         };
+        if matches!(self.state, JobState::Reconciling { .. }) {
+            return self.keep_split_request(id, request);
+        }
         let execution = self.executions.get(id, attempt);
         let live = execution.is_some_and(|it| it.is_live() && it.state != ExecutionState::Canceling);
         if !live || !self.state.is_active() {
@@ -54,6 +57,9 @@ impl JobMaster {
         now: MonoTime,
         out: &mut Vec<Effect>,
     ) {
+        if matches!(self.state, JobState::Reconciling { .. }) {
+            return self.keep_found_splits(subtask, attempt, splits, now, out);
+        }
         if !self.is_enumerating(subtask, attempt) || !self.state.is_active() {
             return;
         }

@@ -29,13 +29,17 @@ impl Outcome {
 /// Life of a job inside its JobMaster.
 ///
 /// ```text
-///                                   ┌─ all regions deployed ─┐
-///                                   ↓                        │
-/// Created → WaitingForSlots → Running ── failure ──→ Restarting
-///    │             │             │ └─────────────────────┼─→ Terminal(Finished)
-///    │             └─ too few ───┴── failure, for good ──┴─→ Failing   → Terminal(Failed)
-///    └──────────── canceled in any of these ───────────────→ Canceling → Terminal(Canceled)
+///    ┌──→ Reconciling ── something runs ──┐   nothing runs: Restarting
+///    │                                    │ ┌─ all regions deployed ─┐
+///    │                                    ↓ ↓                        │
+/// Created → WaitingForSlots ───────────→ Running ── failure ──→ Restarting
+///    │             │                       │ └─────────────────────┼─→ Terminal(Finished)
+///    │             └─ too few ─────────────┴── failure, for good ──┴─→ Failing   → Terminal(Failed)
+///    └──────────── canceled in any of these ─────────────────────────→ Canceling → Terminal(Canceled)
 /// ```
+/// A job that another JobMaster has begun is `Reconciling` first, also if it was canceled: what runs of it must be known to
+/// be stopped.
+///
 /// What runs, is stopped and is started again while the job is `Running` or `Restarting` are its regions, each with a
 /// [`RegionPhase`](super::failover::RegionPhase) of its own. `Failing` and `Canceling` wait until no attempt of any
 /// subtask runs any more, so that whatever follows never meets an older one. Where nothing runs yet they last no time at
@@ -44,6 +48,11 @@ impl Outcome {
 pub enum JobState {
     /// Nothing has been done.
     Created,
+    /// Another JobMaster has run it: TaskManagers are to tell what they have of it.
+    Reconciling {
+        /// What is not found by then is gone.
+        deadline: MonoTime,
+    },
     /// Slots are wanted.
     WaitingForSlots {
         /// When to give up.
@@ -75,6 +84,7 @@ impl JobState {
     pub const fn status(&self) -> JobStatus {
         match self {
             Self::Created => JobStatus::Initializing,
+            Self::Reconciling { .. } => JobStatus::Reconciling,
             Self::WaitingForSlots { .. } => JobStatus::Created,
             Self::Running => JobStatus::Running,
             Self::Restarting { .. } => JobStatus::Restarting,

@@ -6,6 +6,8 @@ mod failover;
 mod failure;
 mod lifecycle;
 mod random;
+pub(super) mod reconcile;
+mod run;
 mod splits;
 
 use flott_core::{
@@ -65,6 +67,7 @@ pub(super) fn job(graph: JobGraph) -> JobMaster {
         task_host_start_timeout: Duration::from_secs(5),
         deployment_timeout: Duration::from_secs(5),
         cancellation_timeout: Duration::from_secs(3),
+        reconciliation_timeout: Duration::from_secs(10),
         exception_history_size: 3,
     };
     JobMaster::new(graph, spec, config, MonoTime::ZERO)
@@ -72,8 +75,24 @@ pub(super) fn job(graph: JobGraph) -> JobMaster {
 
 /// Feeds the script and returns all effects.
 pub(super) fn drive(job: &mut JobMaster, script: impl IntoIterator<Item = (u64, Event)>) -> Vec<Effect> {
-    let handled = script.into_iter().map(|(at, event)| job.handle(event, MonoTime::from_millis(at)));
+    let handled = script.into_iter().map(|(at, event)| handle(job, event, MonoTime::from_millis(at)));
     handled.flatten().collect()
+}
+
+/// Hands in an event, with a store in which all is durable at once. Nothing is told of that.
+pub(super) fn handle(job: &mut JobMaster, event: Event, now: MonoTime) -> Vec<Effect> {
+    let mut todo = std::collections::VecDeque::from(job.handle(event, now));
+    let mut effects = Vec::new();
+    while let Some(effect) = todo.pop_front() {
+        match effect {
+            Effect::StoreRun { run } => todo.extend(job.handle(Event::RunStored { run }, now)),
+            Effect::StorePointer { checkpoint_id, .. } => {
+                todo.extend(job.handle(Event::PointerStored { checkpoint_id }, now));
+            }
+            effect => effects.push(effect),
+        }
+    }
+    effects
 }
 
 pub(super) fn tm(name: &str) -> TaskManagerId {

@@ -3,7 +3,7 @@
 use flott_core::{FailureCause, JobId, RegistrationId, TaskManagerId};
 
 use crate::{
-    job_master::GrantedSlot,
+    job_master::{GrantedSlot, ReturnedTaskManager},
     protocol::{CallId, Fence, Order, RegistrationAnswer},
 };
 
@@ -81,6 +81,14 @@ pub enum Effect {
         task_manager_id: TaskManagerId,
         /// What orders to it carry from now on.
         fence: Fence,
+    },
+    /// To a JobMaster: a TaskManager has slots of the job from an earlier leader. They are the job's until it releases them.
+    /// Comes when the TaskManager has taken the registration up: a request that was long on its way tells of what is past.
+    ReturnTaskManager {
+        /// The job.
+        job_id: JobId,
+        /// The TaskManager, and what it has of the job.
+        returned: ReturnedTaskManager,
     },
     /// A newer leader exists: this process must stop leading.
     LeadershipLost {

@@ -5,7 +5,7 @@ use flott_core::{AllocationId, JobId, RegistrationId, TaskManagerId};
 use crate::protocol::{CallId, OrderAnswer, RegistrationRequest, SlotReport};
 
 /// An event of the ResourceManager.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A TaskManager wants to join.
     RegistrationRequested {
@@ -47,6 +47,12 @@ pub enum Event {
         job_id: JobId,
         /// How many.
         count: u32,
+    },
+    /// From a JobMaster: the job may have slots from an earlier leader. Comes before any TaskManager registers that has
+    /// some.
+    JobRecovering {
+        /// The job.
+        job_id: JobId,
     },
     /// From a JobMaster: it does not want this slot.
     SlotReleased {

@@ -1,6 +1,9 @@
 //! TaskManagers come, report, and go.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use flott_core::{
     AllocationId, FailureCause, FailureKind, JobId, LeaderEpoch, MonoTime, RegistrationId, SlotIndex,
@@ -9,7 +12,7 @@ use flott_core::{
 
 use super::{Effect, ResourceManager, SlotState};
 use crate::{
-    job_master::GrantedSlot,
+    job_master::{GrantedSlot, ReturnedTaskManager},
     protocol::{
         CallId, Fence, Order, RegistrationAnswer, RegistrationRequest, SlotHolder, SlotReport,
         TaskManagerInfo,
@@ -18,6 +21,9 @@ use crate::{
 
 /// Most slots that a TaskManager may have: far more than cores, and a bound on what a broken one can claim.
 const MAX_SLOTS: usize = 4096;
+
+/// By how much a timer may be late. Nothing but a process that did not run at all makes one later.
+const STOOD_STILL: Duration = Duration::from_secs(1);
 
 /// A registered TaskManager.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +41,8 @@ pub struct TaskManagerEntry {
     generation: u64,
     /// The newest report of its slots.
     report: SlotReport,
+    /// What is told to jobs when it has taken the registration up.
+    returned: Vec<(JobId, ReturnedTaskManager)>,
 }
 
 impl TaskManagerEntry {
@@ -92,6 +100,21 @@ impl TaskManagerEntry {
         }
     }
 
+    /// As it would be if nothing had been found that its jobs were not told of.
+    fn without_untold(mut self) -> Self {
+        for (job_id, returned) in std::mem::take(&mut self.returned) {
+            for (slot, allocation_id) in returned.slots {
+                let holder = SlotHolder { allocation_id, job_id };
+                if let Some(slot) = self.slots.get_mut(slot.0 as usize)
+                    && *slot == SlotState::Allocated(holder)
+                {
+                    *slot = SlotState::Free;
+                }
+            }
+        }
+        self
+    }
+
     /// The jobs that were granted a slot here.
     fn jobs(&self) -> BTreeSet<JobId> {
         self.slots
@@ -127,15 +150,19 @@ impl ResourceManager {
                         reason: "it registered again".to_owned(),
                     });
                 }
+                let old = old.map(TaskManagerEntry::without_untold);
                 let old_slots = old.as_ref().map(|old| old.slots.as_slice()).unwrap_or_default();
+                let mut slots = carry_over(old_slots, &request.slots.slots);
+                let returned = self.inherit(&id, fence, &request, old_slots, &mut slots);
                 let entry = TaskManagerEntry {
                     registration_id,
                     registered_at: now,
                     last_heartbeat: now,
-                    slots: carry_over(old_slots, &request.slots.slots),
+                    slots,
                     info: request.info,
                     generation: request.generation,
                     report: request.slots,
+                    returned,
                 };
                 self.task_managers.insert(id.clone(), entry);
                 if let Some(old) = old {
@@ -146,6 +173,58 @@ impl ResourceManager {
             }
             Err(reason) => {
                 out.push(Effect::AnswerRegistration { call, answer: RegistrationAnswer::Refused { reason } })
+            }
+        }
+    }
+
+    /// Leaves slots that jobs have from an earlier leader to them. Returns what they are to be told.
+    fn inherit(
+        &self,
+        id: &TaskManagerId,
+        fence: Fence,
+        request: &RegistrationRequest,
+        old: &[SlotState],
+        slots: &mut [SlotState],
+    ) -> Vec<(JobId, ReturnedTaskManager)> {
+        let mut returned = Vec::new();
+        for report in &request.jobs {
+            let mut inherited = Vec::new();
+            for (index, slot) in slots.iter_mut().enumerate() {
+                // What was to be freed before is not the job's any more.
+                if let SlotState::Freeing(holder) = *slot
+                    && holder.job_id == report.job_id
+                    && old.get(index) != Some(slot)
+                    && self.is_inherited(&holder)
+                {
+                    *slot = SlotState::Allocated(holder);
+                    inherited.push((SlotIndex(index as u32), holder.allocation_id));
+                }
+            }
+            if !inherited.is_empty() {
+                let of_job = ReturnedTaskManager {
+                    task_manager_id: id.clone(),
+                    fence,
+                    rpc_address: request.info.rpc_address.clone(),
+                    slots: inherited,
+                    report: report.clone(),
+                };
+                returned.push((report.job_id, of_job));
+            }
+        }
+        returned
+    }
+
+    /// The TaskManager has taken its registration up: what it has told when it asked for it is true.
+    pub(super) fn return_to_jobs(&mut self, id: &TaskManagerId, out: &mut Vec<Effect>) {
+        let Some(entry) = self.task_managers.get_mut(id) else { return };
+        for (job_id, returned) in std::mem::take(&mut entry.returned) {
+            let is_held = |(slot, allocation_id): &(SlotIndex, AllocationId)| {
+                let holder = SlotHolder { allocation_id: *allocation_id, job_id };
+                entry.slots.get(slot.0 as usize) == Some(&SlotState::Allocated(holder))
+            };
+            // If it has lost one since, it loses all of them.
+            if returned.slots.iter().all(is_held) {
+                out.push(Effect::ReturnTaskManager { job_id, returned });
             }
         }
     }
@@ -200,9 +279,14 @@ impl ResourceManager {
         }
     }
 
-    /// Gives up TaskManagers that have been silent for too long.
+    /// Gives up TaskManagers that have been silent for too long. Unless it was this process that stood still: then their
+    /// heartbeats may only wait to be read, and each has its whole time again.
     pub(super) fn expire(&mut self, now: MonoTime, out: &mut Vec<Effect>) {
         let timeout = self.config.heartbeat_timeout;
+        if self.next_wakeup().is_some_and(|wanted| wanted + STOOD_STILL < now) {
+            self.task_managers.values_mut().for_each(|entry| entry.last_heartbeat = now);
+            return;
+        }
         let silent: Vec<_> = self
             .task_managers
             .iter()
@@ -273,7 +357,8 @@ impl ResourceManager {
         // Slots that were given while the answer was on its way: the report has told.
         let entry = &self.task_managers[id];
         for (index, slot) in entry.slots.iter().enumerate() {
-            if let (SlotState::Allocated(holder), Some(SlotState::Pending(_))) = (slot, old.slots.get(index))
+            if let SlotState::Allocated(holder) = slot
+                && old.slots.get(index) == Some(&SlotState::Pending(*holder))
             {
                 let slot = entry.granted(id, fence, SlotIndex(index as u32), *holder);
                 out.push(Effect::GrantSlot { job_id: holder.job_id, slot });

@@ -11,7 +11,8 @@ use crate::protocol::SlotHolder;
 ///           │                     ↑
 ///           └→ Abandoned ─────────┘     (the job went away before the TaskManager had answered)
 /// ```
-/// A slot that its TaskManager reports as held although it was free here goes to `Freeing` too. A slot is `Free` only
+/// A slot that its TaskManager reports as held although it was free here goes to `Freeing` too, unless it is that of a job
+/// that an earlier leader has run and that goes on: then it is `Allocated`. A slot is `Free` only
 /// when its TaskManager has said that nothing runs in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotState {

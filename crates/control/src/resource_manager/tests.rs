@@ -1,5 +1,6 @@
 //! Scripts of `(milliseconds, event)`, and what must come of them.
 
+mod inheritance;
 mod random;
 
 use flott_core::{SlotIndex, TaskManagerId};
@@ -44,7 +45,8 @@ fn register(name: &str, generation: u64, slots: SlotReport) -> Event {
         slots: slots.slots.len() as u32,
         ..TaskManagerInfo::default()
     };
-    let request = RegistrationRequest { task_manager_id: tm(name), generation, info, slots };
+    let request =
+        RegistrationRequest { task_manager_id: tm(name), generation, info, slots, jobs: Vec::new() };
     Event::RegistrationRequested { call: CallId(generation), request }
 }
 
@@ -391,4 +393,20 @@ fn a_job_that_has_lost_slots_gets_them_as_soon_as_a_task_manager_comes() {
     drive(&mut manager, [(10, Event::ConnectionLost { task_manager_id: tm("a"), registration_id })]);
     let effects = drive(&mut manager, [(20, register("c", 1, report(1, &[None])))]);
     assert_eq!(requests(&effects).len(), 1);
+}
+
+#[test]
+fn who_has_stood_still_itself_gives_nobody_up() {
+    let (mut manager, holder) = one_allocated();
+    // All heartbeats of a minute wait to be read.
+    let effects = drive(&mut manager, [(60_000, Event::TimerFired)]);
+    assert!(losses(&effects).is_empty());
+    let slots = report(2, &[Some(holder), None]);
+    let registration_id = registration(&manager, "a");
+    let heartbeat = Event::HeartbeatReceived { task_manager_id: tm("a"), registration_id, slots };
+    assert!(losses(&drive(&mut manager, [(60_001, heartbeat)])).is_empty());
+    // Silence after that counts.
+    assert_eq!(manager.next_wakeup(), Some(MonoTime::from_millis(75_001)));
+    let effects = drive(&mut manager, [(75_001, Event::TimerFired)]);
+    assert_eq!(losses(&effects).len(), 1);
 }

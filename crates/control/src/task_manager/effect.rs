@@ -5,7 +5,7 @@ use std::time::Duration;
 use flott_core::{
     AttemptNumber, JobId, SubtaskId,
     checkpoint::Barrier,
-    deployment::{Placement, TaskDescriptor, TaskHostSpec},
+    deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
 };
 
 use crate::protocol::{
@@ -87,6 +87,33 @@ pub enum Effect {
         job_id: JobId,
         /// What to tell.
         command: HostCommand,
+    },
+    /// Hand on the answer to a subtask's request for a split. What was asked with a registration that is over is not handed
+    /// on: it is to be asked again with the present one.
+    AnswerSplit {
+        /// The job.
+        job_id: JobId,
+        /// The subtask.
+        subtask: SubtaskId,
+        /// Which attempt of it.
+        attempt: AttemptNumber,
+        /// Its request.
+        request_id: u64,
+        /// `None`: ask again.
+        answer: Option<SplitAnswer>,
+    },
+    /// A report of splits need not be sent again, or must be, if it was taken in with a registration that is over.
+    ConfirmSplits {
+        /// The job.
+        job_id: JobId,
+        /// The subtask.
+        subtask: SubtaskId,
+        /// Which attempt of it.
+        attempt: AttemptNumber,
+        /// Which report.
+        report_id: u64,
+        /// Whether it is to be sent again.
+        again: bool,
     },
     /// Tell the job's JobMaster something. Of each job at most one such message is on its way at a time. Comes back
     /// as `ReportsAnswered` or `ReportsFailed`.

@@ -1,6 +1,9 @@
 //! What a TaskManager is told.
 
-use flott_core::{AttemptNumber, FailureCause, JobId, RegistrationId, SubtaskId};
+use flott_core::{
+    AttemptNumber, FailureCause, JobId, RegistrationId, SubtaskId,
+    deployment::{EnumeratedSplits, SplitAnswer},
+};
 
 use crate::protocol::{CallId, CheckpointReport, Fence, Order, RegistrationAnswer, ReportAnswer, TaskReport};
 
@@ -88,6 +91,46 @@ pub enum Event {
         subtask: SubtaskId,
         /// Which attempt of it.
         task_attempt: AttemptNumber,
+    },
+    /// The JobMaster has answered a subtask's request for a split.
+    SplitAnswered {
+        /// The job.
+        job_id: JobId,
+        /// The registration that it was asked with.
+        registration_id: RegistrationId,
+        /// The subtask.
+        subtask: SubtaskId,
+        /// Which attempt of it.
+        attempt: AttemptNumber,
+        /// Its request.
+        request_id: u64,
+        /// The answer.
+        answer: SplitAnswer,
+    },
+    /// A task host tells what a subtask has found as the enumerator of its source. The shell sends it to the JobMaster until
+    /// it is acknowledged.
+    SplitsFound {
+        /// The job.
+        job_id: JobId,
+        /// The subtask.
+        subtask: SubtaskId,
+        /// Which attempt of it.
+        attempt: AttemptNumber,
+        /// What it tells.
+        splits: EnumeratedSplits,
+    },
+    /// The JobMaster has acknowledged a report of splits.
+    SplitsAcknowledged {
+        /// The job.
+        job_id: JobId,
+        /// The registration that it was sent with.
+        registration_id: RegistrationId,
+        /// The subtask.
+        subtask: SubtaskId,
+        /// Which attempt of it.
+        attempt: AttemptNumber,
+        /// What was reported.
+        splits: EnumeratedSplits,
     },
     /// The JobManager has answered reports.
     ReportsAnswered {

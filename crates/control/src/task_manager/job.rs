@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use flott_core::{AllocationId, AttemptNumber, SubtaskId, deployment::TaskHostSpec};
+use flott_core::{
+    AllocationId, AttemptNumber, CheckpointId, FailureCause, SubtaskId, deployment::TaskHostSpec,
+};
 
-use super::outbox::Outbox;
+use super::{outbox::Outbox, split_log::LocalSplits};
+use crate::protocol::TaskState;
 
 /// Life of a job's task host on this TaskManager.
 ///
@@ -58,13 +61,58 @@ impl HostState {
 }
 
 /// The newest attempt of a subtask that this TaskManager was told to run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct LocalTask {
     pub(super) attempt: AttemptNumber,
     /// The slot it runs in; `None` if it was canceled before its deployment came.
     pub(super) allocation_id: Option<AllocationId>,
     /// Whether something of it may run.
     pub(super) live: bool,
+    /// What it began with.
+    pub(super) restored: Option<CheckpointId>,
+    /// The last state that it has told.
+    pub(super) state: Option<TaskState>,
+    pub(super) awaits_checkpoint: bool,
+    pub(super) is_canceling: bool,
+    /// See [`protocol::LocalTask::drained`](crate::protocol::LocalTask::drained).
+    pub(super) drained: Option<CheckpointId>,
+    pub(super) splits: LocalSplits,
+}
+
+impl LocalTask {
+    pub(super) fn deployed(
+        attempt: AttemptNumber,
+        allocation_id: AllocationId,
+        restored: Option<CheckpointId>,
+    ) -> Self {
+        Self {
+            attempt,
+            allocation_id: Some(allocation_id),
+            live: true,
+            restored,
+            state: None,
+            awaits_checkpoint: false,
+            is_canceling: false,
+            drained: None,
+            splits: LocalSplits::default(),
+        }
+    }
+
+    /// One whose deployment has not come and must not be obeyed any more.
+    pub(super) fn never_ran(attempt: AttemptNumber) -> Self {
+        let state = Some(TaskState::Canceled);
+        let task = Self::deployed(attempt, AllocationId::from_bytes([0; 16]), None);
+        Self { allocation_id: None, live: false, state, ..task }
+    }
+
+    /// Its task host is gone.
+    pub(super) fn host_ended(&mut self, cause: &FailureCause) {
+        if self.live {
+            self.live = false;
+            let canceled = TaskState::Canceled;
+            self.state = Some(if self.is_canceling { canceled } else { TaskState::Failed(cause.clone()) });
+        }
+    }
 }
 
 /// What comes after a task host that still has to end.
@@ -80,13 +128,24 @@ pub(super) struct LocalJob {
     pub(super) host: HostState,
     /// Set only while `host` lives.
     pub(super) successor: Option<Successor>,
+    /// Of the task host that runs.
+    pub(super) data_address: String,
     pub(super) tasks: BTreeMap<SubtaskId, LocalTask>,
+    /// The highest number of a checkpoint that was named.
+    pub(super) last_checkpoint: Option<CheckpointId>,
     pub(super) outbox: Outbox,
 }
 
 impl LocalJob {
     pub(super) fn new() -> Self {
-        Self { host: HostState::Absent, successor: None, tasks: BTreeMap::new(), outbox: Outbox::default() }
+        Self {
+            host: HostState::Absent,
+            successor: None,
+            data_address: String::new(),
+            tasks: BTreeMap::new(),
+            last_checkpoint: None,
+            outbox: Outbox::default(),
+        }
     }
 
     /// The last start of its task host that was ordered or given up.

@@ -38,9 +38,11 @@ impl TaskManager {
                 Ok(())
             }
             Order::TriggerCheckpoint { job_id, barrier, tasks } => {
+                self.note_trigger(job_id, &barrier, &tasks);
                 self.command(job_id, HostCommand::TriggerCheckpoint { barrier, tasks }, out)
             }
             Order::NotifyCheckpoint { job_id, notice } => {
+                self.note_end(job_id, notice);
                 self.command(job_id, HostCommand::NotifyCheckpoint { notice }, out)
             }
             Order::KillTaskHost { job_id, attempt } => {
@@ -171,8 +173,8 @@ impl TaskManager {
             fresh.push(task);
         }
         for task in &fresh {
-            let local =
-                LocalTask { attempt: task.attempt, allocation_id: Some(task.allocation_id), live: true };
+            let restored = task.restore.as_ref().map(|point| point.checkpoint_id);
+            let local = LocalTask::deployed(task.attempt, task.allocation_id, restored);
             job.tasks.insert(task.subtask, local);
         }
         if !fresh.is_empty() {
@@ -189,12 +191,15 @@ impl TaskManager {
         let mut running = Vec::new();
         let mut never_ran = Vec::new();
         for (subtask, attempt) in tasks {
-            match job.tasks.get(&subtask) {
-                Some(task) if task.attempt == attempt && task.live => running.push((subtask, attempt)),
+            match job.tasks.get_mut(&subtask) {
+                Some(task) if task.attempt == attempt && task.live => {
+                    task.is_canceling = true;
+                    running.push((subtask, attempt));
+                }
                 Some(task) if task.attempt >= attempt => {} // it has ended, which is reported
                 _ => {
                     // Its deployment has not come yet; when it does, it must not be obeyed any more.
-                    job.tasks.insert(subtask, LocalTask { attempt, allocation_id: None, live: false });
+                    job.tasks.insert(subtask, LocalTask::never_ran(attempt));
                     never_ran.push((subtask, attempt));
                 }
             }

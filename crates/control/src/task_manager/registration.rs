@@ -63,6 +63,9 @@ impl TaskManager {
     pub(super) fn register(&mut self, now: MonoTime, out: &mut Vec<Effect>) {
         let generation = self.next_generation;
         self.next_generation += 1;
+        if matches!(self.registration, Registration::Registered { .. }) {
+            self.leaderless_since = Some(now);
+        }
         self.registration =
             Registration::Registering { generation, deadline: now + self.config.registration_timeout };
         out.push(Effect::Register {
@@ -71,6 +74,7 @@ impl TaskManager {
                 generation,
                 info: self.config.info.clone(),
                 slots: self.slots.report(),
+                jobs: self.survey(),
             },
         });
     }
@@ -91,6 +95,7 @@ impl TaskManager {
             {
                 self.highest_epoch = fence.epoch;
                 self.backoff = self.config.registration_initial_backoff;
+                self.leaderless_since = None;
                 self.registration = Registration::Registered {
                     fence,
                     next_heartbeat: now,
@@ -141,6 +146,25 @@ impl TaskManager {
                 self.send_heartbeat(now, out);
             }
             _ => {}
+        }
+    }
+
+    /// When everything is to be ended for want of a leader.
+    pub(super) fn leader_deadline(&self) -> Option<MonoTime> {
+        self.slots.is_any_held().then_some(())?;
+        Some(self.leaderless_since? + self.config.leader_loss_grace)
+    }
+
+    /// Without any leader for so long, another TaskManager may have been told to run what runs here.
+    pub(super) fn check_leader(&mut self, now: MonoTime, out: &mut Vec<Effect>) {
+        if self.leader_deadline().is_some_and(|at| now >= at) {
+            for job_id in self.slots.start_freeing_all() {
+                self.settle(job_id, out);
+            }
+            // What was told of them is not true any more.
+            if matches!(self.registration, Registration::Registering { .. }) {
+                self.register(now, out);
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The slots of a TaskManager.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use flott_core::{AllocationId, JobId, SlotIndex};
 
@@ -71,6 +71,22 @@ impl Slots {
             }
             self.freed.push_back(holder.allocation_id);
         }
+    }
+
+    /// Marks all slots as to be freed. Returns whose they are.
+    pub(super) fn start_freeing_all(&mut self) -> BTreeSet<JobId> {
+        let allocated = |slot: &Slot| match slot {
+            Slot::Allocated(holder) => Some(*holder),
+            Slot::Free | Slot::Freeing(_) => None,
+        };
+        let holders: Vec<_> = self.slots.iter().filter_map(allocated).collect();
+        holders.iter().for_each(|holder| self.start_freeing(*holder));
+        holders.into_iter().map(|holder| holder.job_id).collect()
+    }
+
+    /// Whether a job may run something in one of them.
+    pub(super) fn is_any_held(&self) -> bool {
+        self.slots.iter().any(|slot| matches!(slot, Slot::Allocated(_)))
     }
 
     /// Makes each slot free that is being freed for this job and of which `nothing_runs` says so.

@@ -6,6 +6,7 @@ mod orders;
 mod random;
 mod registration;
 mod reports;
+mod survey;
 
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub(super) fn task_manager() -> TaskManager {
         registration_timeout: Duration::from_secs(1),
         report_retry_backoff: Duration::from_millis(200),
         release_grace: Duration::from_secs(2),
+        leader_loss_grace: Duration::from_secs(600),
     })
 }
 

@@ -1,14 +1,15 @@
 //! What must be true whenever something has happened, and when all is at rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flott_control::{
-    job_master::Outcome,
+    job_master::{Execution, Outcome},
     protocol::{Order, SlotHolder},
     resource_manager::SlotState,
 };
 use flott_core::{
-    AttemptNumber, ExecutionState, FailureKind, JobId, JobStatus, SubtaskId, deployment::SplitAnswer,
+    AttemptNumber, ExecutionState, FailureKind, JobId, JobStatus, SubtaskId, TaskManagerId,
+    deployment::SplitAnswer,
 };
 
 use super::{task::number_of, truth, world::World};
@@ -42,14 +43,93 @@ impl World {
             };
             let truth = process.machine.slot_report().slots;
             for (index, slot) in entry.slots.iter().enumerate() {
-                if let SlotState::Allocated(holder) = slot {
+                if let SlotState::Allocated(holder) = slot
+                    && !process.impatient
+                {
                     assert_eq!(truth[index], Some(*holder), "slot {index} of {id}");
                 }
             }
         }
     }
 
+    /// Whether what runs there of a job may run beside what runs elsewhere: no leader counts on it any more.
+    pub(crate) fn is_given_up(&mut self, job_id: JobId, id: &TaskManagerId) -> bool {
+        if self.truth(job_id).lost.contains(id) {
+            return true;
+        }
+        let machine = self.leader().and_then(|it| it.job(job_id));
+        !machine.is_some_and(|machine| machine.held_slots().any(|(held, _)| held == id))
+    }
+
+    /// The leader is about to be lost: which of its jobs must not notice?
+    pub(crate) fn look_at_jobs(&mut self) {
+        for index in 0..self.jobs.len() {
+            let machine = self.job_manager.as_ref().and_then(|it| it.job(truth::job_id(index)));
+            let Some((status, whole)) = machine.map(|machine| {
+                let runs =
+                    |it: &Execution| matches!(it.state, ExecutionState::Running | ExecutionState::Finished);
+                (machine.status(), machine.executions().all(runs))
+            }) else {
+                continue;
+            };
+            let job = &mut self.jobs[index];
+            match status {
+                JobStatus::Reconciling => {}
+                JobStatus::Running if whole && !job.was_torn => job.is_whole = true,
+                _ if job.outcome.is_none() => {
+                    (job.is_whole, job.was_torn) = (false, true);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A job that ran as a whole goes on without a restart.
+    fn check_adoption(&mut self, job_id: JobId) {
+        let Some(machine) = self.job_manager.as_ref().and_then(|it| it.job(job_id)) else { return };
+        let (status, restarts) = (machine.status(), machine.restarts());
+        if !self.truth(job_id).is_whole || status == JobStatus::Reconciling {
+            return;
+        }
+        if self.calm {
+            let goes_on =
+                matches!(status, JobStatus::Initializing | JobStatus::Running | JobStatus::Finished);
+            let failures: Vec<_> = self
+                .job_manager
+                .iter()
+                .filter_map(|it| it.job(job_id))
+                .flat_map(|it| it.failures())
+                .collect();
+            assert!(goes_on && restarts == 0, "{job_id} has noticed a failover: {status}, {failures:?}");
+        }
+        self.count("job adopted as a whole");
+    }
+
+    /// A job is known again after a failover.
+    pub(crate) fn count_reconciled(&mut self, job_id: JobId) {
+        let Some(machine) = self.job_manager.as_ref().and_then(|it| it.job(job_id)) else { return };
+        let runs = machine.executions().any(|it| it.state == ExecutionState::Running);
+        let cause = machine.failures().first().map(|failure| failure.cause.message.clone());
+        let is_unknown = cause.is_some_and(|cause| cause.contains("sources have read"));
+        let what = match machine.status() {
+            JobStatus::Restarting if machine.restarts() == 0 => "job began again after a failover",
+            JobStatus::Running if runs => "job adopted",
+            JobStatus::Finished => "job had finished while nobody led",
+            JobStatus::Cancelling | JobStatus::Canceled => "job canceled after a failover",
+            JobStatus::Restarting if is_unknown => "source restarted since its splits were not known",
+            JobStatus::Restarting if runs => "some regions adopted and others restarted",
+            JobStatus::Restarting => "job restarted by a failover",
+            JobStatus::Failing | JobStatus::Failed => "job failed by a failover",
+            _ => "job reconciled in another way",
+        };
+        self.count(what);
+    }
+
     pub(crate) fn check_job(&mut self, job_id: JobId) {
+        if self.is_deposed {
+            return;
+        }
+        self.check_adoption(job_id);
         let Some(machine) = self.job_manager.as_ref().and_then(|it| it.job(job_id)) else { return };
         for group in machine.failure_history() {
             let ranks = group.concurrent().iter().map(|failure| failure.cause.kind.rank());
@@ -74,7 +154,10 @@ impl World {
             let before = truth.attempts.get(subtask).copied().unwrap_or_default();
             assert!(before <= *attempt, "attempts rise");
         }
-        truth.attempts = attempts;
+        // Which they are is not known before they are found.
+        if status != JobStatus::Reconciling {
+            truth.attempts = attempts;
+        }
         if waited {
             self.count("job waited for a TaskManager");
         }
@@ -88,6 +171,14 @@ impl World {
 
     /// What is deployed begins with what the JobMaster recovers from, and with the last attempt.
     pub(crate) fn check_order(&mut self, job_id: JobId, order: &Order) {
+        if self.is_deposed {
+            return;
+        }
+        if let (Order::TriggerCheckpoint { barrier, .. }, Some(leader)) = (order, self.leader()) {
+            let epoch = leader.epoch;
+            let first = *self.truth(job_id).triggered.entry(barrier.id).or_insert(epoch);
+            assert_eq!(first, epoch, "two leaders have triggered checkpoint {}", barrier.id);
+        }
         let Order::DeployTasks { tasks, .. } = order else { return };
         let Some(machine) = self.job_manager.as_ref().and_then(|it| it.job(job_id)) else { return };
         let restore = machine.restore_point();
@@ -108,6 +199,13 @@ impl World {
 
     /// What the job would recover from is never deleted while the job lives.
     pub(crate) fn check_deletion(&mut self, job_id: JobId, directories: &[String]) {
+        let durable = &self.truth(job_id).durable;
+        let latest = durable.pointer.latest.as_ref().filter(|_| durable.exists);
+        for directory in directories {
+            let is_needed =
+                latest.is_some_and(|latest| latest.metadata.starts_with(&format!("{directory}/")));
+            assert!(!is_needed, "{latest:?} is in {directory}");
+        }
         let Some(machine) = self.job_manager.as_ref().and_then(|it| it.job(job_id)) else { return };
         let restore = machine.restore_point().filter(|_| machine.outcome().is_none());
         let needed = |directory: &String| {
@@ -121,30 +219,39 @@ impl World {
     pub(crate) fn check_hand_out(
         &mut self,
         job_id: JobId,
-        request: (SubtaskId, AttemptNumber, u64),
+        (subtask, attempt, request_id): (SubtaskId, AttemptNumber, u64),
         answer: &SplitAnswer,
     ) {
+        let Some(epoch) = self.leader().filter(|_| !self.is_deposed).map(|leader| leader.epoch) else {
+            return;
+        };
         if let SplitAnswer::Split(bytes) = answer {
             let split = number_of(bytes);
             let truth = self.truth(job_id);
+            let request = (subtask, attempt, request_id, epoch);
             if let Some(before) = truth.handed.insert(split, request)
                 && before != request
+                // An answer of an earlier leader may never have arrived.
+                && before.3 == epoch
             {
-                let (subtask, attempt, _) = before;
+                let (subtask, attempt, ..) = before;
                 assert!(truth.attempts[&subtask] > attempt, "split {split} of {job_id} was handed out twice");
                 self.count("split handed out again");
             }
         }
     }
 
-    pub(crate) fn check_outcome(&mut self, job_id: JobId, outcome: Outcome) {
+    pub(crate) fn check_outcome(&mut self, job_id: JobId, outcome: &Outcome, held: &BTreeSet<TaskManagerId>) {
+        if self.is_deposed {
+            return;
+        }
         let epoch = self.job_manager.as_ref().map(|it| it.epoch);
         let restarts = self.job_manager.as_ref().and_then(|it| it.job(job_id)).map_or(0, |it| it.restarts());
         let truth = self.truth(job_id);
         assert_eq!(truth.epoch, epoch, "only its own leader ends a job");
         assert!(truth.outcome.is_none(), "a job ends once");
-        assert!(outcome != Outcome::Canceled || truth.cancel_requested, "canceled without a request");
-        if outcome == Outcome::Finished {
+        assert!(*outcome != Outcome::Canceled || truth.cancel_requested, "canceled without a request");
+        if *outcome == Outcome::Finished {
             let mut read: Vec<u64> = Vec::new();
             for (subtask, attempt) in &truth.attempts {
                 let ended = truth.finished.get(&(*subtask, *attempt));
@@ -153,18 +260,30 @@ impl World {
             read.sort_unstable();
             let all: Vec<_> = (0..truth.splits).collect();
             assert_eq!(read, all, "FINISHED, but not every split was read exactly once");
+            truth.has_finished = true;
         }
-        truth.outcome = Some(outcome.clone());
         // What runs on a TaskManager that was given up may run on until that TaskManager hears of it.
-        let lost = truth.lost.clone();
-        for place in &self.places {
-            let host = place.process.as_ref().and_then(|process| process.hosts.get(&job_id));
+        for place in 0..self.places.len() {
+            let id = self.places[place].id();
+            let host = self.places[place].process.as_ref().and_then(|process| process.hosts.get(&job_id));
             let runs = host.is_some_and(|host| !host.tasks.is_empty());
-            assert!(!runs || lost.contains(&place.id()), "{job_id} has ended, but runs on {}", place.id());
+            let is_given_up = !held.contains(&id) || self.truth(job_id).lost.contains(&id);
+            assert!(!runs || is_given_up, "{job_id} has ended, but runs on {id}");
         }
+        if *outcome == Outcome::Finished && restarts > 0 {
+            self.count("job finished after restarts");
+        }
+    }
+
+    /// It is durable that a job has ended.
+    pub(crate) fn ended(&mut self, job_id: JobId, outcome: Outcome) {
+        let truth = self.truth(job_id);
+        assert!(truth.outcome.is_none(), "a job ends once");
+        assert!(!truth.durable.is_canceled || outcome != Outcome::Finished || truth.cancel_requested);
+        truth.outcome = Some(outcome.clone());
         match outcome {
-            Outcome::Finished if restarts > 0 => {
-                self.count("job finished after restarts");
+            Outcome::Finished if self.epoch() > 1 => {
+                self.count("job finished after a failover");
                 self.count("job finished");
             }
             Outcome::Finished => self.count("job finished"),
@@ -183,11 +302,14 @@ impl World {
     /// What is not at rest, if anything.
     pub(crate) fn unrest(&self) -> Option<String> {
         let Some(job_manager) = &self.job_manager else { return Some("there is no JobManager".to_owned()) };
+        if self.deposed.is_some() {
+            return Some("a deposed JobManager has not learned it".to_owned());
+        }
         if !self.orphans.is_empty() {
             return Some("orphans run".to_owned());
         }
         for (index, job) in self.jobs.iter().enumerate() {
-            if job.epoch == Some(job_manager.epoch) && job.outcome.is_none() {
+            if job.durable.exists && job.outcome.is_none() {
                 let state = job_manager.job(truth::job_id(index)).map(|machine| machine.state());
                 return Some(format!("job {index} is {state:?}"));
             }
@@ -222,13 +344,15 @@ impl World {
     pub(crate) fn check_at_rest(&mut self) {
         let slots: u32 = self.places.iter().map(super::task_manager::Place::slots).sum();
         for (index, job) in self.jobs.iter().enumerate() {
+            assert!(job.epoch.is_none() || job.outcome.is_some(), "job {index} was lost");
             let ended = job.outcome.is_some() && !job.cancel_requested;
-            if ended && job.endless && !job.started.is_empty() {
+            if ended && job.endless && !job.begun.is_empty() {
                 assert_eq!(job.outcome, Some(Outcome::Finished), "job {index} restarts as often as it takes");
             }
             if self.calm && job.graph.required_slots() <= slots {
                 // It may have had to wait too long for others that came before.
-                let in_turn = matches!(&job.outcome, Some(Outcome::Finished))
+                let in_turn = job.was_torn
+                    || matches!(&job.outcome, Some(Outcome::Finished))
                     || matches!(&job.outcome, Some(Outcome::Failed(cause)) if cause.kind == FailureKind::NoResources);
                 assert!(in_turn, "nothing went wrong, but job {index} has {:?}", job.outcome);
             } else if self.calm {

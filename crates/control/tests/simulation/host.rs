@@ -54,6 +54,7 @@ impl World {
             !truth.started.contains(&started),
             "the task host of {job_id} was started twice by {process:?}"
         );
+        assert!(truth.hosts.insert(attempt), "task host {attempt} of {job_id} was started before");
         let broken = truth.broken;
         if truth.started.iter().any(|(place, ..)| *place == process.place) {
             self.count("task host started again");
@@ -156,7 +157,7 @@ impl World {
         placement: &Placement,
         tasks: Vec<TaskDescriptor>,
     ) {
-        let id = self.places[process.place].id();
+        let (id, calm) = (self.places[process.place].id(), self.calm);
         for task in tasks {
             let TaskDescriptor { subtask, attempt, allocation_id, restore } = task;
             let truth = self.truth(job_id);
@@ -190,14 +191,19 @@ impl World {
             }
             let truth = self.truth(job_id);
             truth.deployed.insert(subtask);
-            let live = truth.live.entry(subtask).or_default();
-            for (other, other_id) in live.iter() {
+            assert!(!calm || !truth.has_finished, "{job_id} had finished and runs again");
+            assert!(
+                truth.begun.insert((subtask, attempt)),
+                "{subtask:?} of {job_id} ran as {attempt} before"
+            );
+            let live = truth.live.entry(subtask).or_default().clone();
+            for (other, other_id) in live {
                 // Where a TaskManager was given up without knowing it, an order may still arrive that is long overdue.
-                let older = if *other < attempt { other_id } else { &id };
-                assert_ne!(*other, attempt, "{subtask:?} of {job_id} runs twice as {attempt}");
-                assert!(truth.lost.contains(older), "two live attempts of {subtask:?} of {job_id}");
+                let older = if other < attempt { other_id } else { id.clone() };
+                assert!(self.is_given_up(job_id, &older), "two live attempts of {subtask:?} of {job_id}");
             }
-            live.insert(attempt, id.clone());
+            let truth = self.truth(job_id);
+            truth.live.entry(subtask).or_default().insert(attempt, id.clone());
             self.step(process, job_id, number, subtask, (MILLI, 10 * MILLI), Step::Open);
         }
     }

@@ -1,11 +1,16 @@
 //! The shell of a JobMaster: hands events in and performs the effects.
 
-use flott_control::{job_master, protocol::Order, resource_manager};
+use flott_control::{
+    job_master::{self, JobState},
+    protocol::Order,
+    resource_manager,
+};
 use flott_core::{FailureCause, FailureKind, JobId};
 
 use super::{
     job_manager::JobMail,
     network::ToTaskManager,
+    store::Write,
     truth::Stored,
     world::{Action, Actor, MILLI, World},
 };
@@ -17,7 +22,11 @@ impl World {
         let Some(job) = job_manager.jobs.get_mut(&job_id) else { return };
         let (before, root) = (job.machine.outcome().cloned(), job.machine.failures().first().cloned());
         let groups = job.machine.failure_history().count() as u64 + job.machine.forgotten_failures();
+        let held = job.machine.held_slots().map(|(id, _)| id.clone()).collect();
+        let was_reconciling = matches!(job.machine.state(), JobState::Reconciling { .. });
         let effects = job.machine.handle(event, now);
+        let ends_reconciling =
+            was_reconciling && !matches!(job.machine.state(), JobState::Reconciling { .. });
         assert!(before.is_none() || job.machine.outcome() == before.as_ref(), "terminal stays terminal");
         let groups_now = job.machine.failure_history().count() as u64 + job.machine.forgotten_failures();
         let root_replaced =
@@ -34,8 +43,30 @@ impl World {
             self.count("root cause replaced");
         }
         self.check_job(job_id);
-        for effect in effects {
+        if ends_reconciling {
+            self.count_reconciled(job_id);
+        }
+        let mut effects = effects.into_iter();
+        while let Some(effect) = effects.next() {
+            if let job_master::Effect::Terminated { outcome } = effect {
+                self.check_outcome(job_id, &outcome, &held);
+                return self.write(epoch, job_id, Write::End(outcome, effects.collect()));
+            }
             self.perform_for_job(job_id, effect);
+        }
+    }
+
+    /// The end of the job is durable.
+    pub(crate) fn after_the_end(&mut self, job_id: JobId, effects: Vec<job_master::Effect>) {
+        effects.into_iter().for_each(|effect| self.perform_for_job(job_id, effect));
+        // Calls that wait may be dropped with their JobMaster, and the JobMaster may be gone at once.
+        let (drop_calls, drop_job) = (self.random.percent(50), self.random.percent(50));
+        let Some(job_manager) = &mut self.job_manager else { return };
+        if drop_calls {
+            job_manager.calls.retain(|_, call| call.actor != Actor::Job(job_id));
+        }
+        if drop_job {
+            job_manager.jobs.remove(&job_id);
         }
     }
 
@@ -55,16 +86,20 @@ impl World {
                 if matches!(order, Order::KillTaskHost { .. }) {
                     self.count("task host killed after the cancellation timeout");
                 }
+                if matches!(order, Order::CancelTasks { .. } | Order::DeployTasks { .. }) {
+                    self.ambush(50 * MILLI);
+                }
                 self.check_order(job_id, &order);
                 self.send_order(Actor::Job(job_id), to, fence, order);
             }
             E::AnswerSplit { subtask, attempt, request_id, answer } => {
                 let Some(job) = job_manager.jobs.get_mut(&job_id) else { return };
-                let process = job.asking.remove(&(subtask, attempt, request_id));
+                let from = job.asking.remove(&(subtask, attempt, request_id));
                 self.check_hand_out(job_id, (subtask, attempt, request_id), &answer);
-                if let Some(process) = process {
+                if let Some(from) = from {
                     self.send_to_task_manager(ToTaskManager::SplitAnswer {
-                        process,
+                        process: from.process,
+                        registration_id: from.registration_id,
                         job_id,
                         subtask,
                         attempt,
@@ -101,18 +136,15 @@ impl World {
             }
             E::DeleteFiles { directories, .. } => self.check_deletion(job_id, &directories),
             E::SnapshotDone { .. } => panic!("nobody wants a savepoint"),
-            E::Terminated { outcome } => {
-                self.check_outcome(job_id, outcome);
-                // Calls that wait may be dropped with their JobMaster, and the JobMaster may be gone at once.
-                let (drop_calls, drop_job) = (self.random.percent(50), self.random.percent(50));
-                let Some(job_manager) = &mut self.job_manager else { return };
-                if drop_calls {
-                    job_manager.calls.retain(|_, call| call.actor != Actor::Job(job_id));
-                }
-                if drop_job {
-                    job_manager.jobs.remove(&job_id);
-                }
+            E::AwaitTaskManagers => {
+                self.count("job reconciled");
+                self.post_resource(resource_manager::Event::JobRecovering { job_id });
             }
+            E::StoreRun { run } => self.write(epoch, job_id, Write::Run(run)),
+            E::StorePointer { checkpoint_id, pointer } => {
+                self.write(epoch, job_id, Write::Pointer(checkpoint_id, pointer));
+            }
+            E::Terminated { .. } => panic!("nothing ends twice"),
             E::Violation { message } => panic!("JobMaster: {message}"),
         }
     }

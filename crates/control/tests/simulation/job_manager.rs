@@ -7,7 +7,7 @@ use std::{
 
 use flott_control::{
     JobMaster, ResourceManager,
-    job_master::{self, JobMasterConfig},
+    job_master::{self, JobMasterConfig, RecoveredJob},
     protocol::{CallId, Fence, Order, OrderAnswer, Report, ReportAnswer},
     resource_manager::{self, ResourceManagerConfig},
 };
@@ -18,6 +18,7 @@ use flott_core::{
 };
 
 use super::{
+    faults::Fault,
     network::{Process, Sender, ToJobManager, ToTaskManager},
     truth,
     world::{Action, Actor, MILLI, SECOND, World},
@@ -37,7 +38,7 @@ pub(crate) struct JobActor {
     mail: VecDeque<JobMail>,
     pub(crate) timer: Option<MonoTime>,
     /// Who waits for the answer to which request of a split.
-    pub(crate) asking: BTreeMap<(SubtaskId, AttemptNumber, u64), Process>,
+    pub(crate) asking: BTreeMap<(SubtaskId, AttemptNumber, u64), Sender>,
 }
 
 /// An order that has not been answered yet.
@@ -46,6 +47,17 @@ pub(crate) struct Call {
     to: TaskManagerId,
     fence: Fence,
     order: Order,
+}
+
+impl Call {
+    /// Whether it comes before the next order about checkpoints.
+    fn is_before(&self, actor: Actor, to: &TaskManagerId, fence: Fence) -> bool {
+        (self.actor, &self.to, self.fence) == (actor, to, fence) && is_about_checkpoints(&self.order)
+    }
+}
+
+fn is_about_checkpoints(order: &Order) -> bool {
+    matches!(order, Order::TriggerCheckpoint { .. } | Order::NotifyCheckpoint { .. })
 }
 
 pub(crate) struct JobManager {
@@ -59,6 +71,8 @@ pub(crate) struct JobManager {
     /// Who waits for the answer to a registration.
     registering: BTreeMap<CallId, (Process, u64)>,
     addresses: BTreeMap<TaskManagerId, usize>,
+    /// Until when it does nothing.
+    pub(crate) frozen_until: Option<MonoTime>,
 }
 
 impl JobManager {
@@ -90,7 +104,47 @@ impl World {
             next_call: 0,
             registering: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            frozen_until: None,
         });
+        for job in 0..self.jobs.len() {
+            if self.jobs[job].durable.exists {
+                let recovered = self.jobs[job].recovered();
+                self.run_job(job, Some(recovered));
+            }
+        }
+    }
+
+    /// The one that leads, also while another one thinks that it does.
+    pub(crate) fn leader(&self) -> Option<&JobManager> {
+        if self.is_deposed { self.deposed.as_ref() } else { self.job_manager.as_ref() }
+    }
+
+    /// The number of the leadership; it is that of the last leader until there is another one.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.next_epoch - 1
+    }
+
+    pub(crate) fn leads(&self, epoch: u64) -> bool {
+        self.leader().is_some_and(|leader| leader.epoch == epoch)
+    }
+
+    /// Lets something happen in the JobManager of this epoch, if there is one.
+    pub(crate) fn within(&mut self, epoch: u64, happen: impl FnOnce(&mut Self)) {
+        if self.job_manager.as_ref().is_some_and(|it| it.epoch == epoch) {
+            happen(self);
+        } else if self.deposed.as_ref().is_some_and(|it| it.epoch == epoch) {
+            std::mem::swap(&mut self.job_manager, &mut self.deposed);
+            self.is_deposed = true;
+            happen(self);
+            self.is_deposed = false;
+            std::mem::swap(&mut self.job_manager, &mut self.deposed);
+        }
+    }
+
+    pub(crate) fn frozen_until(&self, epoch: u64) -> Option<MonoTime> {
+        let own = |it: &&JobManager| it.epoch == epoch;
+        let it = self.job_manager.as_ref().filter(own).or(self.deposed.as_ref().filter(own))?;
+        it.frozen_until.filter(|at| *at > self.now())
     }
 
     /// What a leader that is none any more had ordered may arrive long after its successor's orders, as it does when
@@ -107,10 +161,20 @@ impl World {
     }
 
     pub(crate) fn submit(&mut self, job: usize) {
+        if self.job_manager.is_none() {
+            // The client tries again.
+            return self.at(300 * MILLI, Action::Submit(job));
+        }
+        self.jobs[job].durable.exists = true;
+        self.run_job(job, None);
+    }
+
+    fn run_job(&mut self, job: usize, recovered: Option<RecoveredJob>) {
         let now = self.now();
         let Some(job_manager) = &mut self.job_manager else { return };
         let truth = &mut self.jobs[job];
         truth.epoch = Some(job_manager.epoch);
+        let is_new = recovered.is_none();
         let job_id = truth::job_id(job);
         let spec = TaskHostSpec {
             job_id,
@@ -129,27 +193,59 @@ impl World {
             task_host_start_timeout: Duration::from_secs(5),
             deployment_timeout: Duration::from_secs(5),
             cancellation_timeout: Duration::from_secs(2),
+            reconciliation_timeout: Duration::from_secs(5),
             exception_history_size: 4,
         };
-        let actor = JobActor {
-            machine: JobMaster::new(truth.graph.clone(), spec, config, now),
-            mail: VecDeque::new(),
-            timer: None,
-            asking: BTreeMap::new(),
-        };
+        let mut machine = JobMaster::new(truth.graph.clone(), spec, config, now);
+        if let Some(recovered) = recovered {
+            machine = machine.with_recovery(recovered);
+        }
+        let actor = JobActor { machine, mail: VecDeque::new(), timer: None, asking: BTreeMap::new() };
         job_manager.jobs.insert(job_id, actor);
-        self.post(job_id, JobMail::Event(job_master::Event::Started));
+        if is_new {
+            self.post(job_id, JobMail::Event(job_master::Event::Started));
+        } else {
+            // All of them begin before any TaskManager is let in.
+            self.job_event(job_id, job_master::Event::Started);
+        }
     }
 
     pub(crate) fn cancel(&mut self, job: usize) {
         if self.jobs[job].epoch.is_some() {
+            if self.job_manager.is_none() {
+                return self.at(300 * MILLI, Action::Cancel(job));
+            }
             self.jobs[job].cancel_requested = true;
+            self.jobs[job].durable.is_canceled = true;
             self.post(truth::job_id(job), JobMail::Event(job_master::Event::CancelRequested));
         }
     }
 
     pub(crate) fn arrive_at_job_manager(&mut self, place: usize, message: ToJobManager) {
-        let Some(job_manager) = &mut self.job_manager else {
+        let of = |registration_id: &RegistrationId| {
+            u64::from_be_bytes(registration_id.as_bytes()[..8].try_into().expect("8 of them"))
+        };
+        // Who leads is asked of any JobManager, and one of them may be wrong.
+        let asks_wrong = self.deposed.is_some() && self.random.percent(10);
+        let wanted = match &message {
+            ToJobManager::Register { .. } if asks_wrong => self.deposed.as_ref().map_or(0, |it| it.epoch),
+            ToJobManager::Register { .. } => self.epoch(),
+            ToJobManager::OrderAnswer { epoch, .. } => *epoch,
+            ToJobManager::StreamClosed { registration_id, .. } => of(registration_id),
+            ToJobManager::Heartbeat { from, .. }
+            | ToJobManager::Reports { from, .. }
+            | ToJobManager::SplitRequest { from, .. }
+            | ToJobManager::Splits { from, .. } => of(&from.registration_id),
+        };
+        // Another one may have been started in its place.
+        let is_there = |it: &Option<JobManager>| it.as_ref().is_some_and(|it| it.epoch == wanted);
+        let is_known = is_there(&self.job_manager) || is_there(&self.deposed);
+        let epoch = if is_known { wanted } else { self.epoch() };
+        if self.frozen_until(epoch).is_some_and(|at| at > self.now()) {
+            let delay = self.frozen_until(epoch).map_or(0, |at| self.until(at));
+            return self.at(delay, Action::ArriveAtJobManager(place, Box::new(message)));
+        }
+        if !self.leads(epoch) && !is_there(&self.deposed) {
             // The connection is refused.
             if let ToJobManager::Register { process, request } = message {
                 let generation = request.generation;
@@ -157,7 +253,12 @@ impl World {
                 self.at(MILLI, Action::TaskManagerEvent { process, event: Box::new(event) });
             }
             return;
-        };
+        }
+        self.within(epoch, |world| world.take_message(place, message));
+    }
+
+    fn take_message(&mut self, place: usize, message: ToJobManager) {
+        let Some(job_manager) = &mut self.job_manager else { return };
         match message {
             ToJobManager::Register { process, request } => {
                 job_manager.next_call += 1;
@@ -210,6 +311,7 @@ impl World {
             return; // the call is tried again
         }
         let Some(Call { actor, to, fence, order }) = job_manager.calls.remove(&number) else { return };
+        self.call_next(actor, &to, fence);
         let refused = match &answer {
             OrderAnswer::Refused { reason, .. } => Some(*reason),
             _ => None,
@@ -277,8 +379,22 @@ impl World {
         }
         job_manager.next_call += 1;
         let number = job_manager.next_call;
+        let waits = is_about_checkpoints(&order)
+            && job_manager.calls.values().any(|call| call.is_before(actor, &to, fence));
         job_manager.calls.insert(number, Call { actor, to, fence, order });
-        self.call(number);
+        if !waits {
+            self.call(number);
+        }
+    }
+
+    /// Orders about checkpoints go to a TaskManager one after the other.
+    fn call_next(&mut self, actor: Actor, to: &TaskManagerId, fence: Fence) {
+        let Some(job_manager) = &mut self.job_manager else { return };
+        let mut calls = job_manager.calls.iter();
+        let next = calls.find(|(_, call)| call.is_before(actor, to, fence)).map(|(number, _)| *number);
+        if let Some(next) = next {
+            self.call(next);
+        }
     }
 
     pub(crate) fn post(&mut self, job_id: JobId, mail: JobMail) {
@@ -314,19 +430,24 @@ impl World {
                     Some(JobMail::Split { from, subtask, attempt, request_id })
                         if job.machine.admits(&from.id, from.registration_id) =>
                     {
-                        job.asking.insert((subtask, attempt, request_id), from.process);
+                        job.asking.insert((subtask, attempt, request_id), from);
                         let event = job_master::Event::SplitRequested { subtask, attempt, request_id };
                         self.job_event(job_id, event);
                     }
                     Some(JobMail::Splits { from, subtask, attempt, splits })
                         if job.machine.admits(&from.id, from.registration_id) =>
                     {
-                        let (process, report_id) = (from.process, splits.report_id);
-                        let event = job_master::Event::SplitsEnumerated { subtask, attempt, splits };
+                        let event =
+                            job_master::Event::SplitsEnumerated { subtask, attempt, splits: splits.clone() };
                         self.job_event(job_id, event);
-                        let taken =
-                            ToTaskManager::SplitsTaken { process, job_id, subtask, attempt, report_id };
-                        self.send_to_task_manager(taken);
+                        self.send_to_task_manager(ToTaskManager::SplitsTaken {
+                            process: from.process,
+                            registration_id: from.registration_id,
+                            job_id,
+                            subtask,
+                            attempt,
+                            splits,
+                        });
                     }
                     // Of a registration that counts no more.
                     Some(JobMail::Split { .. } | JobMail::Splits { .. }) => {}
@@ -450,7 +571,9 @@ impl World {
             ),
             E::TellTaskManagerLost { job_id, task_manager_id, registration_id, cause } => {
                 assert!(cause.message.contains(task_manager_id.as_str()), "{cause:?} names the TaskManager");
-                self.truth(job_id).lost.insert(task_manager_id.clone());
+                if !self.is_deposed {
+                    self.truth(job_id).lost.insert(task_manager_id.clone());
+                }
                 self.post(
                     job_id,
                     JobMail::Event(job_master::Event::TaskManagerLost {
@@ -467,7 +590,16 @@ impl World {
                     JobMail::Event(job_master::Event::TaskManagerReregistered { task_manager_id, fence }),
                 );
             }
-            E::LeadershipLost { epoch } => panic!("nobody leads with epoch {epoch} while this one does"),
+            E::LeadershipLost { epoch } => {
+                assert!(self.is_deposed, "nobody leads with epoch {epoch} while this one does");
+                self.count("leader learned that it is deposed");
+                let deposed = self.job_manager.as_ref().map_or(0, |it| it.epoch);
+                self.at(0, Action::Fault(Fault::RetireJobManager(deposed)));
+            }
+            E::ReturnTaskManager { job_id, returned } => {
+                self.count("TaskManager returned to its job");
+                self.post(job_id, JobMail::Event(job_master::Event::TaskManagerReturned(returned)));
+            }
             E::Violation { message } => panic!("ResourceManager: {message}"),
         }
     }

@@ -99,6 +99,7 @@ pub(crate) enum ToTaskManager {
     },
     SplitAnswer {
         process: Process,
+        registration_id: RegistrationId,
         job_id: JobId,
         subtask: SubtaskId,
         attempt: AttemptNumber,
@@ -107,10 +108,11 @@ pub(crate) enum ToTaskManager {
     },
     SplitsTaken {
         process: Process,
+        registration_id: RegistrationId,
         job_id: JobId,
         subtask: SubtaskId,
         attempt: AttemptNumber,
-        report_id: u64,
+        splits: EnumeratedSplits,
     },
 }
 

@@ -224,6 +224,10 @@ impl World {
                     self.count("splits found later");
                 }
                 again(self, MILLI, Step::ReportSplits);
+                let splits = task_found(self, process, job_id, subtask);
+                if let Some(splits) = splits {
+                    self.task_manager_event(process, Event::SplitsFound { job_id, subtask, attempt, splits });
+                }
             }
             Step::ReportSplits => {
                 let Some(splits) = task.enumerated.clone() else { return };
@@ -302,6 +306,17 @@ impl World {
         let report = TaskReport::without_metrics(subtask, attempt, state);
         self.task_manager_event(process, Event::HostReportedTask { job_id, attempt: host_attempt, report });
     }
+}
+
+/// What a subtask has found and nobody has taken.
+fn task_found(
+    world: &mut World,
+    process: Process,
+    job_id: JobId,
+    subtask: SubtaskId,
+) -> Option<EnumeratedSplits> {
+    let host = world.process(process)?.hosts.get(&job_id)?;
+    host.tasks.get(&subtask)?.enumerated.clone()
 }
 
 /// A number that was made into bytes by a source.

@@ -27,6 +27,8 @@ pub(crate) struct TaskManagerProcess {
     /// Where the answer to an order goes: the JobManager's epoch and its call.
     calls: BTreeMap<CallId, (u64, u64)>,
     next_call: u64,
+    /// It gives its slots up by itself when it has no leader for a while.
+    pub(crate) impatient: bool,
 }
 
 /// Where one TaskManager runs at a time.
@@ -78,6 +80,8 @@ impl World {
             return;
         }
         here.incarnation += 1;
+        let impatient = !self.calm && self.random.percent(30);
+        let here = &mut self.places[place];
         let config = TaskManagerConfig {
             task_manager_id: here.id(),
             info: TaskManagerInfo {
@@ -93,6 +97,7 @@ impl World {
             registration_timeout: Duration::from_secs(1),
             report_retry_backoff: Duration::from_millis(200),
             release_grace: Duration::from_millis(500),
+            leader_loss_grace: Duration::from_secs(if impatient { 3 } else { 600 }),
         };
         here.process = Some(TaskManagerProcess {
             machine: TaskManager::new(config),
@@ -100,6 +105,7 @@ impl World {
             hosts: BTreeMap::new(),
             calls: BTreeMap::new(),
             next_call: 0,
+            impatient,
         });
         let process = Process { place, incarnation: here.incarnation };
         self.task_manager_event(process, Event::Started);
@@ -156,11 +162,23 @@ impl World {
                 };
                 self.task_manager_event(process, event);
             }
-            ToTaskManager::SplitAnswer { process, job_id, subtask, attempt, request_id, answer } => {
-                self.split_answered(process, job_id, subtask, attempt, request_id, answer);
-            }
-            ToTaskManager::SplitsTaken { process, job_id, subtask, attempt, report_id } => {
-                self.splits_taken(process, job_id, subtask, attempt, report_id);
+            ToTaskManager::SplitAnswer {
+                process,
+                registration_id,
+                job_id,
+                subtask,
+                attempt,
+                request_id,
+                answer,
+            } => self.task_manager_event(
+                process,
+                Event::SplitAnswered { job_id, registration_id, subtask, attempt, request_id, answer },
+            ),
+            ToTaskManager::SplitsTaken { process, registration_id, job_id, subtask, attempt, splits } => {
+                self.task_manager_event(
+                    process,
+                    Event::SplitsAcknowledged { job_id, registration_id, subtask, attempt, splits },
+                );
             }
         }
     }
@@ -245,6 +263,15 @@ impl World {
                 self.send_to_job_manager(place, ToJobManager::Reports { from, job_id, reports });
                 let event = Box::new(Event::ReportsFailed { job_id, up_to, registration_id });
                 self.at(600 * MILLI, Action::TaskManagerEvent { process, event });
+            }
+            // It asks or tells again by itself, if it has got no answer.
+            Effect::AnswerSplit { answer: None, .. } => self.count("split answer of an old leader dropped"),
+            Effect::AnswerSplit { job_id, subtask, attempt, request_id, answer: Some(answer) } => {
+                self.split_answered(process, job_id, subtask, attempt, request_id, answer);
+            }
+            Effect::ConfirmSplits { again: true, .. } => self.count("found splits told again"),
+            Effect::ConfirmSplits { job_id, subtask, attempt, report_id, again: false } => {
+                self.splits_taken(process, job_id, subtask, attempt, report_id);
             }
             Effect::Violation { message } => panic!("TaskManager: {message}"),
         }

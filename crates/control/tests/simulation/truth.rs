@@ -14,7 +14,7 @@ use flott_core::{
     restart::RestartStrategy,
 };
 
-use super::random::Random;
+use super::{random::Random, store::Durable};
 
 /// How a job is and what became of it.
 #[derive(Debug)]
@@ -40,12 +40,24 @@ pub(crate) struct Truth {
     pub(crate) endless: bool,
     /// The number of the region of each subtask.
     pub(crate) regions: BTreeMap<SubtaskId, usize>,
-    /// Leader that it was submitted to.
+    /// What is stored of it.
+    pub(crate) durable: Durable,
+    /// All attempts and task hosts that were ever begun, and checkpoints, with who triggered them.
+    pub(crate) begun: BTreeSet<(SubtaskId, AttemptNumber)>,
+    pub(crate) hosts: BTreeSet<AttemptNumber>,
+    pub(crate) triggered: BTreeMap<CheckpointId, u64>,
+    /// Whether all of it ran when its JobManager was lost, so that the next one must not restart anything.
+    pub(crate) is_whole: bool,
+    /// Whether all its subtasks have come to their end.
+    pub(crate) has_finished: bool,
+    /// Whether a JobManager was lost when not all of it ran.
+    pub(crate) was_torn: bool,
+    /// Leader that runs it.
     pub(crate) epoch: Option<u64>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) cancel_requested: bool,
-    /// To whom each split was handed out last.
-    pub(crate) handed: BTreeMap<u64, (SubtaskId, AttemptNumber, u64)>,
+    /// To whom each split was handed out last, and by which leader.
+    pub(crate) handed: BTreeMap<u64, (SubtaskId, AttemptNumber, u64, u64)>,
     /// What the attempts that came to their natural end had read.
     pub(crate) finished: BTreeMap<(SubtaskId, AttemptNumber), Vec<u64>>,
     /// Attempts that have closed their channels.
@@ -101,6 +113,13 @@ impl Truth {
             commits_midway: commits && random.percent(50),
             endless: is_endless(strategy),
             regions: regions.collect(),
+            durable: Durable::default(),
+            begun: BTreeSet::new(),
+            hosts: BTreeSet::new(),
+            triggered: BTreeMap::new(),
+            is_whole: false,
+            has_finished: false,
+            was_torn: false,
             epoch: None,
             outcome: None,
             cancel_requested: false,

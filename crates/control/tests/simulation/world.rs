@@ -10,6 +10,7 @@ use super::{
     job_manager::JobManager,
     network::{Process, ToJobManager, ToTaskManager, Weather},
     random::Random,
+    store::Write,
     task::Step,
     task_manager::Place,
     truth::Truth,
@@ -86,6 +87,18 @@ pub(crate) enum Action {
         checkpoint_id: flott_core::CheckpointId,
         result: Box<Result<flott_control::job_master::StoredMetadata, flott_core::FailureCause>>,
     },
+    /// The store does what a leader wants.
+    Write {
+        epoch: u64,
+        job_id: JobId,
+        write: Box<Write>,
+    },
+    /// The store has answered.
+    Written {
+        epoch: u64,
+        job_id: JobId,
+        write: Box<Write>,
+    },
     Submit(usize),
     Cancel(usize),
     Fault(Fault),
@@ -112,7 +125,14 @@ pub(crate) struct World {
     pub(crate) calm: bool,
     pub(crate) next_epoch: u64,
     pub(crate) next_host: u64,
+    /// The one that leads.
     pub(crate) job_manager: Option<JobManager>,
+    /// One that does not know yet that it leads no more.
+    pub(crate) deposed: Option<JobManager>,
+    /// Whether `job_manager` is that one for a moment.
+    pub(crate) is_deposed: bool,
+    /// How often the JobManager may still crash just when it does something that must not be lost.
+    pub(crate) ambushes: u64,
     pub(crate) places: Vec<Place>,
     pub(crate) orphans: BTreeMap<u64, Orphan>,
     pub(crate) jobs: Vec<Truth>,
@@ -142,15 +162,18 @@ impl World {
             trace: seed,
             events: 0,
             counters: BTreeMap::new(),
-            random,
             weather,
             calm,
             next_epoch: 1,
             next_host: 0,
             job_manager: None,
+            deposed: None,
+            is_deposed: false,
+            ambushes: random.below(3),
             places,
             orphans: BTreeMap::new(),
             jobs,
+            random,
         }
     }
 
@@ -215,6 +238,13 @@ impl World {
                 self.at_between(0, FAULTS_END, Action::Cancel(job));
             }
         }
+        if self.calm && self.random.percent(60) {
+            // Nothing goes wrong but with the leaders.
+            for _ in 0..self.random.between(1, 3) {
+                let fault = Fault::any_of_leader(self);
+                self.at_between(0, FAULTS_END - 6 * SECOND, Action::Fault(fault));
+            }
+        }
         if !self.calm {
             for _ in 0..self.random.below(9) {
                 let fault = Fault::any(self);
@@ -227,9 +257,12 @@ impl World {
         match action {
             Action::ArriveAtJobManager(place, message) => self.arrive_at_job_manager(place, *message),
             Action::ArriveAtTaskManager(message) => self.arrive_at_task_manager(*message),
-            Action::Mail { epoch, actor } => self.take_mail(epoch, actor),
-            Action::JobManagerTimer { epoch, actor, at } => self.job_manager_timer(epoch, actor, at),
-            Action::RetryCall { epoch, call } => self.retry_call(epoch, call),
+            Action::Mail { .. }
+            | Action::JobManagerTimer { .. }
+            | Action::RetryCall { .. }
+            | Action::Stored { .. }
+            | Action::Written { .. } => self.happen_in_job_manager(action),
+            Action::Write { epoch, job_id, write } => self.write_now(epoch, job_id, *write),
             Action::TaskManagerTimer { process, at } => self.task_manager_timer(process, at),
             Action::TaskManagerEvent { process, event } => self.task_manager_event(process, *event),
             Action::HostUp { process, job_id, host } => self.host_up(process, job_id, host),
@@ -240,13 +273,37 @@ impl World {
             Action::TaskStep { process, job_id, host, subtask, attempt, step } => {
                 self.task_step(process, job_id, host, (subtask, attempt), step);
             }
-            Action::Stored { epoch, job_id, checkpoint_id, result } => {
-                self.stored(epoch, job_id, checkpoint_id, *result);
-            }
             Action::Submit(job) => self.submit(job),
             Action::Cancel(job) => self.cancel(job),
             Action::Fault(fault) => self.fault(fault),
         }
+    }
+
+    /// What concerns the JobManager of one epoch, if it is there.
+    fn happen_in_job_manager(&mut self, action: Action) {
+        let (Action::Mail { epoch, .. }
+        | Action::JobManagerTimer { epoch, .. }
+        | Action::RetryCall { epoch, .. }
+        | Action::Stored { epoch, .. }
+        | Action::Written { epoch, .. }) = &action
+        else {
+            return;
+        };
+        let epoch = *epoch;
+        if let Some(thaw_at) = self.frozen_until(epoch) {
+            let delay = self.until(thaw_at);
+            return self.at(delay, action);
+        }
+        self.within(epoch, |world| match action {
+            Action::Mail { actor, .. } => world.take_mail(epoch, actor),
+            Action::JobManagerTimer { actor, at, .. } => world.job_manager_timer(epoch, actor, at),
+            Action::RetryCall { call, .. } => world.retry_call(epoch, call),
+            Action::Stored { job_id, checkpoint_id, result, .. } => {
+                world.stored(epoch, job_id, checkpoint_id, *result);
+            }
+            Action::Written { job_id, write, .. } => world.written(job_id, *write),
+            _ => {}
+        });
     }
 
     fn unrest_text(&self) -> String {

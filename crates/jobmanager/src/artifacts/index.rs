@@ -41,8 +41,22 @@ struct Metadata {
     uploaded_unix_ms: i64,
 }
 
+impl Metadata {
+    fn view(self) -> ArtifactView {
+        let Self { id, digest, size, uploaded_unix_ms } = self;
+        ArtifactView {
+            name: id.name().to_owned(),
+            digest: digest.to_string(),
+            id,
+            size,
+            uploaded_unix_ms,
+            entries: Vec::new(),
+        }
+    }
+}
+
 impl Index {
-    /// What an earlier process left in the directory. Removes what nothing refers to.
+    /// What an earlier process left in the directory.
     pub(super) fn load(directory: &Path) -> io::Result<Self> {
         let mut index = Self::default();
         for entry in fs::read_dir(directory)? {
@@ -56,31 +70,43 @@ impl Index {
                 _ => warn!(file = %path.display(), "skipped an unreadable description of an artifact"),
             }
         }
-        for entry in fs::read_dir(directory.join(BLOBS))? {
-            let entry = entry?;
-            let digest = entry.file_name().to_str().and_then(|name| name.parse().ok());
-            if digest.is_none_or(|digest| !index.is_used(digest)) {
-                fs::remove_file(entry.path())?;
-            }
-        }
         Ok(index)
     }
 
+    /// Removes contents that nobody uses, and what is left of uploads that have broken off.
+    pub(super) fn sweep(&self, directory: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(directory.join(BLOBS))? {
+            let entry = entry?;
+            let digest = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            if digest.is_none_or(|digest| !self.is_used(digest)) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     fn load_upload(&mut self, directory: &Path, metadata: Metadata) {
-        let Metadata { id, digest, size, uploaded_unix_ms } = metadata;
+        let digest = metadata.digest;
         if !directory.join(BLOBS).join(digest.to_string()).is_file() {
-            warn!(artifact_id = %id, "skipped an artifact whose content is missing");
+            warn!(artifact_id = %metadata.id, "skipped an artifact whose content is missing");
             return;
         }
-        let view = ArtifactView {
-            name: id.name().to_owned(),
-            digest: digest.to_string(),
-            id,
-            size,
-            uploaded_unix_ms,
-            entries: Vec::new(),
-        };
-        self.insert(view, digest);
+        self.insert(metadata.view(), digest);
+    }
+
+    /// Takes in an upload that is described by `json`, as it is stored for the next leader.
+    ///
+    /// # Errors
+    /// If it is no description.
+    pub(super) fn insert_described(&mut self, json: &[u8]) -> serde_json::Result<()> {
+        let metadata: Metadata = serde_json::from_slice(json)?;
+        let digest = metadata.digest;
+        self.insert(metadata.view(), digest);
+        Ok(())
+    }
+
+    pub(super) fn contains(&self, id: &ArtifactId) -> bool {
+        self.uploads.contains_key(id)
     }
 
     pub(super) fn insert(&mut self, view: ArtifactView, digest: ArtifactDigest) {
@@ -103,8 +129,13 @@ impl Index {
     /// Counts a user of an upload's content.
     pub(super) fn lease(&mut self, id: &ArtifactId) -> Option<ArtifactDigest> {
         let digest = self.uploads.get(id)?.digest;
-        *self.leases.entry(digest).or_default() += 1;
+        self.lease_digest(digest);
         Some(digest)
+    }
+
+    /// Counts a user of a content.
+    pub(super) fn lease_digest(&mut self, digest: ArtifactDigest) {
+        *self.leases.entry(digest).or_default() += 1;
     }
 
     /// Uncounts a user. Returns whether nothing uses the content any more.
@@ -127,7 +158,7 @@ impl Index {
         }
     }
 
-    fn is_used(&self, digest: ArtifactDigest) -> bool {
+    pub(super) fn is_used(&self, digest: ArtifactDigest) -> bool {
         self.leases.contains_key(&digest) || self.uploads.values().any(|upload| upload.digest == digest)
     }
 }
@@ -137,19 +168,20 @@ pub(super) fn metadata_name(id: &ArtifactId) -> String {
     format!("{}.json", id.uuid().unwrap_or_default())
 }
 
+/// What is to be known of an upload by whoever comes next.
+pub(super) fn describe(view: &ArtifactView) -> io::Result<Vec<u8>> {
+    let digest = view.digest.parse().map_err(io::Error::other)?;
+    let metadata =
+        Metadata { id: view.id.clone(), digest, size: view.size, uploaded_unix_ms: view.uploaded_unix_ms };
+    Ok(serde_json::to_vec(&metadata)?)
+}
+
 /// Describes an upload on disk, so that a file is either absent or whole.
 pub(super) fn write_metadata(directory: &Path, view: &ArtifactView) -> Result<(), Error> {
     let path = directory.join(metadata_name(&view.id));
     let write = || -> io::Result<()> {
-        let digest = view.digest.parse().map_err(io::Error::other)?;
-        let metadata = Metadata {
-            id: view.id.clone(),
-            digest,
-            size: view.size,
-            uploaded_unix_ms: view.uploaded_unix_ms,
-        };
         let mut file = NamedTempFile::new_in(directory)?;
-        file.write_all(&serde_json::to_vec(&metadata)?)?;
+        file.write_all(&describe(view)?)?;
         file.as_file().sync_all()?;
         file.persist(&path)?;
         fs::File::open(directory)?.sync_all()

@@ -70,8 +70,30 @@ async fn a_restarted_store_knows_its_uploads_and_nothing_else() {
 
     let after = store(dir.path());
     assert_eq!(after.list(), std::slice::from_ref(&kept));
+    after.sweep().await.unwrap();
     assert_eq!(blobs(dir.path()), 1);
     assert_eq!(after.lease(&kept.id).unwrap().digest().to_string(), kept.digest);
+}
+
+#[tokio::test]
+async fn the_content_of_a_job_that_goes_on_is_kept_though_its_upload_was_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = store(dir.path());
+    let upload = upload(&before, fake_job()).await.unwrap();
+    let lease = before.lease(&upload.id).unwrap();
+    before.delete(&upload.id).await.unwrap();
+    // The process dies: nothing is cleared away.
+    std::mem::forget(lease);
+    drop(before);
+
+    let after = store(dir.path());
+    let lease = after.lease_digest(&upload.digest).expect("it is still there");
+    after.sweep().await.unwrap();
+    assert_eq!(fs::read(lease.path()).unwrap(), fake_job());
+    drop(lease);
+    assert_eq!(blobs(dir.path()), 0);
+    assert!(after.lease_digest(&upload.digest).is_none());
+    assert!(after.lease_digest("../x").is_none());
 }
 
 #[tokio::test]

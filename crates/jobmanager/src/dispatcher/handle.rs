@@ -1,6 +1,9 @@
 //! What others can ask of the Dispatcher.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use flott_core::JobId;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -8,17 +11,22 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{actor::Dispatcher, job_table::JobTable};
 use crate::{
     Error,
-    clock::Clock,
-    job_master::{JobMasterHandle, JobSpec},
-    resource_manager::ResourceManagerHandle,
+    job_master::{JobMasterContext, JobMasterHandle, JobSpec},
     view::{JobView, SubmissionView},
 };
 
 /// How many submissions may wait. More can't be in planning at the same time.
 const INBOX_CAPACITY: usize = 64;
 
+pub(super) type Reply = oneshot::Sender<Result<JobId, Error>>;
+
 pub(super) enum Message {
-    Start { spec: JobSpec, reply: oneshot::Sender<Result<JobId, Error>> },
+    Start {
+        spec: Box<JobSpec>,
+        /// Set when it may be durable.
+        is_begun: Arc<AtomicBool>,
+        reply: Reply,
+    },
 }
 
 /// Cheap to clone.
@@ -31,25 +39,27 @@ pub(crate) struct DispatcherHandle {
 impl DispatcherHandle {
     /// A handle and the actor that it speaks to, which does nothing until it is run. `history` is how many ended jobs
     /// are remembered.
-    pub(crate) fn new(
-        resource_manager: ResourceManagerHandle,
-        clock: Clock,
-        history: usize,
-    ) -> (Self, Dispatcher) {
+    pub(crate) fn new(context: JobMasterContext, history: usize) -> (Self, Dispatcher) {
         let (sender, inbox) = mpsc::channel(INBOX_CAPACITY);
         let (publisher, table) = watch::channel(Arc::default());
-        let actor = Dispatcher::new(inbox, publisher, resource_manager, clock, history);
+        let actor = Dispatcher::new(inbox, publisher, context, history);
         (Self { inbox: sender, table }, actor)
     }
 
-    /// Starts a job. One that is known already and was submitted alike is not started again.
+    /// Starts a job. Returns when it is durable. One that is known already and was submitted alike is not started again.
     ///
     /// # Errors
-    /// [`Error::JobExists`], [`Error::ShuttingDown`].
+    /// [`Error::JobExists`], [`Error::ShuttingDown`], [`Error::NotStored`]. After [`Error::SubmissionUnknown`] the job may be
+    /// there.
     pub(crate) async fn start(&self, spec: JobSpec) -> Result<JobId, Error> {
         let (reply, answer) = oneshot::channel();
-        self.inbox.send(Message::Start { spec, reply }).await.map_err(|_| Error::ShuttingDown)?;
-        answer.await.map_err(|_| Error::ShuttingDown)?
+        let (job_id, is_begun) = (spec.job_id, Arc::<AtomicBool>::default());
+        let message = Message::Start { spec: Box::new(spec), is_begun: is_begun.clone(), reply };
+        self.inbox.send(message).await.map_err(|_| Error::ShuttingDown)?;
+        answer.await.map_err(|_| match is_begun.load(Ordering::Acquire) {
+            true => Error::SubmissionUnknown(job_id),
+            false => Error::ShuttingDown,
+        })?
     }
 
     /// Newest first.
@@ -82,16 +92,16 @@ impl DispatcherHandle {
     /// See [`ClusterHandle::cancel`](crate::ClusterHandle::cancel).
     pub(crate) async fn cancel(&self, job_id: JobId) -> Result<(), Error> {
         match self.job_master(job_id) {
-            Some(job_master) => job_master.cancel().await,
-            None => drop(self.job(job_id).ok_or(Error::JobNotFound(job_id))?),
+            Some(job_master) if job_master.cancel().await => Ok(()),
+            Some(_) => Err(Error::NoLeader),
+            None => self.job(job_id).map(drop).ok_or(Error::JobNotFound(job_id)),
         }
-        Ok(())
     }
 
     /// See [`ClusterHandle::wait_for_end`](crate::ClusterHandle::wait_for_end).
     pub(crate) async fn wait_for_end(&self, job_id: JobId) -> Result<Arc<JobView>, Error> {
         match self.job_master(job_id) {
-            Some(job_master) => Ok(job_master.ended().await),
+            Some(job_master) => job_master.ended().await.ok_or(Error::NoLeader),
             None => self.job(job_id).ok_or(Error::JobNotFound(job_id)),
         }
     }

@@ -33,12 +33,11 @@ impl JobTable {
         }
     }
 
-    /// Moves a job to those that have ended, of which at most `history` are kept.
-    pub(super) fn archive(&mut self, view: Arc<JobView>, history: usize) {
+    /// Moves a job to those that have ended, of which at most `history` are kept. Returns those that are forgotten.
+    pub(super) fn archive(&mut self, view: Arc<JobView>, history: usize) -> Vec<JobId> {
         self.running.remove(&view.job_id);
         self.ended.push_back(view);
-        while self.ended.len() > history {
-            self.ended.pop_front();
-        }
+        let superfluous = self.ended.len().saturating_sub(history);
+        self.ended.drain(..superfluous).map(|view| view.job_id).collect()
     }
 }

@@ -36,7 +36,8 @@ pub(super) struct Restored {
 }
 
 /// Reads a snapshot, checks that the job can begin with it, and claims it if it is to be the job's, of
-/// which `checkpoints` is the directory. `is_running` tells whether a job lives, to which its checkpoints belong.
+/// which `checkpoints` is the directory. `is_running` tells whether a job lives, to which its checkpoints belong; `leads`, whether
+/// this process leads for certain.
 ///
 /// # Errors
 /// [`Error::Snapshot`] if it can't be read, [`Error::RestoreRefused`] if it does not fit, [`Error::SnapshotClaimed`] and
@@ -47,6 +48,7 @@ pub(super) async fn restore(
     graph: &JobGraph,
     (job_id, checkpoints): (JobId, &StorageUri),
     is_running: impl Fn(JobId) -> bool,
+    leads: impl Fn() -> bool,
 ) -> Result<Restored, Error> {
     let RestoreSettings { path, claim_mode, allow_non_restored } = settings;
     let failed = |source| Error::Snapshot { path: path.to_string(), source };
@@ -64,7 +66,9 @@ pub(super) async fn restore(
         return Err(Error::SnapshotInUse { path: path.to_string(), owner: metadata.job_id });
     }
     let claim = match owned {
-        true => claim(storage, (&directory, &metadata), &Claim::new(job_id, checkpoints.clone())).await?,
+        true => {
+            claim(storage, (&directory, &metadata), &Claim::new(job_id, checkpoints.clone()), leads).await?
+        }
         false => Vec::new(),
     };
     info!(%job_id, path = %directory, checkpoint_id = %metadata.checkpoint_id, %claim_mode, "begins with a snapshot");
@@ -77,6 +81,7 @@ async fn claim(
     storage: &Storage,
     (directory, metadata): (&StorageUri, &CheckpointMetadata),
     claim: &Claim,
+    leads: impl Fn() -> bool,
 ) -> Result<Vec<StorageUri>, Error> {
     let failed = |source| Error::Snapshot { path: directory.to_string(), source };
     let taken = |claimant| Error::SnapshotClaimed { path: directory.to_string(), claimant };
@@ -100,7 +105,7 @@ async fn claim(
             Ok(mark) if is_new => marks.push(mark),
             Ok(_) => {}
             Err(error) => {
-                give_back(storage, marks).await;
+                give_back(storage, marks, leads).await;
                 return Err(failed(error));
             }
         }
@@ -108,9 +113,14 @@ async fn claim(
     Ok(marks)
 }
 
-/// Takes marks back, last the one that keeps others away.
-async fn give_back(storage: &Storage, marks: Vec<StorageUri>) {
+/// Takes marks back, last the one that keeps others away. Only while this process `leads`: the next leader may have taken in
+/// the same job, which finds the snapshot claimed for it and relies on that.
+async fn give_back(storage: &Storage, marks: Vec<StorageUri>, leads: impl Fn() -> bool) {
     for mark in marks.into_iter().rev() {
+        if !leads() {
+            warn!(%mark, "a claim of a snapshot stays: this process may not lead any more, and the next leader may have the job");
+            return;
+        }
         if let Err(error) = storage.delete(&mark).await {
             warn!(%mark, %error, "cannot give a claimed snapshot back: delete this file to use the snapshot again");
         }
@@ -118,8 +128,8 @@ async fn give_back(storage: &Storage, marks: Vec<StorageUri>) {
 }
 
 impl Restored {
-    /// Takes back what was done, since there will be no such job.
-    pub(super) async fn undo(self, storage: &Storage) {
-        give_back(storage, self.claim).await;
+    /// Takes back what was done, since there will be no such job as long as this process `leads`.
+    pub(super) async fn undo(self, storage: &Storage, leads: impl Fn() -> bool) {
+        give_back(storage, self.claim, leads).await;
     }
 }

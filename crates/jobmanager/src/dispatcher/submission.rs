@@ -18,8 +18,11 @@ use super::{DispatcherHandle, checkpoint_dir, disposal, job_settings::JobSetting
 use crate::{
     Error,
     artifacts::{ArtifactId, ArtifactLease, ArtifactStore},
+    clock::Clock,
+    ha::Standing,
     handle::RunOptions,
-    job_master::{JobSpec, SnapshotSpec},
+    job_master::JobSpec,
+    job_store::{JobRecord, RecordedSettings},
     view::{PlanView, SubmissionView},
 };
 
@@ -36,6 +39,7 @@ const STARTS: usize = 64;
 pub(crate) struct SubmitterOptions {
     /// The cluster's configuration, which a job's own goes before.
     pub(crate) config: flott_core::config::Configuration,
+    pub(crate) clock: Clock,
     /// How long a program may take in plan mode.
     pub(crate) plan_timeout: Duration,
     /// Where programs run in plan mode.
@@ -54,7 +58,9 @@ pub(crate) struct Submitter {
     options: Arc<SubmitterOptions>,
     submissions: Arc<Semaphore>,
     plans: Arc<Semaphore>,
-    starts: Arc<Mutex<JoinSet<()>>>,
+    /// `None` once this process does not lead any more.
+    starts: Arc<Mutex<Option<JoinSet<()>>>>,
+    leads: Standing,
 }
 
 /// An artifact that is about to be planned.
@@ -71,6 +77,7 @@ impl Submitter {
         artifacts: ArtifactStore,
         dispatcher: DispatcherHandle,
         options: SubmitterOptions,
+        leads: Standing,
     ) -> Self {
         Self {
             artifacts,
@@ -78,7 +85,8 @@ impl Submitter {
             options: Arc::new(options),
             submissions: Arc::new(Semaphore::new(SUBMISSIONS)),
             plans: Arc::new(Semaphore::new(PLANS)),
-            starts: Arc::default(),
+            starts: Arc::new(Mutex::new(Some(JoinSet::new()))),
+            leads,
         }
     }
 
@@ -143,6 +151,7 @@ impl Submitter {
         let _submission = self.submissions.try_acquire().map_err(|_| Error::Overloaded("Dispatcher"))?;
         let _plan = self.plans.acquire().await.map_err(|_| Error::ShuttingDown)?;
         let Request { lease, submission, .. } = request;
+        self.artifacts.fetch(lease.digest()).await?;
         let job_config_json = serde_json::to_string(&submission.config)
             .expect("settings of strings and numbers always serialize");
         let planned = flott_artifact::plan(PlanRequest {
@@ -171,20 +180,31 @@ impl Submitter {
         lease: Option<ArtifactLease>,
     ) -> Result<JobId, Error> {
         let (reply, answer) = oneshot::channel();
+        let is_new = job_id.is_none();
+        let job_id = job_id.unwrap_or_else(|| JobId::from_bytes(rand::random()));
         let submitter = self.clone();
         {
             let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
+            let starts = starts.as_mut().ok_or(Error::NoLeader)?;
             while starts.try_join_next().is_some() {}
             if starts.len() >= STARTS {
                 return Err(Error::Overloaded("Dispatcher"));
             }
             starts.spawn(async move {
-                let started = submitter.claim_and_start(graph, submission, settings, job_id, lease).await;
+                let started =
+                    submitter.claim_and_start(graph, submission, settings, (job_id, is_new), lease).await;
                 // Whoever has gone away may look for the job by its id.
                 let _ = reply.send(started);
             });
         }
-        answer.await.map_err(|_| Error::ShuttingDown)?
+        // Given up in the middle.
+        answer.await.map_err(|_| Error::SubmissionUnknown(job_id))?
+    }
+
+    /// Begins no more starts, and hands out those under way.
+    pub(crate) fn close(&self) -> JoinSet<()> {
+        let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
+        starts.take().unwrap_or_default()
     }
 
     async fn claim_and_start(
@@ -192,19 +212,18 @@ impl Submitter {
         graph: JobGraph,
         mut submission: SubmissionView,
         settings: JobSettings,
-        job_id: Option<JobId>,
+        (job_id, is_new): (JobId, bool),
         lease: Option<ArtifactLease>,
     ) -> Result<JobId, Error> {
         submission.fingerprint = graph.fingerprint();
-        let is_new = job_id.is_none();
-        let job_id = job_id.unwrap_or_else(|| JobId::from_bytes(rand::random()));
-        let storage = &self.options.storage;
+        let leads = || self.leads.is_leading();
+        let (storage, clock) = (&self.options.storage, self.options.clock);
         let root = settings.checkpoint_root.as_ref().unwrap_or(&self.options.checkpoint_root);
         let directory = checkpoint_dir::choose(storage, root, job_id, is_new).await?;
         let restored = match &settings.restore {
             Some(settings) => {
                 let claimant = (job_id, &directory);
-                Some(restore(storage, settings, &graph, claimant, |id| self.is_running(id)).await?)
+                Some(restore(storage, settings, &graph, claimant, |id| self.is_running(id), leads).await?)
             }
             None => None,
         };
@@ -216,31 +235,29 @@ impl Submitter {
         };
         let started = match prepared {
             Ok(()) => {
-                let snapshots = SnapshotSpec {
-                    storage: storage.clone(),
-                    directory,
-                    edges: graph.edges.as_slice().into(),
-                    is_prepared: takes_checkpoints,
-                    history: settings.checkpoint_history,
-                    initial: restored.as_ref().map(|restored| restored.initial.clone()),
-                };
-                let spec = JobSpec {
-                    job_id,
+                let initial = restored.as_ref().map(|restored| restored.initial.clone());
+                let record = JobRecord {
                     graph: Arc::new(graph),
                     submission: Arc::new(submission),
-                    config: settings.job_master,
-                    snapshots,
+                    settings: RecordedSettings::new(&settings.job_master, settings.checkpoint_history),
+                    secret: rand::random(),
+                    checkpoint_dir: directory,
+                    is_prepared: takes_checkpoints,
                     savepoint_dir: settings.savepoint_dir.map(|uri| uri.to_string().into()),
-                    lease,
+                    restore: initial.as_ref().map(|initial| initial.point.clone()),
+                    submitted_unix_ms: clock.to_unix_ms(clock.now()),
                 };
+                let storage = storage.clone();
+                let spec = JobSpec { job_id, record, storage, initial, lease };
                 self.dispatcher.start(spec).await
             }
             Err(error) => Err(error),
         };
-        // A job of this id, even another one, may have come to the same claim.
-        let is_there = started.is_ok() || self.dispatcher.job(job_id).is_some();
+        // A job of this id, even another one, may have come to the same claim; or it may be there for the next leader.
+        let is_there = matches!(started, Ok(_) | Err(Error::SubmissionUnknown(_)))
+            || self.dispatcher.job(job_id).is_some();
         if let Some(restored) = restored.filter(|_| !is_there) {
-            restored.undo(storage).await;
+            restored.undo(storage, leads).await;
         }
         started
     }

@@ -5,7 +5,7 @@ use flott_core::{FailureCause, FailureKind, JobId, TriggerId, checkpoint::Savepo
 use flott_storage::StorageUri;
 
 use super::{ClusterHandle, OperationStatus, operations::Operations};
-use crate::{Error, clock::Clock, dispatcher::storage_uri};
+use crate::{Error, clock::Clock, dispatcher::storage_uri, leader_scope::LeaderScope};
 
 /// A savepoint that a user wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,13 +50,14 @@ impl ClusterHandle {
         options: SavepointOptions,
     ) -> Result<TriggerId, Error> {
         let SavepointOptions { target, format, then, trigger_id } = options;
-        let job_master = self.inner.dispatcher.job_master(job_id);
+        let scope = self.certain_scope()?;
+        let job_master = scope.dispatcher.job_master(job_id);
         let target = match &target {
             Some(target) => storage_uri("target-directory", target)?,
             None => match job_master.as_ref().and_then(|job_master| job_master.savepoint_dir()) {
                 Some(default) => storage_uri("execution.checkpointing.savepoint-dir", default)?,
                 // There is nothing to be taken, which is what the caller must hear.
-                None if job_master.is_none() => return self.begin_for_nobody(job_id, trigger_id),
+                None if job_master.is_none() => return begin_for_nobody(&scope, job_id, trigger_id),
                 None => return Err(Error::NoSavepointDirectory),
             },
         };
@@ -67,7 +68,7 @@ impl ClusterHandle {
             let job_master = job_master.ok_or_else(|| not_running(job_id))?;
             job_master.snapshot(SnapshotRequest::Savepoint { directory, format, then }).await
         };
-        self.inner.begun.savepoints.start((Some(job_id), trigger_id), request, work)?;
+        scope.begun.savepoints.start((Some(job_id), trigger_id), request, work)?;
         Ok(trigger_id)
     }
 
@@ -77,7 +78,7 @@ impl ClusterHandle {
         job_id: JobId,
         trigger_id: TriggerId,
     ) -> Result<Option<OperationStatus<SnapshotTaken>>, Error> {
-        Ok(self.inner.begun.savepoints.status(&(Some(job_id), trigger_id)))
+        Ok(self.scope()?.begun.savepoints.status(&(Some(job_id), trigger_id)))
     }
 
     /// Begins to take a checkpoint. What comes of it, also if there is no such job, tells
@@ -91,13 +92,14 @@ impl ClusterHandle {
         wanted: ManualCheckpoint,
         trigger_id: Option<TriggerId>,
     ) -> Result<TriggerId, Error> {
-        let job_master = self.inner.dispatcher.job_master(job_id);
+        let scope = self.certain_scope()?;
+        let job_master = scope.dispatcher.job_master(job_id);
         let trigger_id = trigger_id.unwrap_or_else(random_id);
         let work = async move {
             let job_master = job_master.ok_or_else(|| not_running(job_id))?;
             job_master.snapshot(SnapshotRequest::Checkpoint(wanted)).await
         };
-        self.inner.begun.checkpoints.start((Some(job_id), trigger_id), format!("{wanted:?}"), work)?;
+        scope.begun.checkpoints.start((Some(job_id), trigger_id), format!("{wanted:?}"), work)?;
         Ok(trigger_id)
     }
 
@@ -107,7 +109,7 @@ impl ClusterHandle {
         job_id: JobId,
         trigger_id: TriggerId,
     ) -> Result<Option<OperationStatus<SnapshotTaken>>, Error> {
-        Ok(self.inner.begun.checkpoints.status(&(Some(job_id), trigger_id)))
+        Ok(self.scope()?.begun.checkpoints.status(&(Some(job_id), trigger_id)))
     }
 
     /// Begins to delete a savepoint, or a checkpoint that an ended job has left: its directory or its `_metadata`. What
@@ -122,23 +124,28 @@ impl ClusterHandle {
     ) -> Result<TriggerId, Error> {
         let uri = storage_uri("savepoint-path", path)?;
         let trigger_id = trigger_id.unwrap_or_else(random_id);
-        let (request, submitter) = (uri.to_string(), self.inner.submitter.clone());
+        let scope = self.certain_scope()?;
+        let (request, submitter) = (uri.to_string(), scope.submitter.clone());
         let work = async move { submitter.dispose(&uri).await };
-        self.inner.begun.disposals.start((None, trigger_id), request, work)?;
+        scope.begun.disposals.start((None, trigger_id), request, work)?;
         Ok(trigger_id)
     }
 
     /// How far a disposal is. `None` if there is no such operation, or it ended long ago.
     pub async fn disposal(&self, trigger_id: TriggerId) -> Result<Option<OperationStatus<()>>, Error> {
-        Ok(self.inner.begun.disposals.status(&(None, trigger_id)))
+        Ok(self.scope()?.begun.disposals.status(&(None, trigger_id)))
     }
+}
 
-    fn begin_for_nobody(&self, job_id: JobId, trigger_id: Option<TriggerId>) -> Result<TriggerId, Error> {
-        let trigger_id = trigger_id.unwrap_or_else(random_id);
-        let work = async move { Err(not_running(job_id)) };
-        self.inner.begun.savepoints.start((Some(job_id), trigger_id), String::new(), work)?;
-        Ok(trigger_id)
-    }
+fn begin_for_nobody(
+    scope: &LeaderScope,
+    job_id: JobId,
+    trigger_id: Option<TriggerId>,
+) -> Result<TriggerId, Error> {
+    let trigger_id = trigger_id.unwrap_or_else(random_id);
+    let work = async move { Err(not_running(job_id)) };
+    scope.begun.savepoints.start((Some(job_id), trigger_id), String::new(), work)?;
+    Ok(trigger_id)
 }
 
 fn random_id() -> TriggerId {

@@ -7,29 +7,36 @@ use std::{
 };
 
 use flott_control::{
-    job_master::{CheckpointConfig, Event, JobMaster as Machine, JobMasterConfig, SnapshotRequest},
+    job_master::{
+        CheckpointConfig, Effect, Event, InitialSnapshot, JobMaster as Machine, JobMasterConfig,
+        RecoveredJob, SnapshotRequest,
+    },
     protocol::{AlignedWatermark, CallId, Fence, GroupWatermark, OrderAnswer},
 };
-use flott_core::{JobGraph, JobId, JobStatus, MonoTime, TaskManagerId, deployment::TaskHostSpec};
+use flott_core::{JobId, JobStatus, MonoTime, TaskManagerId, checkpoint::RestorePoint};
+use flott_storage::Storage;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 use tracing::{Instrument, debug, info_span, warn};
 
 use super::{
     CallError, FromResourceManager, JobMasterHandle, JobMasterPeer, SplitCaller, TaskManagerReports,
     handle::{INBOX_CAPACITY, Message, RESOURCE_CAPACITY, SnapshotReply},
-    snapshots::{Done, SnapshotSpec, Snapshots},
+    snapshots::{Claimed, Done, SnapshotSpec, Snapshots},
     splits::WaitingSplits,
     view::Viewer,
 };
 use crate::{
     artifacts::ArtifactLease,
     clock::Clock,
+    ha::Standing,
+    job_store::{Cleanup, JobRecord, JobStore, JobWriter, Write},
     resource_manager::{ResourceManagerHandle, SlotRequests},
     task_manager_client::TaskManagerClient,
-    view::{JobView, SubmissionView},
+    view::JobView,
 };
 
 /// Views of a job that changes all the time are published no more often than this.
@@ -43,14 +50,36 @@ const LAST_ORDERS: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct JobSpec {
     pub(crate) job_id: JobId,
-    pub(crate) graph: Arc<JobGraph>,
-    pub(crate) submission: Arc<SubmissionView>,
-    pub(crate) config: JobMasterConfig,
-    pub(crate) snapshots: SnapshotSpec,
-    /// Where savepoints go for which the user names no place.
-    pub(crate) savepoint_dir: Option<Arc<str>>,
+    pub(crate) record: JobRecord,
+    pub(crate) storage: Storage,
+    /// What the job begins with.
+    pub(crate) initial: Option<InitialSnapshot>,
     /// Keeps the artifact for as long as the job runs.
     pub(crate) lease: Option<ArtifactLease>,
+}
+
+/// What an earlier leader has left of a job.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) record: JobRecord,
+    pub(crate) storage: Storage,
+    /// What the job begins with.
+    pub(crate) initial: Option<InitialSnapshot>,
+    pub(crate) recovered: RecoveredJob,
+}
+
+/// What all JobMasters of one leader share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct JobMasterContext {
+    pub(crate) clock: Clock,
+    pub(crate) resource_manager: ResourceManagerHandle,
+    pub(crate) store: JobStore,
+    /// What this process may do.
+    pub(crate) leads: Standing,
+    /// `jobmanager.reconciliation-timeout`.
+    pub(crate) reconciliation_timeout: Duration,
+    /// Knows which JobMasters are still there.
+    pub(crate) alive: TaskTracker,
 }
 
 /// Single owner of a job.
@@ -68,6 +97,14 @@ pub(crate) struct JobMaster {
     pub(super) last_checkpoint_orders: BTreeMap<TaskManagerId, oneshot::Receiver<()>>,
     pub(super) splits: WaitingSplits,
     pub(super) snapshots: Snapshots,
+    pub(super) writer: JobWriter,
+    leads: Standing,
+    reconciliation_timeout: Duration,
+    /// What is to be done, and who is to be told, once the job's end is durable.
+    last_effects: Vec<Effect>,
+    is_ended: bool,
+    /// What the job began with.
+    restore: Option<RestorePoint>,
     /// Users who wait for a checkpoint or savepoint.
     pub(super) snapshot_calls: BTreeMap<CallId, SnapshotReply>,
     next_call: u64,
@@ -77,6 +114,19 @@ pub(crate) struct JobMaster {
     publish_at: Option<MonoTime>,
     last_published: MonoTime,
     _lease: Option<ArtifactLease>,
+    _alive: TaskTrackerToken,
+}
+
+/// What a JobMaster waits for.
+enum Input {
+    FromResourceManager(FromResourceManager),
+    Written(Vec<Write>),
+    ViewDue,
+    TimerFired,
+    Message(Message),
+    Delivered(Delivered),
+    Storage(Done),
+    Nothing,
 }
 
 /// What became of an order.
@@ -90,46 +140,34 @@ pub(super) struct Delivered {
 
 impl JobMaster {
     /// A JobMaster, the ways to it for TaskManagers and users and for the ResourceManager.
-    pub(crate) fn new(
-        spec: JobSpec,
-        resource_manager: &ResourceManagerHandle,
-        clock: Clock,
-    ) -> (Self, JobMasterHandle, JobMasterPeer) {
-        let JobSpec { job_id, graph, submission, config, snapshots, savepoint_dir, lease } = spec;
-        let host = TaskHostSpec {
-            job_id,
-            job_name: graph.name.clone(),
-            artifact: submission.artifact.clone(),
-            arguments: submission.arguments.clone(),
-            entry: submission.entry.clone(),
-            config: submission.config.clone(),
-            graph: graph.clone(),
-            secret: rand::random(),
-            slots: 0,
-            checkpoint_dir: snapshots.directory.to_string(),
-        };
+    pub(crate) fn new(spec: JobSpec, context: &JobMasterContext) -> (Self, JobMasterHandle, JobMasterPeer) {
+        let JobSpec { job_id, record, storage, initial, lease } = spec;
+        let clock = context.clock;
         let (sender, inbox) = mpsc::channel(INBOX_CAPACITY);
         let (peer, from_resource_manager) = mpsc::channel(RESOURCE_CAPACITY);
         let now = clock.now();
-        let work = Snapshots::new(&snapshots, job_id);
-        let machine = Machine::new(graph, host, config, now).with_checkpoints(CheckpointConfig {
-            history: snapshots.history,
-            epoch_ms: clock.to_unix_ms(MonoTime::ZERO),
-            initial: snapshots.initial,
-        });
-        let mut viewer = Viewer::new(clock, submission, snapshots.directory.to_string().into());
+        let reconciliation_timeout = context.reconciliation_timeout;
+        let snapshots = snapshots(job_id, &record, storage.clone(), initial.as_ref());
+        let machine = machine(job_id, &record, clock, reconciliation_timeout, initial);
+        let mut viewer = Viewer::new(clock, &record);
         let (publisher, view) = watch::channel(Arc::new(viewer.view(&machine)));
         let job_master = Self {
             machine,
             clock,
             inbox,
             from_resource_manager,
-            slots: resource_manager.slot_requests(job_id),
+            slots: context.resource_manager.slot_requests(job_id),
             clients: BTreeMap::new(),
             deliveries: JoinSet::new(),
             last_checkpoint_orders: BTreeMap::new(),
             splits: WaitingSplits::default(),
-            snapshots: work,
+            snapshots,
+            writer: JobWriter::new(context.store.clone(), job_id),
+            leads: context.leads.clone(),
+            reconciliation_timeout,
+            last_effects: Vec::new(),
+            is_ended: false,
+            restore: record.restore.clone(),
             snapshot_calls: BTreeMap::new(),
             next_call: 0,
             viewer,
@@ -137,8 +175,21 @@ impl JobMaster {
             publish_at: None,
             last_published: now,
             _lease: lease,
+            _alive: context.alive.token(),
         };
-        (job_master, JobMasterHandle { inbox: sender, view, savepoint_dir }, JobMasterPeer(peer))
+        let handle = JobMasterHandle { inbox: sender, view, savepoint_dir: record.savepoint_dir };
+        (job_master, handle, JobMasterPeer(peer))
+    }
+
+    /// Goes on with what an earlier leader has left of the job, or with what it was to begin with. To be called before it runs.
+    pub(crate) fn recover(&mut self, left: Left) {
+        let Left { record, storage, initial, recovered } = left;
+        let (job_id, clock) = (self.machine.job_id(), self.clock);
+        self.snapshots = snapshots(job_id, &record, storage, initial.as_ref());
+        let timeout = self.reconciliation_timeout;
+        self.machine = machine(job_id, &record, clock, timeout, initial).with_recovery(recovered);
+        self.viewer = Viewer::new(clock, &record);
+        self.publish();
     }
 
     /// Runs the job until it has ended and has given everything back.
@@ -148,26 +199,73 @@ impl JobMaster {
     }
 
     async fn drive(mut self) {
+        self.leads.leading().await;
         self.handle(Event::Started);
         while self.machine.outcome().is_none() {
-            let (wake_at, publish_at) = (self.machine.next_wakeup(), self.publish_at);
-            tokio::select! {
-                biased; // what the ResourceManager says changes whom we listen to
-                Some(message) = self.from_resource_manager.recv() => self.take_from_resource_manager(message),
-                () = self.clock.sleep_until(publish_at) => self.publish(),
-                () = self.clock.sleep_until(wake_at) => self.handle(Event::TimerFired),
-                Some(message) = self.inbox.recv() => self.take(message),
-                Some(delivered) = self.deliveries.join_next() => {
-                    // A delivery can't panic; if it does, its order is missing and the machine's deadlines act.
-                    if let Ok(delivered) = delivered {
-                        self.delivered(delivered);
-                    }
-                }
-                Some(done) = self.snapshots.done() => self.on_storage(done),
-                () = self.slots.retry() => {}
+            let since = self.clock.now();
+            let input = self.next().await;
+            // Nothing is decided while it is not known whether this process still leads. When it is known that it does not,
+            // this is dropped.
+            if !self.leads.is_leading() {
+                self.leads.leading().await;
+                let after = self.clock.now() - since;
+                self.handle(Event::Resumed { after });
             }
+            self.take_input(input);
+        }
+        self.end().await;
+    }
+
+    /// Waits for what is to be done next.
+    async fn next(&mut self) -> Input {
+        let (wake_at, publish_at) = (self.machine.next_wakeup(), self.publish_at);
+        tokio::select! {
+            biased; // what the ResourceManager says changes whom we listen to
+            Some(message) = self.from_resource_manager.recv() => Input::FromResourceManager(message),
+            Some(written) = self.writer.written() => Input::Written(written),
+            () = self.clock.sleep_until(publish_at) => Input::ViewDue,
+            () = self.clock.sleep_until(wake_at) => Input::TimerFired,
+            Some(message) = self.inbox.recv() => Input::Message(message),
+            Some(delivered) = self.deliveries.join_next() => match delivered {
+                Ok(delivered) => Input::Delivered(delivered),
+                // A delivery can't panic; if it does, its order is missing and the machine's deadlines act.
+                Err(_) => Input::Nothing,
+            },
+            Some(done) = self.snapshots.done() => Input::Storage(done),
+            () = self.slots.retry() => Input::Nothing,
+        }
+    }
+
+    fn take_input(&mut self, input: Input) {
+        match input {
+            Input::FromResourceManager(message) => self.take_from_resource_manager(message),
+            Input::Written(written) => self.on_written(written),
+            Input::ViewDue => self.publish(),
+            Input::TimerFired => self.handle(Event::TimerFired),
+            Input::Message(message) => self.take(message),
+            Input::Delivered(delivered) => self.delivered(delivered),
+            Input::Storage(done) => self.on_storage(done),
+            Input::Nothing => {}
+        }
+    }
+
+    /// The machine has ended. Nobody hears of it, and nothing of the job is given away or deleted, before that is durable:
+    /// the next leader would run the job again.
+    async fn end(mut self) {
+        self.leads.leading().await;
+        let last_view = self.viewer.view(&self.machine);
+        let unused = !self.machine.may_have_checkpoints();
+        let cleanup = self.cleanup(unused);
+        let canceled = self.writer.end(&last_view, cleanup.as_ref()).await;
+        self.is_ended = true;
+        for effect in std::mem::take(&mut self.last_effects) {
+            self.perform(effect);
         }
         self.publish();
+        for reply in canceled {
+            // Who has gone away does not want to know.
+            let _ = reply.send(());
+        }
         // From here on callers are told that there is no such job.
         drop((self.inbox, self.from_resource_manager, self.splits, self.snapshot_calls));
         let mut deliveries = self.deliveries;
@@ -177,8 +275,34 @@ impl JobMaster {
                 warn!("a TaskManager did not answer the last orders of an ended job");
             }
         };
-        let unused = self.machine.checkpoints().counts.total == 0;
-        tokio::join!(orders, self.snapshots.finish(unused));
+        let (writer, snapshots) = (self.writer, self.snapshots);
+        let storage = async {
+            if snapshots.finish(unused).await && cleanup.is_some() {
+                writer.cleaned_up().await;
+            }
+        };
+        tokio::join!(orders, storage);
+    }
+
+    /// What is to be deleted of the job, now that it has ended, if anything is. `unused`: no checkpoint or savepoint was ever
+    /// begun.
+    fn cleanup(&self, unused: bool) -> Option<Cleanup> {
+        let (mut files, mut directories) = (Vec::new(), Vec::new());
+        for effect in &self.last_effects {
+            if let Effect::DeleteFiles { files: more_files, directories: more_directories } = effect {
+                files.extend_from_slice(more_files);
+                directories.extend_from_slice(more_directories);
+            }
+        }
+        directories.extend(self.snapshots.unused_directory(unused));
+        let restore = self.restore.clone();
+        let checkpoint_dir = self.snapshots.directory().clone();
+        (!files.is_empty() || !directories.is_empty()).then_some(Cleanup {
+            checkpoint_dir,
+            restore,
+            files,
+            directories,
+        })
     }
 
     fn take(&mut self, message: Message) {
@@ -219,9 +343,20 @@ impl JobMaster {
                     self.request_snapshot(call, request);
                 }
             }
-            Message::Cancel { reply } => {
-                self.handle(Event::CancelRequested);
-                let _ = reply.send(());
+            Message::Cancel { reply } => self.writer.push(Write::Cancel { reply }),
+        }
+    }
+
+    fn on_written(&mut self, written: Vec<Write>) {
+        for write in written {
+            match write {
+                Write::Run(run) => self.handle(Event::RunStored { run }),
+                Write::Pointer { checkpoint_id, .. } => self.handle(Event::PointerStored { checkpoint_id }),
+                Write::Cancel { reply } => {
+                    self.handle(Event::CancelRequested);
+                    // Who has gone away does not want to know.
+                    let _ = reply.send(());
+                }
             }
         }
     }
@@ -296,6 +431,10 @@ impl JobMaster {
                 self.clients.insert(task_manager_id.clone(), client);
                 Event::TaskManagerReregistered { task_manager_id, fence }
             }
+            FromResourceManager::TaskManagerReturned { returned, client } => {
+                self.clients.insert(returned.task_manager_id.clone(), client);
+                Event::TaskManagerReturned(returned)
+            }
             FromResourceManager::Metrics(tasks) => {
                 self.viewer.sample(&self.machine, &tasks);
                 Event::MetricsReported { tasks }
@@ -333,13 +472,20 @@ impl JobMaster {
 
     /// Hands an event to the machine that changes nothing that users see.
     fn handle_quietly(&mut self, event: Event) {
-        for effect in self.machine.handle(event, self.clock.now()) {
+        let effects = self.machine.handle(event, self.clock.now());
+        if self.machine.outcome().is_some() && !self.is_ended {
+            return self.last_effects.extend(effects);
+        }
+        for effect in effects {
             self.perform(effect);
         }
     }
 
     pub(super) fn publish(&mut self) {
         self.publish_at = None;
+        if self.machine.outcome().is_some() && !self.is_ended {
+            return;
+        }
         self.last_published = self.clock.now();
         self.publisher.send_replace(Arc::new(self.viewer.view(&self.machine)));
     }
@@ -352,4 +498,37 @@ impl JobMaster {
     pub(super) fn log_status(&self, status: JobStatus) {
         tracing::info!(%status, "job status changed");
     }
+}
+
+fn machine(
+    job_id: JobId,
+    record: &JobRecord,
+    clock: Clock,
+    reconciliation_timeout: Duration,
+    initial: Option<InitialSnapshot>,
+) -> Machine {
+    let config = JobMasterConfig { reconciliation_timeout, ..record.config() };
+    Machine::new(record.graph.clone(), record.task_hosts(job_id), config, clock.now()).with_checkpoints(
+        CheckpointConfig {
+            history: record.settings.checkpoint_history,
+            epoch_ms: clock.to_unix_ms(MonoTime::ZERO),
+            initial,
+        },
+    )
+}
+
+fn snapshots(
+    job_id: JobId,
+    record: &JobRecord,
+    storage: Storage,
+    initial: Option<&InitialSnapshot>,
+) -> Snapshots {
+    let spec = SnapshotSpec {
+        storage,
+        directory: record.checkpoint_dir.clone(),
+        edges: record.graph.edges.as_slice().into(),
+        is_prepared: record.is_prepared,
+        claimed: Claimed::of(record.restore.as_ref(), initial),
+    };
+    Snapshots::new(&spec, job_id)
 }

@@ -12,6 +12,7 @@ use super::{
     CallError,
     actor::{Delivered, JobMaster},
 };
+use crate::job_store::Write;
 
 /// When an order may be delivered.
 struct Turn {
@@ -40,12 +41,25 @@ impl JobMaster {
             Effect::StoreCheckpoint { checkpoint_id, directory, metadata } => {
                 self.snapshots.store(checkpoint_id, directory, metadata);
             }
+            // It was told by the Dispatcher, before any TaskManager could register.
+            Effect::AwaitTaskManagers => {}
+            Effect::StorePointer { checkpoint_id, pointer } => {
+                self.write(Write::Pointer { checkpoint_id, pointer });
+            }
+            Effect::StoreRun { run } => self.write(Write::Run(run)),
             Effect::DeleteFiles { files, directories } => self.snapshots.delete(files, directories),
             Effect::SnapshotDone { call, result } => self.answer_snapshot(call, result),
             Effect::StatusChanged { status } => self.log_status(status),
             Effect::Terminated { outcome: Outcome::Failed(cause) } => self.log_failure(&cause),
             Effect::Terminated { outcome: Outcome::Finished | Outcome::Canceled } => info!("job ended"),
             Effect::Violation { message } => error!(message, "a JobMaster met the impossible"),
+        }
+    }
+
+    /// What is kept of a job that has ended is its result.
+    fn write(&mut self, write: Write) {
+        if self.machine.outcome().is_none() {
+            self.writer.push(write);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flott_control::{
-    job_master::{GrantedSlot, SnapshotRequest, SnapshotTaken},
+    job_master::{GrantedSlot, ReturnedTaskManager, SnapshotRequest, SnapshotTaken},
     protocol::{AlignedWatermark, GroupWatermark, Report, SubtaskMetrics},
 };
 use flott_core::{
@@ -21,10 +21,29 @@ pub(super) const RESOURCE_CAPACITY: usize = 1024;
 
 /// What the ResourceManager tells a JobMaster.
 pub(crate) enum FromResourceManager {
-    SlotGranted { slot: GrantedSlot, client: TaskManagerClient },
-    SlotsReported { total: u32, free: u32, task_managers: u32 },
-    TaskManagerLost { task_manager_id: TaskManagerId, registration_id: RegistrationId, cause: FailureCause },
-    TaskManagerReregistered { task_manager_id: TaskManagerId, client: TaskManagerClient },
+    SlotGranted {
+        slot: GrantedSlot,
+        client: TaskManagerClient,
+    },
+    SlotsReported {
+        total: u32,
+        free: u32,
+        task_managers: u32,
+    },
+    TaskManagerLost {
+        task_manager_id: TaskManagerId,
+        registration_id: RegistrationId,
+        cause: FailureCause,
+    },
+    TaskManagerReregistered {
+        task_manager_id: TaskManagerId,
+        client: TaskManagerClient,
+    },
+    /// It has slots of the job from an earlier leader.
+    TaskManagerReturned {
+        returned: ReturnedTaskManager,
+        client: TaskManagerClient,
+    },
     Metrics(Vec<SubtaskMetrics>),
 }
 
@@ -39,6 +58,7 @@ impl std::fmt::Debug for FromResourceManager {
             Self::SlotsReported { .. } => "SlotsReported",
             Self::TaskManagerLost { .. } => "TaskManagerLost",
             Self::TaskManagerReregistered { .. } => "TaskManagerReregistered",
+            Self::TaskManagerReturned { .. } => "TaskManagerReturned",
             Self::Metrics(_) => "Metrics",
         })
     }
@@ -124,12 +144,12 @@ impl JobMasterHandle {
         self.view.borrow().clone()
     }
 
-    /// Waits for the job's end and returns its last view.
-    pub(crate) async fn ended(&self) -> Arc<JobView> {
+    /// Waits for the job's end and returns its last view; `None` if this process does not lead any more.
+    pub(crate) async fn ended(&self) -> Option<Arc<JobView>> {
         let mut view = self.view.clone();
         // An error means that the publisher is gone, hence that the last view is there.
         let _ = view.wait_for(|view| view.status.is_terminal()).await;
-        self.view()
+        Some(self.view()).filter(|view| view.status.is_terminal())
     }
 
     /// Takes in reports; `Ok` acknowledges all of them.
@@ -165,12 +185,12 @@ impl JobMasterHandle {
         self.ask(|reply| Message::Align { task_manager_id, registration_id, watermarks, reply }).await
     }
 
-    /// Asks the job to stop. A job that has ended has nothing left to stop.
-    pub(crate) async fn cancel(&self) {
+    /// Asks the job to stop. Returns when it is certain that it will, whoever leads then, or that it has ended; false if neither
+    /// is, since this process does not lead any more.
+    pub(crate) async fn cancel(&self) -> bool {
         let (reply, taken) = oneshot::channel();
-        if self.inbox.send(Message::Cancel { reply }).await.is_ok() {
-            let _ = taken.await;
-        }
+        let is_sent = self.inbox.send(Message::Cancel { reply }).await.is_ok();
+        (is_sent && taken.await.is_ok()) || self.view().status.is_terminal()
     }
 
     /// The directory of the job's savepoints for which none is given, if one is configured.

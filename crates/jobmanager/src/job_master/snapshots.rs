@@ -20,12 +20,15 @@ use flott_core::{
     CheckpointId, FailureCause, FailureKind, JobEdge, JobId,
     checkpoint::{CheckpointMetadata, SnapshotKind},
 };
-use flott_storage::{Storage, StorageUri, store_checkpoint};
+use flott_storage::{Storage, StorageUri, load_metadata, store_checkpoint};
 use futures::FutureExt;
 use tokio::{task::JoinSet, time::timeout};
 use tracing::warn;
 
+pub(crate) use deletion::Claimed;
 use deletion::{Deleter, Target};
+
+use crate::job_store::Cleanup;
 
 /// Most deletions that wait. What is beyond stays where it is, which does no harm but take space.
 const DELETIONS: usize = 256;
@@ -42,10 +45,8 @@ pub(crate) struct SnapshotSpec {
     pub(crate) edges: Arc<[JobEdge]>,
     /// Whether that has its marker already.
     pub(crate) is_prepared: bool,
-    /// How many checkpoints are shown.
-    pub(crate) history: usize,
-    /// What the job begins with.
-    pub(crate) initial: Option<InitialSnapshot>,
+    /// The snapshot that the job began with, if that is its own since.
+    pub(crate) claimed: Option<Claimed>,
 }
 
 /// Something that has been done.
@@ -191,16 +192,51 @@ impl Snapshots {
         self.delete_next();
     }
 
-    /// Does what is left to do when the job has ended. `unused`: no checkpoint or savepoint was ever begun.
-    pub(super) async fn finish(mut self, unused: bool) {
-        if unused && self.is_prepared {
-            self.delete(Vec::new(), vec![self.directory.to_string()]);
+    /// The job's own directory.
+    pub(super) fn directory(&self) -> &StorageUri {
+        &self.directory
+    }
+
+    /// The job's directory, if nothing of use is in it. `unused`: no checkpoint or savepoint was ever begun.
+    pub(super) fn unused_directory(&self, unused: bool) -> Option<String> {
+        (unused && self.is_prepared).then(|| self.directory.to_string())
+    }
+
+    /// Does what is left to do when the job has ended, and returns whether that was done in time. `unused`: no checkpoint or
+    /// savepoint was ever begun.
+    pub(super) async fn finish(mut self, unused: bool) -> bool {
+        if let Some(directory) = self.unused_directory(unused) {
+            self.delete(Vec::new(), vec![directory]);
         }
         let rest = async { while self.done().await.is_some() {} };
-        if timeout(LAST_DELETIONS, rest).await.is_err() {
+        let is_done = timeout(LAST_DELETIONS, rest).await.is_ok();
+        if !is_done {
             warn!(directory = %self.directory, "the storage is too slow: files of an ended job stay behind");
         }
+        is_done
     }
+}
+
+/// Deletes what a job has left in storage that has ended under an earlier leader. Returns whether that was done in time.
+pub(crate) async fn clean_up(storage: &Storage, job_id: JobId, cleanup: &Cleanup) -> bool {
+    let Cleanup { checkpoint_dir, restore, files, directories } = cleanup.clone();
+    let mut initial = None;
+    if let Some(point) = restore.clone().filter(|point| point.owned)
+        && let Ok(uri) = point.metadata.parse()
+        && let Ok(found) = load_metadata(storage, &uri).await
+    {
+        initial = Some(InitialSnapshot { point, metadata: Arc::new(found.metadata) });
+    }
+    let spec = SnapshotSpec {
+        storage: storage.clone(),
+        directory: checkpoint_dir,
+        edges: Arc::default(),
+        is_prepared: false,
+        claimed: Claimed::of(restore.as_ref(), initial.as_ref()),
+    };
+    let mut snapshots = Snapshots::new(&spec, job_id);
+    snapshots.delete(files, directories);
+    snapshots.finish(false).await
 }
 
 /// Makes a job's directory for checkpoints.

@@ -13,6 +13,7 @@ use flott_core::{
 
 use crate::{
     clock::Clock,
+    job_store::JobRecord,
     view::{
         AttemptView, CheckpointsView, ExceptionView, JobView, StateTimes, StatusTimes, SubmissionView,
         SubtaskView, TaskLocation, TaskRates, VertexView, state_index,
@@ -27,7 +28,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 pub(super) struct Viewer {
     clock: Clock,
     submission: Arc<SubmissionView>,
-    submitted: MonoTime,
+    submitted_unix_ms: i64,
     checkpoint_dir: Arc<str>,
     samples: BTreeMap<SubtaskId, Sample>,
     /// Past attempts of subtasks, which change only when another one begins; with the current one's number.
@@ -42,12 +43,12 @@ struct Sample {
 }
 
 impl Viewer {
-    pub(super) fn new(clock: Clock, submission: Arc<SubmissionView>, checkpoint_dir: Arc<str>) -> Self {
+    pub(super) fn new(clock: Clock, record: &JobRecord) -> Self {
         Self {
             clock,
-            submission,
-            submitted: clock.now(),
-            checkpoint_dir,
+            submission: record.submission.clone(),
+            submitted_unix_ms: record.submitted_unix_ms,
+            checkpoint_dir: record.checkpoint_dir.to_string().into(),
             samples: BTreeMap::new(),
             past: BTreeMap::new(),
         }
@@ -76,10 +77,10 @@ impl Viewer {
 
     pub(super) fn view(&mut self, machine: &Machine) -> JobView {
         let mut status_times = StatusTimes::default();
-        let submitted = self.clock.to_unix_ms(self.submitted);
+        let submitted = self.submitted_unix_ms;
         status_times.enter(JobStatus::Initializing, submitted);
         let mut ended_unix_ms = None;
-        let mut modified = self.submitted;
+        let mut modified = MonoTime::ZERO;
         for (status, time) in machine.status_times() {
             status_times.enter(*status, self.clock.to_unix_ms(*time));
             modified = modified.max(*time);
@@ -113,7 +114,7 @@ impl Viewer {
             status_times,
             started_unix_ms: submitted,
             ended_unix_ms,
-            modified_unix_ms: self.clock.to_unix_ms(modified),
+            modified_unix_ms: self.clock.to_unix_ms(modified).max(submitted),
             vertices: vertices.into_iter().map(Arc::new).collect(),
             exceptions: Arc::new(machine.failure_history().map(|group| self.exceptions(group)).collect()),
             exceptions_dropped: machine.forgotten_failures(),

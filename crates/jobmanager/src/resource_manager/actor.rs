@@ -12,7 +12,6 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
-use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, info, warn};
 
 use super::{
@@ -80,14 +79,12 @@ impl ResourceManager {
         }
     }
 
-    /// Runs until `shutdown` or until this process leads no more. Whatever ends it ends the process: `_end_all` does
-    /// that.
-    pub(crate) async fn run(mut self, shutdown: CancellationToken, _end_all: DropGuard) {
+    /// Runs until nobody has a handle, or until this process leads no more.
+    pub(crate) async fn run(mut self) {
         loop {
             let wake_at = self.machine.next_wakeup();
             let message = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => break,
                 // Before the inbox, lest many TaskManagers keep a dead one alive.
                 () = self.clock.sleep_until(wake_at) => None,
                 message = self.inbox.recv() => match message {
@@ -109,8 +106,6 @@ impl ResourceManager {
                 break;
             }
         }
-        // TaskManagers see their streams end, and calls to them end with them.
-        self.clients.values().for_each(TaskManagerClient::close);
     }
 
     /// Lets a message in. Returns whether this process still leads.
@@ -128,6 +123,7 @@ impl ResourceManager {
                 self.jobs.insert(job_id, Outbox::new(sender));
                 true
             }
+            Message::JobRecovering { job_id } => self.handle(Event::JobRecovering { job_id }),
             Message::RequireSlots { job_id, count } => self.handle(Event::SlotsRequired { job_id, count }),
             Message::ReleaseSlot { job_id, allocation_id } => {
                 self.handle(Event::SlotReleased { job_id, allocation_id })
@@ -223,6 +219,13 @@ impl ResourceManager {
             info!(slots = view.overview.slots_total, "the cluster has slots");
         }
         self.publisher.send_replace(Arc::new(view));
+    }
+}
+
+impl Drop for ResourceManager {
+    /// TaskManagers see their streams end, and calls to them end with them.
+    fn drop(&mut self) {
+        self.clients.values().for_each(TaskManagerClient::close);
     }
 }
 

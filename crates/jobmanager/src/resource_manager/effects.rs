@@ -66,8 +66,16 @@ impl ResourceManager {
                     None => error!(%job_id, "a registration without a connection took over a job's slots"),
                 }
             }
+            Effect::ReturnTaskManager { job_id, returned } => {
+                match self.client(returned.fence.registration_id) {
+                    Some(client) => {
+                        self.tell(job_id, FromResourceManager::TaskManagerReturned { returned, client });
+                    }
+                    None => error!(%job_id, "a registration without a connection has slots of a job"),
+                }
+            }
             Effect::LeadershipLost { epoch } => {
-                error!(leader_epoch = %epoch, "a newer leader exists; this JobManager ends");
+                error!(leader_epoch = %epoch, "a newer leader exists; this JobManager leads no more");
                 return false;
             }
             Effect::Violation { message } => error!(message, "the ResourceManager met the impossible"),

@@ -57,6 +57,9 @@ pub(super) enum Message {
         job_id: JobId,
         job_master: JobMasterPeer,
     },
+    JobRecovering {
+        job_id: JobId,
+    },
     RequireSlots {
         job_id: JobId,
         count: u32,
@@ -114,6 +117,11 @@ impl ResourceManagerHandle {
     /// A job exists; slots for it go to `job_master`.
     pub(crate) async fn job_started(&self, job_id: JobId, job_master: JobMasterPeer) -> Result<(), Error> {
         self.send(Message::JobStarted { job_id, job_master }).await
+    }
+
+    /// The job may have slots from an earlier leader. To be said before TaskManagers are let in.
+    pub(crate) async fn job_recovering(&self, job_id: JobId) -> Result<(), Error> {
+        self.send(Message::JobRecovering { job_id }).await
     }
 
     /// The job is over; what it still holds is taken back.

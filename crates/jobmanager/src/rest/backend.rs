@@ -10,7 +10,11 @@ use futures::{future::BoxFuture, stream::BoxStream};
 use crate::{
     ClusterHandle, ConfigEntry, Error, LogFile, LogStream, OperationStatus, RunOptions, SavepointOptions,
     artifacts::ArtifactId,
-    view::{ArtifactView, ClusterOverview, JobView, LogFileView, PlanView, ProcessMetrics, TaskManagerView},
+    ha::LeaderInfo,
+    view::{
+        ArtifactView, ClusterOverview, JobView, LeadershipView, LogFileView, PlanView, ProcessMetrics,
+        TaskManagerView,
+    },
 };
 
 /// A future that borrows the backend.
@@ -63,6 +67,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
         offset: u64,
         limit: Option<u64>,
     ) -> Answer<'a, LogStream>;
+    fn leadership(&self) -> LeadershipView;
+    fn leader_changed(&self, leader: LeaderInfo) -> BoxFuture<'_, ()>;
     fn config_entries(&self) -> &[ConfigEntry];
     fn process(&self) -> ProcessMetrics;
     fn shut_down(&self);
@@ -160,6 +166,14 @@ impl Backend for ClusterHandle {
             Daemon::JobManager => Box::pin(self.log(file, offset, limit)),
             Daemon::TaskManager(id) => Box::pin(self.task_manager_log(id, file, offset, limit)),
         }
+    }
+
+    fn leadership(&self) -> LeadershipView {
+        self.leadership()
+    }
+
+    fn leader_changed(&self, leader: LeaderInfo) -> BoxFuture<'_, ()> {
+        Box::pin(self.leader_changed(leader))
     }
 
     fn config_entries(&self) -> &[ConfigEntry] {

@@ -16,9 +16,9 @@ use tower::{ServiceExt, util::BoxCloneSyncService};
 use super::{
     Api, applications, cluster, dashboard,
     error::ApiError,
-    guard, jars, job_manager, jobs,
+    guard, jars, job_manager, jobs, leader,
     path::{OriginalPath, normalize},
-    savepoint_disposal, task_managers, unread, vertices,
+    proxy, savepoint_disposal, task_managers, unread, vertices,
 };
 
 /// The whole of REST as one service.
@@ -39,6 +39,9 @@ pub(crate) fn service(api: Api) -> RestService {
         .merge(of_task_managers())
         .merge(of_job_manager())
         .merge(of_jars(&api))
+        .route_layer(middleware::from_fn_with_state(api.clone(), proxy::to_leader))
+        // What follows is answered by every JobManager itself: who leads, and the files of the dashboard.
+        .route("/leader", get(leader::leader))
         .method_not_allowed_fallback(wrong_method)
         .fallback(dashboard::serve)
         .layer(DefaultBodyLimit::disable()) // each body is limited where it is read

@@ -12,16 +12,16 @@ use tokio::io::AsyncSeekExt;
 use tokio_util::io::ReaderStream;
 use tonic::{Request, Response, Status};
 
-use super::status;
-use crate::artifacts::ArtifactStore;
+use super::{present, status};
+use crate::leader_scope::PresentScope;
 
 pub(super) struct Service {
-    artifacts: ArtifactStore,
+    scope: PresentScope,
 }
 
 impl Service {
-    pub(super) fn new(artifacts: ArtifactStore) -> Self {
-        Self { artifacts }
+    pub(super) fn new(scope: PresentScope) -> Self {
+        Self { scope }
     }
 }
 
@@ -37,7 +37,7 @@ impl Artifacts for Service {
         let digest: ArtifactDigest = digest
             .parse()
             .map_err(|error| Status::invalid_argument(format!("invalid message: field digest: {error}")))?;
-        let mut content = self.artifacts.read(digest).await.map_err(status)?;
+        let mut content = present(&self.scope)?.artifacts.read(digest).await.map_err(status)?;
         let broken = |error: std::io::Error| Status::internal(format!("cannot read the artifact: {error}"));
         content.seek(SeekFrom::Start(offset)).await.map_err(broken)?;
         let pieces = ReaderStream::with_capacity(content, FILE_CHUNK_BYTES);

@@ -1,5 +1,7 @@
 //! The service `JobMaster`: finds the job's JobMaster and hands on.
 
+use std::sync::Arc;
+
 use flott_core::{AttemptNumber, JobId, SubtaskId};
 use flott_rpc::{
     AlignWatermarks, JobReports, Problem, Sender,
@@ -7,23 +9,47 @@ use flott_rpc::{
 };
 use tonic::{Request, Response, Status};
 
+use super::{not_leading, present};
 use crate::{
-    dispatcher::DispatcherHandle,
     job_master::{CallError, JobMasterHandle, SplitCaller, TaskManagerReports},
+    leader_scope::{LeaderScope, PresentScope},
 };
 
 pub(super) struct Service {
-    dispatcher: DispatcherHandle,
+    scope: PresentScope,
 }
 
 impl Service {
-    pub(super) fn new(dispatcher: DispatcherHandle) -> Self {
-        Self { dispatcher }
+    pub(super) fn new(scope: PresentScope) -> Self {
+        Self { scope }
     }
 
-    fn job_master(&self, job_id: JobId) -> Result<JobMasterHandle, Status> {
-        self.dispatcher.job_master(job_id).ok_or_else(flott_rpc::unknown_job)
+    fn job_master(&self, job_id: JobId) -> Result<Called, Status> {
+        let scope = present(&self.scope)?;
+        let job_master = scope.dispatcher.job_master(job_id).ok_or_else(|| unknown_job(&scope))?;
+        Ok(Called { scope, job_master })
     }
+}
+
+/// A JobMaster, and the leadership that it belongs to.
+struct Called {
+    scope: Arc<LeaderScope>,
+    job_master: JobMasterHandle,
+}
+
+impl Called {
+    fn refused(&self, error: CallError) -> Status {
+        match error {
+            CallError::UnknownJob => unknown_job(&self.scope),
+            CallError::UnknownRegistration => flott_rpc::unknown_registration(),
+            CallError::Rejected(reason) => Status::aborted(reason),
+        }
+    }
+}
+
+/// A job is unknown only to who leads. With the end of a leadership all its JobMasters go, and the jobs run on.
+fn unknown_job(scope: &LeaderScope) -> Status {
+    if scope.is_over() { not_leading() } else { flott_rpc::unknown_job() }
 }
 
 #[tonic::async_trait]
@@ -38,7 +64,8 @@ impl JobMaster for Service {
             registration_id: sender.fence.registration_id,
             reports,
         };
-        self.job_master(job_id)?.report(reports).await.map_err(refused)?;
+        let called = self.job_master(job_id)?;
+        called.job_master.report(reports).await.map_err(|error| called.refused(error))?;
         Ok(Response::new(pb::ReportResponse {}))
     }
 
@@ -47,8 +74,9 @@ impl JobMaster for Service {
         request: Request<pb::RequestSplitRequest>,
     ) -> Result<Response<pb::RequestSplitResponse>, Status> {
         let pb::RequestSplitRequest { sender, job_id, subtask, request_id } = request.into_inner();
-        let job_master = self.job_master(read_job_id(&job_id)?)?;
-        let answer = job_master.request_split(caller(sender, subtask)?, request_id).await.map_err(refused)?;
+        let called = self.job_master(read_job_id(&job_id)?)?;
+        let answer = called.job_master.request_split(caller(sender, subtask)?, request_id).await;
+        let answer = answer.map_err(|error| called.refused(error))?;
         Ok(Response::new(pb::RequestSplitResponse { answer: Some(answer.into()) }))
     }
 
@@ -57,9 +85,10 @@ impl JobMaster for Service {
         request: Request<pb::ReportSplitsRequest>,
     ) -> Result<Response<pb::ReportSplitsResponse>, Status> {
         let pb::ReportSplitsRequest { sender, job_id, subtask, splits } = request.into_inner();
-        let job_master = self.job_master(read_job_id(&job_id)?)?;
+        let called = self.job_master(read_job_id(&job_id)?)?;
         let splits = splits.ok_or_else(|| missing("splits"))?.try_into()?;
-        job_master.enumerated_splits(caller(sender, subtask)?, splits).await.map_err(refused)?;
+        let taken = called.job_master.enumerated_splits(caller(sender, subtask)?, splits).await;
+        taken.map_err(|error| called.refused(error))?;
         Ok(Response::new(pb::ReportSplitsResponse {}))
     }
 
@@ -69,9 +98,9 @@ impl JobMaster for Service {
     ) -> Result<Response<pb::AlignWatermarksResponse>, Status> {
         let AlignWatermarks { sender, job_id, watermarks } = request.into_inner().try_into()?;
         let Sender { task_manager_id, fence } = sender;
-        let job_master = self.job_master(job_id)?;
-        let groups = job_master.align(task_manager_id, fence.registration_id, watermarks).await;
-        Ok(Response::new(groups.map_err(refused)?.into()))
+        let called = self.job_master(job_id)?;
+        let groups = called.job_master.align(task_manager_id, fence.registration_id, watermarks).await;
+        Ok(Response::new(groups.map_err(|error| called.refused(error))?.into()))
     }
 }
 
@@ -88,12 +117,4 @@ fn read_job_id(bytes: &[u8]) -> Result<JobId, Status> {
 
 fn missing(field: &str) -> Status {
     flott_rpc::Error::invalid(field, Problem::Missing).into()
-}
-
-fn refused(error: CallError) -> Status {
-    match error {
-        CallError::UnknownJob => flott_rpc::unknown_job(),
-        CallError::UnknownRegistration => flott_rpc::unknown_registration(),
-        CallError::Rejected(reason) => Status::aborted(reason),
-    }
 }

@@ -13,22 +13,25 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Request, Response, Status, Streaming};
 use tracing::debug;
 
-use super::status;
-use crate::resource_manager::{HeartbeatAnswers, ResourceManagerHandle};
+use super::{present, status};
+use crate::{
+    leader_scope::PresentScope,
+    resource_manager::{HeartbeatAnswers, ResourceManagerHandle},
+};
 
 /// How many answers may wait for a slow TaskManager.
 const ANSWERS_CAPACITY: usize = 4;
 
 pub(super) struct Service {
-    resource_manager: ResourceManagerHandle,
+    scope: PresentScope,
     /// Streams last as long as their TaskManagers; the server could not end gracefully while one is open.
     shutdown: CancellationToken,
     streams: TaskTracker,
 }
 
 impl Service {
-    pub(super) fn new(resource_manager: ResourceManagerHandle, shutdown: CancellationToken) -> Self {
-        Self { resource_manager, shutdown, streams: TaskTracker::new() }
+    pub(super) fn new(scope: PresentScope, shutdown: CancellationToken) -> Self {
+        Self { scope, shutdown, streams: TaskTracker::new() }
     }
 }
 
@@ -39,7 +42,8 @@ impl ResourceManager for Service {
         request: Request<pb::RegisterRequest>,
     ) -> Result<Response<pb::RegisterResponse>, Status> {
         let request = RegistrationRequest::try_from(request.into_inner())?;
-        let answer = self.resource_manager.register(request).await.map_err(status)?;
+        let resource_manager = &present(&self.scope)?.resource_manager;
+        let answer = resource_manager.register(request).await.map_err(status)?;
         Ok(Response::new(answer.into()))
     }
 
@@ -49,11 +53,12 @@ impl ResourceManager for Service {
         &self,
         request: Request<Streaming<pb::HeartbeatRequest>>,
     ) -> Result<Response<Self::HeartbeatStream>, Status> {
+        let resource_manager = present(&self.scope)?.resource_manager.clone();
         let (known, answers) = mpsc::channel(ANSWERS_CAPACITY);
         let over = CancellationToken::new();
         let reader = StreamReader {
             requests: request.into_inner(),
-            resource_manager: self.resource_manager.clone(),
+            resource_manager,
             answers: Some(HeartbeatAnswers { known, _over: over.clone().drop_guard() }),
             over,
             shutdown: self.shutdown.clone(),

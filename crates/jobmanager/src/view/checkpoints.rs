@@ -2,11 +2,12 @@
 
 use flott_control::job_master::{CheckpointRecord, CheckpointStatistics};
 use flott_core::{CheckpointId, MonoTime};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 
 /// What there is to show of a job's checkpoints at one moment.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointsView {
     /// Numbers, the last checkpoints, and what is usual.
     pub statistics: CheckpointStatistics,

@@ -7,11 +7,12 @@ use flott_core::{
     job_config::JobConfig,
     metrics::{OperatorMetrics, TaskMetrics},
 };
+use serde::{Deserialize, Serialize};
 
 use super::CheckpointsView;
 
 /// One job at one moment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JobView {
     /// The job.
     pub job_id: JobId,
@@ -64,7 +65,7 @@ impl JobView {
 }
 
 /// How a job came to be.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SubmissionView {
     /// Digest of its artifact; empty in local mode.
     pub artifact: String,
@@ -83,7 +84,7 @@ pub struct SubmissionView {
 }
 
 /// One vertex at one moment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VertexView {
     /// By subtask index.
     pub subtasks: Vec<SubtaskView>,
@@ -99,7 +100,7 @@ impl VertexView {
 }
 
 /// The newest attempt of one subtask.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SubtaskView {
     /// Which execution of the subtask this is.
     pub attempt: AttemptNumber,
@@ -120,7 +121,7 @@ pub struct SubtaskView {
 }
 
 /// An attempt of a subtask that has ended and that another one has followed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttemptView {
     /// Which execution of the subtask this was.
     pub attempt: AttemptNumber,
@@ -139,7 +140,7 @@ pub struct AttemptView {
 }
 
 /// Where a subtask runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskLocation {
     /// The TaskManager.
     pub task_manager_id: TaskManagerId,
@@ -148,7 +149,7 @@ pub struct TaskLocation {
 }
 
 /// What a subtask does, per second.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TaskRates {
     /// `numRecordsInPerSecond`.
     pub records_in: f64,
@@ -167,7 +168,7 @@ pub struct TaskRates {
 }
 
 /// Something that failed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExceptionView {
     /// What and why.
     pub cause: FailureCause,
@@ -182,7 +183,7 @@ pub struct ExceptionView {
 }
 
 /// When a job entered each status last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusTimes([i64; 11]);
 
 impl StatusTimes {
@@ -198,7 +199,7 @@ impl StatusTimes {
 }
 
 /// When an attempt entered each state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateTimes([i64; 10]);
 
 impl StateTimes {

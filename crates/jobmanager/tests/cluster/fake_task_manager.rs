@@ -6,9 +6,9 @@ use std::{
 };
 
 use flott_control::protocol::{
-    AlignedWatermark, CheckpointOutcome, CheckpointReport, Fence, GroupWatermark, Hardware, Order,
-    OrderAnswer, RegistrationAnswer, RegistrationRequest, Report, ReportAnswer, SlotReport, SubtaskMetrics,
-    TaskManagerInfo, TaskReport, TaskState,
+    AlignedWatermark, CheckpointOutcome, CheckpointReport, Fence, GroupWatermark, Hardware, LocalHost,
+    LocalHostState, LocalJobReport, LocalTask, Order, OrderAnswer, RegistrationAnswer, RegistrationRequest,
+    Report, ReportAnswer, SlotReport, SplitLog, SubtaskMetrics, TaskManagerInfo, TaskReport, TaskState,
 };
 use flott_core::{
     AttemptNumber, JobId, SubtaskId, TaskManagerId,
@@ -38,6 +38,7 @@ pub(crate) struct FakeTaskManager {
     heartbeats: mpsc::Sender<pb::HeartbeatRequest>,
     answers: Streaming<pb::HeartbeatResponse>,
     sequence: u64,
+    generation: u64,
 }
 
 impl FakeTaskManager {
@@ -68,6 +69,7 @@ impl FakeTaskManager {
             orders,
             heartbeats,
             sequence: 0,
+            generation: 1,
         };
         assert!(this.heartbeat_answer().await.expect("the stream is open"));
         this
@@ -75,8 +77,24 @@ impl FakeTaskManager {
 
     /// Registers again, as after a broken connection that the JobManager has not noticed.
     pub(crate) async fn register_again(&mut self) {
+        self.register_with_jobs(Vec::new()).await;
+    }
+
+    /// Registers at another JobManager, with what it has of its jobs.
+    pub(crate) async fn move_to(&mut self, job_manager: SocketAddr, jobs: Vec<LocalJobReport>) {
+        self.channel = flott_rpc::tcp_channel(&job_manager.to_string()).unwrap();
+        // What the old one has ordered is not of interest any more.
+        while self.orders.try_recv().is_ok() {}
+        self.register_with_jobs(jobs).await;
+    }
+
+    async fn register_with_jobs(&mut self, jobs: Vec<LocalJobReport>) {
+        self.generation += 1;
         let report = self.slots.lock().unwrap().clone();
-        let request = registration(&self.id, 2, &self.rpc_address, report);
+        let request = RegistrationRequest {
+            jobs,
+            ..registration(&self.id, self.generation, &self.rpc_address, report)
+        };
         let answer = register(&self.channel, request).await;
         let RegistrationAnswer::Registered { fence, .. } = answer else { panic!("refused: {answer:?}") };
         assert_ne!(fence, self.fence);
@@ -87,6 +105,37 @@ impl FakeTaskManager {
         self.heartbeats = heartbeats;
         assert_eq!(self.heartbeat_answer().await, Some(true));
         drop(old);
+    }
+
+    /// What it has of a job whose tasks run here, all in one slot.
+    pub(crate) fn local_job(&self, job_id: JobId, tasks: &[TaskDescriptor]) -> LocalJobReport {
+        let task = |task: &TaskDescriptor| LocalTask {
+            subtask: task.subtask,
+            attempt: task.attempt,
+            allocation_id: task.allocation_id,
+            restored: None,
+            state: Some(TaskState::Running),
+            awaits_checkpoint: false,
+            is_canceling: false,
+            drained: None,
+        };
+        let sources = tasks.iter().filter(|task| task.subtask.vertex.0 == 0).map(|task| SplitLog {
+            subtask: task.subtask,
+            attempt: task.attempt,
+            answers: Vec::new(),
+            reports: Vec::new(),
+            marks: Vec::new(),
+            is_cut: false,
+        });
+        let state = LocalHostState::Ready { data_address: "127.0.0.1:4000".to_owned() };
+        LocalJobReport {
+            job_id,
+            host: Some(LocalHost { attempt: AttemptNumber(0), state }),
+            tasks: tasks.iter().map(task).collect(),
+            splits: sources.collect(),
+            last_checkpoint: None,
+            next_sequence: self.sequence + 1,
+        }
     }
 
     /// The next order of the leader.
@@ -300,6 +349,7 @@ pub(crate) fn registration(
             hardware: Hardware { cpu_cores: 2, physical_memory: 1 << 30, ..Hardware::default() },
         },
         slots,
+        jobs: Vec::new(),
     }
 }
 

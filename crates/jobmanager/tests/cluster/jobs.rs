@@ -233,7 +233,7 @@ async fn stopping_cancels_what_runs() {
     handle.shut_down();
     assert!(matches!(tm.next_job_order().await, Order::CancelTasks { .. }));
     tm.report_tasks(job_id, &tasks, &TaskState::Canceled).await;
-    cluster.job_manager.ended().await;
+    assert_eq!(cluster.job_manager.ended().await, flott_jobmanager::Ended::Stopped);
     assert_eq!(handle.job(job_id).await.unwrap().unwrap().status, JobStatus::Canceled);
     let refused = handle.submit_graph(graph(1), JobConfig::default(), None).await.unwrap_err();
     assert!(matches!(refused, flott_jobmanager::Error::ShuttingDown));

@@ -10,8 +10,8 @@ use flott_core::{
     sdk::{PROTOCOL_VERSION, Plan},
 };
 use flott_jobmanager::{
-    ClusterHandle, Error, JobManager, JobManagerOptions, RunningJobManager,
-    view::{ArtifactView, JobView},
+    ClusterHandle, Error, JobManager, JobManagerOptions, RunningJobManager, SharedMemory,
+    view::{ArtifactView, JobView, LeadershipState},
 };
 
 /// How long anything may take before a test fails.
@@ -25,6 +25,15 @@ pub(crate) struct TestCluster {
 
 impl TestCluster {
     pub(crate) async fn start(settings: &[&str]) -> Self {
+        Self::start_with(settings, None).await
+    }
+
+    /// One of several JobManagers, of which one leads.
+    pub(crate) async fn join(memory: &SharedMemory, settings: &[&str]) -> Self {
+        Self::start_with(settings, Some(memory.clone())).await
+    }
+
+    async fn start_with(settings: &[&str], high_availability: Option<SharedMemory>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let own = [
             format!("web.tmpdir={}", dir.path().display()),
@@ -33,8 +42,14 @@ impl TestCluster {
         ];
         let overrides = own.iter().map(String::as_str).chain(settings.iter().copied());
         let (config, _) = Configuration::parse_with_overrides("", "config.yaml", overrides).unwrap();
-        let job_manager = JobManager::start(config, JobManagerOptions::default()).await.unwrap();
+        let options = JobManagerOptions { high_availability, ..JobManagerOptions::default() };
+        let job_manager = JobManager::start(config, options).await.unwrap();
         Self { job_manager, _dir: dir }
+    }
+
+    /// Waits until this JobManager is in a state.
+    pub(crate) async fn becomes(&self, state: LeadershipState) {
+        self.eventually(async || (self.handle().leadership().state == state).then_some(())).await;
     }
 
     pub(crate) fn handle(&self) -> &ClusterHandle {

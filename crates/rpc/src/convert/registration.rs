@@ -149,6 +149,7 @@ impl TryFrom<pb::RegisterRequest> for RegistrationRequest {
             generation: request.generation,
             info,
             slots,
+            jobs: each(request.jobs, "jobs")?,
         })
     }
 }
@@ -161,6 +162,7 @@ impl From<RegistrationRequest> for pb::RegisterRequest {
             info: Some(request.info.into()),
             slots: Some(request.slots.into()),
             protocol: PROTOCOL_VERSION,
+            jobs: request.jobs.into_iter().map(Into::into).collect(),
         }
     }
 }

@@ -61,17 +61,7 @@ impl TryFrom<pb::TaskStateUpdate> for TaskReport {
     type Error = Error;
 
     fn try_from(update: pb::TaskStateUpdate) -> Result<Self, Error> {
-        use pb::ExecutionState as S;
-        let state = match S::try_from(update.state) {
-            Ok(S::Initializing) => TaskState::Initializing,
-            Ok(S::Running) => TaskState::Running,
-            Ok(S::Finished) => TaskState::Finished,
-            Ok(S::Canceled) => TaskState::Canceled,
-            Ok(S::Failed) => TaskState::Failed(required(update.cause, "cause")?),
-            Ok(S::Unspecified) | Err(_) => {
-                return Err(Error::invalid("state", Problem::UnknownValue(update.state.to_string())));
-            }
-        };
+        let state = task_state(update.state, update.cause)?;
         let (subtask, attempt) = required(update.subtask, "subtask")?;
         let metrics = required(update.metrics, "metrics")?;
         Ok(Self { subtask, attempt, state, metrics, operators: operator_metrics(update.operators)? })
@@ -80,15 +70,8 @@ impl TryFrom<pb::TaskStateUpdate> for TaskReport {
 
 impl From<TaskReport> for pb::TaskStateUpdate {
     fn from(report: TaskReport) -> Self {
-        use pb::ExecutionState as S;
         let TaskReport { subtask, attempt, state, metrics, operators } = report;
-        let (state, cause) = match state {
-            TaskState::Initializing => (S::Initializing, None),
-            TaskState::Running => (S::Running, None),
-            TaskState::Finished => (S::Finished, None),
-            TaskState::Canceled => (S::Canceled, None),
-            TaskState::Failed(cause) => (S::Failed, Some(cause.into())),
-        };
+        let (state, cause) = state_and_cause(state);
         Self {
             subtask: Some((subtask, attempt).into()),
             state: state.into(),
@@ -96,6 +79,33 @@ impl From<TaskReport> for pb::TaskStateUpdate {
             metrics: Some(metrics.into()),
             operators: operators.iter().map(Into::into).collect(),
         }
+    }
+}
+
+/// A state from its fields `state` and `cause`.
+pub(super) fn task_state(state: i32, cause: Option<pb::FailureCause>) -> Result<TaskState, Error> {
+    use pb::ExecutionState as S;
+    Ok(match S::try_from(state) {
+        Ok(S::Initializing) => TaskState::Initializing,
+        Ok(S::Running) => TaskState::Running,
+        Ok(S::Finished) => TaskState::Finished,
+        Ok(S::Canceled) => TaskState::Canceled,
+        Ok(S::Failed) => TaskState::Failed(required(cause, "cause")?),
+        Ok(S::Unspecified) | Err(_) => {
+            return Err(Error::invalid("state", Problem::UnknownValue(state.to_string())));
+        }
+    })
+}
+
+/// The fields `state` and `cause` of a state.
+pub(super) fn state_and_cause(state: TaskState) -> (pb::ExecutionState, Option<pb::FailureCause>) {
+    use pb::ExecutionState as S;
+    match state {
+        TaskState::Initializing => (S::Initializing, None),
+        TaskState::Running => (S::Running, None),
+        TaskState::Finished => (S::Finished, None),
+        TaskState::Canceled => (S::Canceled, None),
+        TaskState::Failed(cause) => (S::Failed, Some(cause.into())),
     }
 }
 

@@ -2,8 +2,9 @@ use std::{fmt::Debug, sync::Arc};
 
 use flott_control::protocol::{
     AlignedWatermark, CheckpointNotice, CheckpointOutcome, CheckpointReport, Fence, GroupWatermark, Hardware,
-    Order, OrderAnswer, Refusal, RegistrationAnswer, RegistrationRequest, Report, SlotHolder, SlotReport,
-    SubtaskMetrics, TaskManagerInfo, TaskReport, TaskState,
+    LocalHost, LocalHostState, LocalJobReport, LocalTask, Order, OrderAnswer, Refusal, RegistrationAnswer,
+    RegistrationRequest, Report, SlotHolder, SlotReport, SplitLog, SplitMark, SubtaskMetrics,
+    TaskManagerInfo, TaskReport, TaskState,
 };
 use flott_core::{
     AllocationId, AttemptNumber, CheckpointId, FailureCause, FailureKind, HostId, JobGraph, JobId, JobType,
@@ -26,9 +27,9 @@ use proptest::{
 use prost::Message;
 
 use crate::{
-    AlignWatermarks, Error, FencedOrder, Heartbeat, JobReports, LogFile, LogSelector, ProcessMetrics,
-    ReadLog, Sender, SplitRequest, SplitsReport, TaskHostCommand, TaskHostHello, TaskHostMessage,
-    TaskHostMetrics, TaskHostSetup, order_answer_response, pb,
+    AlignWatermarks, Error, FencedOrder, Heartbeat, JobReports, LeaderInfo, LeaderView, LogFile, LogSelector,
+    PROTOCOL_VERSION, ProcessMetrics, ReadLog, Sender, SplitRequest, SplitsReport, TaskHostCommand,
+    TaskHostHello, TaskHostMessage, TaskHostMetrics, TaskHostSetup, order_answer_response, pb,
 };
 
 /// Sends `value` over the wire and checks that the same arrives.
@@ -150,15 +151,18 @@ fn subtask_metrics() -> impl Strategy<Value = SubtaskMetrics> {
     })
 }
 
-fn task_report() -> impl Strategy<Value = TaskReport> {
-    let state = prop_oneof![
+fn task_state() -> impl Strategy<Value = TaskState> {
+    prop_oneof![
         Just(TaskState::Initializing),
         Just(TaskState::Running),
         Just(TaskState::Finished),
         Just(TaskState::Canceled),
         cause().prop_map(TaskState::Failed),
-    ];
-    (attempt(), state, metrics(), operator_metrics()).prop_map(
+    ]
+}
+
+fn task_report() -> impl Strategy<Value = TaskReport> {
+    (attempt(), task_state(), metrics(), operator_metrics()).prop_map(
         |((subtask, attempt), state, metrics, operators)| TaskReport {
             subtask,
             attempt,
@@ -420,6 +424,91 @@ fn host_command() -> impl Strategy<Value = TaskHostCommand> {
     ]
 }
 
+fn local_host() -> impl Strategy<Value = LocalHost> {
+    let state = prop_oneof![
+        Just(LocalHostState::Starting),
+        ".{1,20}".prop_map(|data_address| LocalHostState::Ready { data_address }),
+        Just(LocalHostState::Stopping),
+        Just(LocalHostState::Ended),
+    ];
+    (any::<u32>(), state).prop_map(|(attempt, state)| LocalHost { attempt: AttemptNumber(attempt), state })
+}
+
+fn local_task() -> impl Strategy<Value = LocalTask> {
+    let checkpoint = || option::of(any::<u64>().prop_map(CheckpointId));
+    let state = (option::of(task_state()), any::<bool>(), any::<bool>());
+    (attempt(), allocation_id(), checkpoint(), state, checkpoint()).prop_map(
+        |((subtask, attempt), allocation_id, restored, (state, awaits_checkpoint, is_canceling), drained)| {
+            LocalTask {
+                subtask,
+                attempt,
+                allocation_id,
+                restored,
+                state,
+                awaits_checkpoint,
+                is_canceling,
+                drained,
+            }
+        },
+    )
+}
+
+fn split_log() -> impl Strategy<Value = SplitLog> {
+    let report = (vec(vec(any::<u8>(), 0..9), 0..4), 1..=u64::MAX, any::<bool>()).prop_map(
+        |(splits, report_id, complete)| EnumeratedSplits { report_id, result: Ok(splits), complete },
+    );
+    let mark = (any::<u64>(), any::<u64>(), option::of(any::<u64>())).prop_map(
+        |(id, last_answered, last_report)| SplitMark {
+            checkpoint_id: CheckpointId(id),
+            last_answered,
+            last_report,
+        },
+    );
+    let answers = vec((any::<u64>(), split_answer()), 0..4);
+    (attempt(), answers, vec(report, 0..3), vec(mark, 0..3), any::<bool>()).prop_map(
+        |((subtask, attempt), answers, reports, marks, is_cut)| SplitLog {
+            subtask,
+            attempt,
+            answers,
+            reports,
+            marks,
+            is_cut,
+        },
+    )
+}
+
+fn local_job() -> impl Strategy<Value = LocalJobReport> {
+    let last_checkpoint = option::of(any::<u64>());
+    (
+        job_id(),
+        option::of(local_host()),
+        vec(local_task(), 0..4),
+        vec(split_log(), 0..3),
+        last_checkpoint,
+        any::<u64>(),
+    )
+        .prop_map(|(job_id, host, tasks, splits, last_checkpoint, next_sequence)| LocalJobReport {
+            job_id,
+            host,
+            tasks,
+            splits,
+            last_checkpoint: last_checkpoint.map(CheckpointId),
+            next_sequence,
+        })
+}
+
+fn leader_view() -> impl Strategy<Value = LeaderView> {
+    let leader = (".{1,20}", ".{1,20}", ".{0,20}", any::<u64>()).prop_map(
+        |(instance_id, rpc_address, rest_address, epoch)| LeaderInfo {
+            instance_id,
+            rpc_address,
+            rest_address,
+            epoch: LeaderEpoch(epoch),
+        },
+    );
+    (".{1,20}", option::of(leader)).prop_map(|(instance_id, leader)| LeaderView { instance_id, leader })
+}
+
 fn registration() -> impl Strategy<Value = RegistrationRequest> {
     let hardware = any::<(u32, u64, u64, u64)>().prop_map(
         |(cpu_cores, physical_memory, free_memory, managed_memory)| Hardware {
@@ -429,8 +518,9 @@ fn registration() -> impl Strategy<Value = RegistrationRequest> {
             managed_memory,
         },
     );
-    (task_manager_id(), any::<u64>(), ".{1,20}", ".{1,20}", hardware, slot_report()).prop_map(
-        |(task_manager_id, generation, rpc_address, data_host, hardware, slots)| RegistrationRequest {
+    let jobs = vec(local_job(), 0..3);
+    (task_manager_id(), any::<u64>(), ".{1,20}", ".{1,20}", hardware, slot_report(), jobs).prop_map(
+        |(task_manager_id, generation, rpc_address, data_host, hardware, slots, jobs)| RegistrationRequest {
             task_manager_id,
             generation,
             info: TaskManagerInfo {
@@ -440,6 +530,7 @@ fn registration() -> impl Strategy<Value = RegistrationRequest> {
                 hardware,
             },
             slots,
+            jobs,
         },
     )
 }
@@ -450,6 +541,11 @@ proptest! {
         round_trip::<pb::RegisterRequest, _>(request);
         round_trip::<pb::RegisterResponse, _>(RegistrationAnswer::Registered { fence, heartbeat_interval_ms: 7 });
         round_trip::<pb::RegisterResponse, _>(RegistrationAnswer::Refused { reason });
+    }
+
+    #[test]
+    fn leaders_arrive_as_sent(view in leader_view()) {
+        round_trip::<pb::GetLeaderResponse, _>(view);
     }
 
     #[test]
@@ -501,6 +597,8 @@ proptest! {
         let _ = pb::HeartbeatRequest::decode(&bytes[..]).map(Heartbeat::try_from);
         let _ = pb::ReportRequest::decode(&bytes[..]).map(JobReports::try_from);
         let _ = pb::AlignWatermarksRequest::decode(&bytes[..]).map(AlignWatermarks::try_from);
+        let _ = pb::GetLeaderResponse::decode(&bytes[..]).map(LeaderView::try_from);
+        let _ = pb::LocalJobReport::decode(&bytes[..]).map(LocalJobReport::try_from);
     }
 }
 
@@ -600,6 +698,41 @@ fn fields_that_make_no_sense_are_named_with_what_is_wanted() {
     assert_eq!(
         message_of(TaskHostSpec::try_from(spec)),
         "invalid message: field artifact must be 64 lower-case hexadecimal digits, or empty"
+    );
+}
+
+#[test]
+fn reports_of_local_jobs_name_what_is_wrong() {
+    let job = |tasks, splits| pb::RegisterRequest {
+        task_manager_id: "tm".to_owned(),
+        protocol: PROTOCOL_VERSION,
+        info: Some(pb::TaskManagerInfo {
+            rpc_address: "a:1".to_owned(),
+            data_host: "a".to_owned(),
+            slots: 0,
+            hardware: Some(pb::Hardware::default()),
+        }),
+        slots: Some(pb::SlotReport::default()),
+        jobs: vec![pb::LocalJobReport { job_id: vec![0; 16], tasks, splits, ..Default::default() }],
+        ..Default::default()
+    };
+    let task = pb::LocalTask {
+        subtask: Some(pb::Subtask::default()),
+        allocation_id: vec![0; 16],
+        state: Some(pb::ExecutionState::Failed.into()),
+        ..Default::default()
+    };
+    assert_eq!(
+        message_of(RegistrationRequest::try_from(job(vec![task], Vec::new()))),
+        "invalid message: field jobs[0].tasks[0].cause is missing"
+    );
+    let cause = FailureCause::new(FailureKind::Panic, "boom");
+    let failed = pb::EnumeratedSplits { report_id: 1, error: Some(cause.into()), ..Default::default() };
+    let log =
+        pb::SplitLog { subtask: Some(pb::Subtask::default()), reports: vec![failed], ..Default::default() };
+    assert_eq!(
+        message_of(RegistrationRequest::try_from(job(Vec::new(), vec![log]))),
+        "invalid message: field jobs[0].splits[0].reports must be without errors"
     );
 }
 

@@ -17,6 +17,8 @@ use tokio::{
 };
 use tonic::{Code, Status, transport::Channel};
 
+use crate::LeaderChannel;
+
 /// Largest artifact; the JobManager takes none that is larger.
 const MAX_ARTIFACT_BYTES: u64 = 1024 * 1024 * 1024;
 
@@ -85,18 +87,18 @@ pub(super) fn path_of(dir: &Path, digest: ArtifactDigest) -> PathBuf {
 /// it is complete and verified.
 pub(super) async fn download(
     dir: &Path,
-    job_manager: Channel,
+    leader: &LeaderChannel,
     digest: ArtifactDigest,
 ) -> Result<PathBuf, FetchError> {
     let part = dir.join(format!("{digest}.part"));
     let failed = |source| FetchError::Write { digest, path: part.clone(), source };
     let resumed = fs::try_exists(&part).await.map_err(failed)?;
-    fetch(&part, job_manager.clone(), digest).await?;
+    fetch(&part, leader, digest).await?;
     let mut found = verify(&part, digest).await?;
     if found != digest && resumed {
         // The earlier part may be what is wrong: once more, from the start.
         fs::remove_file(&part).await.map_err(failed)?;
-        fetch(&part, job_manager, digest).await?;
+        fetch(&part, leader, digest).await?;
         found = verify(&part, digest).await?;
     }
     if found != digest {
@@ -110,7 +112,7 @@ pub(super) async fn download(
 }
 
 /// Appends to `part` until the artifact is complete.
-async fn fetch(part: &Path, job_manager: Channel, digest: ArtifactDigest) -> Result<(), FetchError> {
+async fn fetch(part: &Path, leader: &LeaderChannel, digest: ArtifactDigest) -> Result<(), FetchError> {
     let failed = |source| FetchError::Write { digest, path: part.to_owned(), source };
     let mut file = OpenOptions::new().create(true).append(true).open(part).await.map_err(failed)?;
     let mut written = file.metadata().await.map_err(failed)?.len();
@@ -118,7 +120,10 @@ async fn fetch(part: &Path, job_manager: Channel, digest: ArtifactDigest) -> Res
     let mut backoff = INITIAL_BACKOFF;
     loop {
         let before = written;
-        let outcome = stream(&mut file, &mut written, job_manager.clone(), digest, part).await?;
+        let outcome = match leader.get().await {
+            Some(job_manager) => stream(&mut file, &mut written, job_manager, digest, part).await?,
+            None => Err(Status::aborted("the TaskManager is going down")),
+        };
         // Written, but not forced to disk: the cache does not outlive its process, and what is read back is verified.
         file.flush().await.map_err(failed)?;
         let Err(status) = outcome else { return Ok(()) };

@@ -15,9 +15,14 @@ use flott_rpc::{
     server_builder, tcp_channel,
 };
 use tokio::net::TcpListener;
-use tonic::{Request, Response, Status, transport::server::TcpIncoming};
+use tokio::sync::watch;
+use tonic::{
+    Request, Response, Status,
+    transport::{Channel, server::TcpIncoming},
+};
 
 use super::*;
+use crate::uplink::Uplink;
 
 /// A JobManager's artifacts, with faults.
 #[derive(Clone, Default)]
@@ -65,14 +70,30 @@ impl Artifacts for Fake {
     }
 }
 
-async fn cache_of(fake: &Fake, max_bytes: u64) -> (ArtifactCache, tempfile::TempDir) {
+/// A cache with the leader that it asks.
+struct Cache {
+    cache: ArtifactCache,
+    leader: LeaderChannel,
+}
+
+impl Cache {
+    async fn get(&self, digest: ArtifactDigest) -> Result<CachedArtifact, FetchError> {
+        self.cache.get(digest, &self.leader).await
+    }
+}
+
+async fn serve(fake: &Fake) -> Channel {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let server = server_builder().add_service(artifacts_server(fake.clone()));
     tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+    tcp_channel(&address).unwrap()
+}
+
+async fn cache_of(fake: &Fake, max_bytes: u64) -> (Cache, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    let cache = ArtifactCache::new(dir.path().to_owned(), tcp_channel(&address).unwrap(), max_bytes);
-    (cache, dir)
+    let cache = ArtifactCache::new(dir.path().to_owned(), max_bytes);
+    (Cache { cache, leader: LeaderChannel::fixed(serve(fake).await) }, dir)
 }
 
 #[tokio::test]
@@ -162,4 +183,29 @@ async fn beyond_the_limit_the_longest_unused_go() {
 
 fn path_of(dir: &Path, digest: ArtifactDigest) -> PathBuf {
     download::path_of(dir, digest)
+}
+
+#[tokio::test]
+async fn a_download_goes_on_with_the_next_leader() {
+    let (first, second) = (Fake::default(), Fake::default());
+    let content = vec![5; 10_000];
+    let digest = first.put(&content);
+    second.put(&content);
+    // The first one never gets any further than that.
+    first.0.breaks.lock().unwrap().extend([0, 0, 0, 0, 0, 4000]);
+    let (uplink, uplinks) = watch::channel(None);
+    let leader = LeaderChannel::new(uplinks);
+    let dir = tempfile::tempdir().unwrap();
+    let cache = ArtifactCache::new(dir.path().to_owned(), MAX_CACHE_BYTES);
+    // There is no leader yet, so it waits for one.
+    let fetching = tokio::spawn(async move { cache.get(digest, &leader).await });
+    let first_channel = serve(&first).await;
+    uplink.send_replace(Some(Uplink::for_tests(1, first_channel)));
+    while first.0.calls.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    uplink.send_replace(Some(Uplink::for_tests(2, serve(&second).await)));
+    let artifact = fetching.await.unwrap().unwrap();
+    assert_eq!(fs::read(artifact.path()).unwrap(), content);
+    assert_eq!(*second.0.offsets.lock().unwrap(), [4000]);
 }

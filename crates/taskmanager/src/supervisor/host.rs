@@ -25,7 +25,7 @@ use crate::{
     config::StorageSettings,
     task_host_service::{Connection, Introduction, Introductions},
     task_manager::Input,
-    uplink::Uplinks,
+    uplink::{LeaderChannel, Uplinks},
 };
 
 use silence::Silence;
@@ -145,6 +145,7 @@ impl Host {
             attempt: self.attempt,
             socket: self.context.socket.clone(),
             token: expected.token.clone(),
+            leader: LeaderChannel::new(self.context.uplinks.clone()),
         });
         let mut host = tokio::select! {
             launched = launch => match launched {
@@ -288,6 +289,7 @@ fn split_client(context: &HostContext, spec: &TaskHostSpec) -> SplitClient {
         task_manager_id: context.task_manager_id.clone(),
         job_id: spec.job_id,
         uplinks: context.uplinks.clone(),
+        inputs: context.inputs.clone(),
     }
 }
 

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use flott_core::{AttemptNumber, FailureCause, deployment::TaskHostSpec};
 use futures::future::BoxFuture;
 
+use crate::LeaderChannel;
+
 /// A wish for a task host.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct LaunchRequest {
     /// What it is to run.
     pub spec: TaskHostSpec,
@@ -16,6 +18,8 @@ pub struct LaunchRequest {
     pub socket: PathBuf,
     /// Secret with which it introduces itself there.
     pub token: String,
+    /// Where the artifact is to be had.
+    pub leader: LeaderChannel,
 }
 
 impl std::fmt::Debug for LaunchRequest {

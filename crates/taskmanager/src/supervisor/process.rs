@@ -15,7 +15,6 @@ use std::{
 
 use flott_artifact::ArtifactDigest;
 use flott_core::{FailureCause, FailureKind, sdk};
-use flott_rpc::tcp_channel;
 use futures::{FutureExt, future::BoxFuture};
 use nix::{
     sys::signal::{Signal, kill, killpg},
@@ -60,8 +59,8 @@ struct Inner {
 }
 
 impl ProcessLauncher {
-    /// Fetches from the JobManager of `config`, and copies what task hosts print to `output`. To be called within the
-    /// runtime that is to watch the processes.
+    /// Keeps its files where `config` says, and copies what task hosts print to `output`. To be called within the runtime that
+    /// is to watch the processes.
     ///
     /// # Errors
     ///
@@ -73,11 +72,8 @@ impl ProcessLauncher {
                 .map_err(|source| Error::WorkDir { path: work_dir.path().to_owned(), source })
         };
         let (artifacts_dir, hosts_dir) = (make("artifacts")?, make("hosts")?);
-        let address = &config.job_manager_address;
-        let job_manager = tcp_channel(address)
-            .map_err(|source| Error::JobManagerAddress { address: address.clone(), source })?;
         Ok(Self(Arc::new(Inner {
-            artifacts: ArtifactCache::new(artifacts_dir, job_manager, MAX_CACHE_BYTES),
+            artifacts: ArtifactCache::new(artifacts_dir, MAX_CACHE_BYTES),
             spawner: Spawner::start(Handle::current()).map_err(Error::Spawner)?,
             output,
             hosts_dir,
@@ -100,7 +96,7 @@ impl TaskHostLauncher for ProcessLauncher {
             let artifact = launcher
                 .0
                 .artifacts
-                .get(digest)
+                .get(digest, &request.leader)
                 .await
                 .map_err(|error| FailureCause::new(FailureKind::TaskHostStart, error.to_string()))?;
             let program = artifact.path().to_owned();

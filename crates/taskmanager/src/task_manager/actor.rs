@@ -11,20 +11,20 @@ use flott_control::{
     protocol::{CallId, OrderAnswer, RegistrationAnswer, SubtaskMetrics},
     task_manager::{Event, Registration},
 };
-use flott_core::{AttemptNumber, JobId};
+use flott_core::{AttemptNumber, JobId, SubtaskId, deployment::SplitAnswer};
+use flott_rpc::{SplitRequest, SplitsReport};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
     time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
 
 use super::{Ended, Input};
 use crate::{
     Error, TaskManagerConfig,
     clock::{Clock, now, sleep_until_deadline},
-    registration::HeartbeatStream,
+    registration::{HeartbeatStream, Registered},
     supervisor::host::{HostContext, HostOrder},
     uplink::Uplink,
 };
@@ -53,11 +53,14 @@ pub(super) struct Actor {
     pub(super) hosts: BTreeMap<(JobId, AttemptNumber), HostEntry>,
     next_call: u64,
     pub(super) replies: HashMap<CallId, oneshot::Sender<OrderAnswer>>,
+    pub(super) split_replies: SplitReplies,
     pub(super) uplink: watch::Sender<Option<Uplink>>,
     pub(super) heartbeats: Option<HeartbeatStream>,
     /// When the log may say again that there is no JobManager.
     pub(super) complain_at: Option<Instant>,
-    /// When to give up registering; `None` while registered.
+    /// Whether it ever was.
+    was_registered: bool,
+    /// When to give up registering; `None` once registered.
     give_up_at: Option<Instant>,
     /// When to tell what subtasks do.
     metrics_at: Option<Instant>,
@@ -69,6 +72,35 @@ pub(super) struct HostEntry {
     /// `None` while it is being started.
     pub(super) pid: Option<u32>,
     pub(super) subtasks: Vec<SubtaskMetrics>,
+}
+
+/// A subtask's request for a split, or report of splits: job, subtask, attempt, number.
+type SplitKey = (JobId, SubtaskId, AttemptNumber, u64);
+
+/// Who waits for what the machine makes of the event that it is told now. It decides at once, or never.
+#[derive(Default)]
+pub(super) struct SplitReplies {
+    answer: Option<(SplitKey, oneshot::Sender<Option<SplitAnswer>>)>,
+    confirmation: Option<(SplitKey, oneshot::Sender<bool>)>,
+}
+
+impl SplitReplies {
+    pub(super) fn answer(&mut self, key: SplitKey, answer: Option<SplitAnswer>) {
+        if let Some((_, reply)) = self.answer.take_if(|(waiting, _)| *waiting == key) {
+            let _ = reply.send(answer); // its task host may be gone
+        }
+    }
+
+    pub(super) fn confirm(&mut self, key: SplitKey, again: bool) {
+        if let Some((_, reply)) = self.confirmation.take_if(|(waiting, _)| *waiting == key) {
+            let _ = reply.send(again); // its task host may be gone
+        }
+    }
+
+    /// Tells who still waits that nobody wants to hear of it.
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
 }
 
 impl Actor {
@@ -95,9 +127,11 @@ impl Actor {
             hosts: BTreeMap::new(),
             next_call: 0,
             replies: HashMap::new(),
+            split_replies: SplitReplies::default(),
             uplink,
             heartbeats: None,
             complain_at: None,
+            was_registered: false,
             give_up_at: None,
             metrics_at: None,
         }
@@ -128,7 +162,7 @@ impl Actor {
                 () = sleep_until_deadline(self.give_up_at) => {
                     self.end_hosts().await;
                     return Ended::Failed(Error::RegistrationTimedOut {
-                        address: self.config.job_manager_address.clone(),
+                        addresses: self.config.job_managers.clone(),
                         timeout: self.config.registration_timeout,
                     });
                 }
@@ -146,8 +180,27 @@ impl Actor {
                 }
                 self.handle(event);
             }
-            Input::RegistrationAnswered { generation, answer, channel } => {
-                self.registration_answered(generation, answer, channel);
+            Input::RegistrationAnswered { generation, registered } => {
+                self.registration_answered(generation, registered);
+            }
+            Input::SplitAnswered { request, job_id, registration_id, answer, reply } => {
+                let SplitRequest { subtask, attempt, request_id } = request;
+                self.split_replies.answer = Some(((job_id, subtask, attempt, request_id), reply));
+                self.handle(Event::SplitAnswered {
+                    job_id,
+                    registration_id,
+                    subtask,
+                    attempt,
+                    request_id,
+                    answer,
+                });
+                self.split_replies.clear();
+            }
+            Input::SplitsAcknowledged { report, job_id, registration_id, reply } => {
+                let SplitsReport { subtask, attempt, splits } = report;
+                self.split_replies.confirmation = Some(((job_id, subtask, attempt, splits.report_id), reply));
+                self.handle(Event::SplitsAcknowledged { job_id, registration_id, subtask, attempt, splits });
+                self.split_replies.clear();
             }
             Input::Order { order, reply } => {
                 let call = CallId(self.next_call);
@@ -179,13 +232,10 @@ impl Actor {
 
     /// The stream of a registration must be there before the machine sends the first heartbeat, but may only be opened if
     /// the machine takes the registration.
-    fn registration_answered(&mut self, generation: u64, answer: RegistrationAnswer, channel: Channel) {
+    fn registration_answered(&mut self, generation: u64, registered: Registered) {
+        let Registered { address, answer, channel } = registered;
         if let RegistrationAnswer::Refused { reason } = &answer {
-            tracing::warn!(
-                address = self.config.job_manager_address,
-                reason,
-                "the JobManager refuses registration"
-            );
+            tracing::warn!(address, reason, "the JobManager refuses registration");
         }
         let effects =
             self.machine.handle(Event::RegistrationAnswered { generation, answer }, self.clock.now());
@@ -197,13 +247,15 @@ impl Actor {
                 .is_none_or(|stream| stream.registration_id() != fence.registration_id);
             if is_new {
                 tracing::info!(
-                    address = self.config.job_manager_address,
+                    address,
                     leader_epoch = %fence.epoch,
                     registration_id = %fence.registration_id,
                     "registered at the JobManager"
                 );
                 let id = self.context.task_manager_id.clone();
-                let (stream, work) = HeartbeatStream::new(id, fence, channel.clone(), self.inputs.clone());
+                let job_managers = self.config.job_managers.clone();
+                let (stream, work) =
+                    HeartbeatStream::new(id, fence, channel.clone(), job_managers, self.inputs.clone());
                 self.calls.spawn(work);
                 self.heartbeats = Some(stream);
                 self.uplink.send_replace(Some(Uplink { fence, channel }));
@@ -217,15 +269,19 @@ impl Actor {
         }
     }
 
-    /// Closes what belongs to a registration that is over, and counts the time without one.
+    /// Closes what belongs to a registration that is over, and counts the time until the first one. What becomes of the task
+    /// hosts when there is none for long after that, the machine decides.
     fn follow_registration(&mut self) {
         match self.machine.registration() {
-            Registration::Registered { .. } => (self.give_up_at, self.complain_at) = (None, None),
+            Registration::Registered { .. } => {
+                self.was_registered = true;
+                (self.give_up_at, self.complain_at) = (None, None);
+            }
             Registration::Disconnected { .. } | Registration::Registering { .. } => {
                 if self.heartbeats.take().is_some() {
                     self.uplink.send_replace(None);
                 }
-                if self.give_up_at.is_none() {
+                if self.give_up_at.is_none() && !self.was_registered {
                     self.give_up_at = Some(now() + self.config.registration_timeout);
                 }
             }

@@ -11,7 +11,7 @@ use flott_rpc::{JobReports, ProcessMetrics, TaskHostMetrics, send_reports};
 use tokio::sync::mpsc;
 
 use super::{
-    Input, REGISTRATION_CALL_TIMEOUT,
+    Input,
     actor::{Actor, HostEntry},
 };
 use crate::{
@@ -49,13 +49,20 @@ impl Actor {
                 self.order_host(job_id, attempt, HostOrder::End { grace });
             }
             Effect::SendToTaskHost { job_id, command } => self.send_to_host(job_id, command),
+            Effect::AnswerSplit { job_id, subtask, attempt, request_id, answer } => {
+                self.split_replies.answer((job_id, subtask, attempt, request_id), answer);
+            }
+            Effect::ConfirmSplits { job_id, subtask, attempt, report_id, again } => {
+                self.split_replies.confirm((job_id, subtask, attempt, report_id), again);
+            }
             Effect::SendReports { job_id, fence, reports } => self.send_reports(job_id, fence, reports),
             Effect::Violation { message } => tracing::error!("{message}"),
         }
     }
 
     fn register(&mut self, request: RegistrationRequest) {
-        let address = self.config.job_manager_address.clone();
+        let job_managers = self.config.job_managers.clone();
+        let seen = self.machine.highest_epoch();
         let inputs = self.inputs.clone();
         let is_due = self.complain_at.is_none_or(|time| time <= now());
         if is_due {
@@ -63,11 +70,11 @@ impl Actor {
         }
         self.calls.spawn(async move {
             let generation = request.generation;
-            let input = match register(&address, request, REGISTRATION_CALL_TIMEOUT).await {
-                Ok((answer, channel)) => Input::RegistrationAnswered { generation, answer, channel },
-                Err(error) => {
+            let input = match register(&job_managers, seen, request).await {
+                Ok(registered) => Input::RegistrationAnswered { generation, registered },
+                Err(asked) => {
                     if is_due {
-                        tracing::warn!(address, error = error.message(), "cannot register at the JobManager");
+                        tracing::warn!(%asked, "cannot register at a JobManager");
                     }
                     Input::Event(Event::RegistrationFailed { generation })
                 }

@@ -1,27 +1,50 @@
 //! What the event loop is told.
 
 use flott_control::{
-    protocol::{OrderAnswer, RegistrationAnswer, SubtaskMetrics},
+    protocol::{OrderAnswer, SubtaskMetrics},
     task_manager::Event,
 };
-use flott_core::{AttemptNumber, JobId};
-use flott_rpc::FencedOrder;
+use flott_core::{AttemptNumber, JobId, RegistrationId, deployment::SplitAnswer};
+use flott_rpc::{FencedOrder, SplitRequest, SplitsReport};
 use tokio::sync::oneshot;
-use tonic::transport::Channel;
+
+use crate::registration::Registered;
 
 /// Something for the event loop.
 #[derive(Debug)]
 pub(crate) enum Input {
     /// Something for the machine.
     Event(Event),
-    /// The JobManager has answered a request to register.
+    /// A JobManager has answered a request to register.
     RegistrationAnswered {
         /// The request's generation.
         generation: u64,
+        /// The answer, and whose it is.
+        registered: Registered,
+    },
+    /// The JobMaster has answered a subtask's request for a split.
+    SplitAnswered {
+        /// The request.
+        request: SplitRequest,
+        /// Of which job.
+        job_id: JobId,
+        /// The registration that it was asked with.
+        registration_id: RegistrationId,
         /// The answer.
-        answer: RegistrationAnswer,
-        /// The connection over which it came.
-        channel: Channel,
+        answer: SplitAnswer,
+        /// Where it goes if it counts; `None`: it is to be asked again. Dropped if nobody wants it.
+        reply: oneshot::Sender<Option<SplitAnswer>>,
+    },
+    /// The JobMaster has acknowledged a report of splits.
+    SplitsAcknowledged {
+        /// What was reported.
+        report: SplitsReport,
+        /// Of which job.
+        job_id: JobId,
+        /// The registration that it was sent with.
+        registration_id: RegistrationId,
+        /// Told whether it is to be sent again. Dropped if nobody wants it.
+        reply: oneshot::Sender<bool>,
     },
     /// The JobManager orders something and waits for the answer.
     Order {

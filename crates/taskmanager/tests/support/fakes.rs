@@ -7,8 +7,8 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -25,9 +25,9 @@ use flott_core::{
     job_config::{JobConfig, RuntimeMode},
 };
 use flott_rpc::{
-    AlignWatermarks, Heartbeat, JobReports, TaskHostCommand, TaskHostHello, TaskHostMessage,
-    job_master_server, pb,
-    pb::{job_master_server::JobMaster, resource_manager_server::ResourceManager},
+    AlignWatermarks, Heartbeat, JobReports, LeaderInfo, LeaderView, TaskHostCommand, TaskHostHello,
+    TaskHostMessage, job_master_server, leader_server, pb,
+    pb::{job_master_server::JobMaster, leader_server::Leader, resource_manager_server::ResourceManager},
     resource_manager_server, send_order, server_builder, task_host_client, tcp_channel, unix_channel,
 };
 use flott_taskmanager::{
@@ -65,12 +65,53 @@ pub(crate) struct FakeJobManager {
     reports: VecDeque<(u64, Report)>,
     /// Its own, so that its end breaks all connections at once, as that of a process does.
     runtime: Option<Runtime>,
+    frozen: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
 struct Service {
     fence: Fence,
     heard: mpsc::Sender<Heard>,
+    frozen: Arc<AtomicBool>,
+}
+
+/// A JobManager that does not lead, but knows who does.
+#[derive(Clone)]
+pub(crate) struct Standby {
+    pub(crate) address: SocketAddr,
+    leader: Arc<Mutex<Option<LeaderInfo>>>,
+}
+
+impl Standby {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let standby = Self { address: listener.local_addr().unwrap(), leader: Arc::default() };
+        let server = server_builder().add_service(leader_server(standby.clone()));
+        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+        standby
+    }
+
+    /// Names this one from now on.
+    pub(crate) fn follow(&self, leader: &FakeJobManager) {
+        *self.leader.lock().unwrap() = Some(LeaderInfo {
+            instance_id: leader.address.to_string(),
+            rpc_address: leader.address.to_string(),
+            rest_address: "nowhere:1".to_owned(),
+            epoch: leader.fence.epoch,
+        });
+    }
+}
+
+#[tonic::async_trait]
+impl Leader for Standby {
+    async fn get_leader(
+        &self,
+        _: Request<pb::GetLeaderRequest>,
+    ) -> Result<Response<pb::GetLeaderResponse>, Status> {
+        let leader = self.leader.lock().unwrap().clone();
+        let view = LeaderView { instance_id: self.address.to_string(), leader };
+        Ok(Response::new(view.into()))
+    }
 }
 
 impl FakeJobManager {
@@ -79,7 +120,8 @@ impl FakeJobManager {
         let registration_id = RegistrationId::from_bytes(u128::from(epoch).to_be_bytes());
         let fence = Fence { epoch: LeaderEpoch(epoch), registration_id };
         let (sender, heard) = mpsc::channel(1000);
-        let service = Service { fence, heard: sender };
+        let frozen = Arc::<AtomicBool>::default();
+        let service = Service { fence, heard: sender, frozen: frozen.clone() };
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let address = address.to_owned();
@@ -92,7 +134,7 @@ impl FakeJobManager {
                 .add_service(job_master_server(service))
                 .serve_with_incoming(TcpIncoming::from(listener)),
         );
-        Self { address, fence, heard, reports: VecDeque::new(), runtime: Some(runtime) }
+        Self { address, fence, heard, reports: VecDeque::new(), runtime: Some(runtime), frozen }
     }
 
     /// The first thing heard from now on of which `wanted` makes something.
@@ -154,6 +196,16 @@ impl FakeJobManager {
         assert!(matches!(answer, OrderAnswer::Accepted { .. }), "{answer:?}");
     }
 
+    /// Says nothing any more, but keeps its connections, as a process does that is stopped.
+    pub(crate) fn freeze(&self) {
+        self.frozen.store(true, Ordering::Relaxed);
+    }
+
+    /// Goes on where it was frozen.
+    pub(crate) fn thaw(&self) {
+        self.frozen.store(false, Ordering::Relaxed);
+    }
+
     /// Ends it as a killed process ends. Its address is free then.
     pub(crate) async fn crash(mut self) -> SocketAddr {
         let runtime = self.runtime.take().unwrap();
@@ -198,6 +250,9 @@ impl ResourceManager for Service {
         let service = self.clone();
         tokio::spawn(async move {
             while let Some(Ok(heartbeat)) = heartbeats.next().await {
+                if service.frozen.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let heartbeat = Heartbeat::try_from(heartbeat).unwrap();
                 let known = heartbeat.sender.fence == service.fence;
                 let _ = service.heard.send(Heard::Heartbeat(heartbeat)).await;
@@ -223,7 +278,12 @@ impl JobMaster for Service {
         &self,
         request: Request<pb::RequestSplitRequest>,
     ) -> Result<Response<pb::RequestSplitResponse>, Status> {
-        let split = SplitAnswer::Split(vec![u8::try_from(request.into_inner().request_id).unwrap()]);
+        // A frozen one answers when it thaws.
+        while self.frozen.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let numbers = [request.into_inner().request_id, self.fence.epoch.0];
+        let split = SplitAnswer::Split(numbers.map(|number| u8::try_from(number).unwrap()).to_vec());
         Ok(Response::new(pb::RequestSplitResponse { answer: Some(split.into()) }))
     }
 
@@ -384,7 +444,7 @@ pub(crate) fn spec() -> TaskHostSpec {
 pub(crate) fn config(job_manager: SocketAddr, tmp_dir: &Path) -> TaskManagerConfig {
     let defaults = TaskManagerConfig::new(&Configuration::parse("", "config.yaml").unwrap().0);
     TaskManagerConfig {
-        job_manager_address: job_manager.to_string(),
+        job_managers: vec![job_manager.to_string()],
         slots: 2,
         tmp_dir: tmp_dir.to_owned(),
         ..defaults

@@ -1,5 +1,7 @@
 //! Checkpoints that come to nothing.
 
+use std::time::Duration;
+
 use flott_core::{
     CheckpointId, FailureCause, FailureKind, MonoTime,
     checkpoint::{SnapshotKind, StopMode},
@@ -24,6 +26,11 @@ impl JobMaster {
             let cause = FailureCause::new(FailureKind::CheckpointFailed, message);
             self.abort_checkpoint(id, cause, Fault::Task, now, out);
         }
+    }
+
+    /// Gives those that are under way more time.
+    pub(in super::super) fn postpone_checkpoints(&mut self, by: Duration) {
+        self.checkpoints.pending.values_mut().for_each(|pending| pending.deadline = pending.deadline + by);
     }
 
     /// Gives a checkpoint or savepoint up.
@@ -87,7 +94,12 @@ impl JobMaster {
             // Those that had finished with it must go on, so that the job is whole again.
             Some(savepoint) => {
                 let told = told_of(cause, &savepoint.location);
-                out.push(Effect::SnapshotDone { call: stopping.call, result: Err(told.clone()) });
+                if let Some(call) = stopping.call {
+                    out.push(Effect::SnapshotDone { call, result: Err(told.clone()) });
+                }
+                if let Some(pending) = self.checkpoints.pending.get_mut(&stopping.id) {
+                    pending.is_answered = true;
+                }
                 if !self.state.is_tearing_down() {
                     self.checkpoints.demand = Some(Demand::Fail(told));
                 }
@@ -115,11 +127,18 @@ impl JobMaster {
         now: MonoTime,
         out: &mut Vec<Effect>,
     ) {
+        if let Some(stopping) = &mut self.checkpoints.stopping
+            && self.checkpoints.pending.contains_key(&stopping.id)
+        {
+            // The job has come to its end before it.
+            stopping.savepoint = None;
+        }
         if *outcome == Outcome::Finished
             && let Some(stopping) = self.checkpoints.stopping.take_if(|stopping| stopping.savepoint.is_some())
             && let Some(savepoint) = stopping.savepoint
+            && let Some(call) = stopping.call
         {
-            out.push(Effect::SnapshotDone { call: stopping.call, result: Ok(savepoint) });
+            out.push(Effect::SnapshotDone { call, result: Ok(savepoint) });
         }
         let cause = match outcome {
             Outcome::Finished => FailureCause::new(FailureKind::CheckpointFailed, "the job has finished"),

@@ -80,7 +80,7 @@ impl JobMaster {
         let pending = self.checkpoints.pending.get(&id);
         let Some(Phase::Storing { metadata }) = pending.map(|pending| pending.phase.clone()) else { return };
         match result {
-            Ok(stored) => self.stored(id, &metadata, stored, now, out),
+            Ok(stored) => self.stored(id, metadata, stored, now, out),
             Err(cause) => {
                 let cause = cause.context(format!("metadata of checkpoint {id} could not be written"));
                 self.abort_checkpoint(id, cause, Fault::Storage, now, out);
@@ -91,48 +91,69 @@ impl JobMaster {
         self.proceed(now, out);
     }
 
+    /// Its files are durable.
     fn stored(
         &mut self,
         id: CheckpointId,
-        metadata: &CheckpointMetadata,
+        metadata: Arc<CheckpointMetadata>,
         stored: StoredMetadata,
         now: MonoTime,
         out: &mut Vec<Effect>,
     ) {
-        let Some(pending) = self.checkpoints.pending.get(&id) else { return };
-        let (barrier, reason) = (pending.barrier.clone(), pending.reason);
-        let is_stop = self.checkpoints.stopping.as_ref().is_some_and(|stopping| stopping.id == id);
-        let commits = !barrier.is_savepoint() || is_stop;
-        let newest = self.checkpoints.latest.as_ref().map(|(point, _)| point.checkpoint_id);
-        if commits && !decide::becomes_latest(&barrier, newest) {
-            return self.subsume(id, now, out);
+        let Some(pending) = self.checkpoints.pending.get_mut(&id) else { return };
+        pending.phase = Phase::Stored { metadata, stored };
+        if !self.is_to_be_latest(id) {
+            self.complete_savepoint(id, now, out);
         }
-        self.take_pending(id, now);
+        self.advance_pointer(now, out);
+    }
+
+    /// Whether the job recovers from it once it is complete.
+    pub(super) fn is_to_be_latest(&self, id: CheckpointId) -> bool {
+        let is_stop = self.checkpoints.stopping.as_ref().is_some_and(|stopping| stopping.id == id);
+        let pending = self.checkpoints.pending.get(&id);
+        pending.is_some_and(|pending| !pending.barrier.is_savepoint() || is_stop)
+    }
+
+    /// A savepoint is complete that is for others than the job.
+    pub(super) fn complete_savepoint(&mut self, id: CheckpointId, now: MonoTime, out: &mut Vec<Effect>) {
+        let Some(Pending { barrier, reason, phase: Phase::Stored { stored, .. }, .. }) =
+            self.take_pending(id, now)
+        else {
+            return;
+        };
         let location = self.directory_of(&barrier);
         self.checkpoints.statistics.completed(id, location.clone(), stored.size);
-        let taken = SnapshotTaken { checkpoint_id: id, location };
-        if commits {
-            self.become_latest(&barrier, metadata, stored, now, out);
+        self.splits.values_mut().for_each(|queue| queue.forget(id));
+        if let Reason::Requested { call, then: AfterSavepoint::Stop(_) } = reason {
+            let cause = FailureCause::new(FailureKind::CheckpointFailed, "subtasks had failed meanwhile");
+            out.push(Effect::SnapshotDone { call, result: Err(abort::told_of(&cause, &location)) });
         } else {
-            self.splits.values_mut().for_each(|queue| queue.forget(id));
+            self.answer_taken(reason, SnapshotTaken { checkpoint_id: id, location }, out);
         }
+    }
+
+    /// It is durable that the job recovers from it.
+    pub(super) fn complete_latest(&mut self, id: CheckpointId, now: MonoTime, out: &mut Vec<Effect>) {
+        let Some(Pending { barrier, reason, phase: Phase::Pointing { metadata, stored }, .. }) =
+            self.take_pending(id, now)
+        else {
+            return;
+        };
+        let location = self.directory_of(&barrier);
+        self.checkpoints.statistics.completed(id, location.clone(), stored.size);
+        self.become_latest(&barrier, &metadata, stored, now, out);
+        // Who wants to stop with it is told when the job has ended, or was told that it does not.
+        if barrier.stop().is_none() {
+            self.answer_taken(reason, SnapshotTaken { checkpoint_id: id, location }, out);
+        }
+    }
+
+    fn answer_taken(&mut self, reason: Reason, taken: SnapshotTaken, out: &mut Vec<Effect>) {
         let Reason::Requested { call, then } = reason else { return };
-        match then {
-            // Told when the job has ended.
-            AfterSavepoint::Stop(_) if is_stop => {
-                if let Some(stopping) = &mut self.checkpoints.stopping {
-                    stopping.savepoint = Some(taken);
-                }
-            }
-            AfterSavepoint::Stop(_) => {
-                let cause = FailureCause::new(FailureKind::CheckpointFailed, "subtasks had failed meanwhile");
-                out.push(Effect::SnapshotDone { call, result: Err(abort::told_of(&cause, &taken.location)) });
-            }
-            AfterSavepoint::GoOn => out.push(Effect::SnapshotDone { call, result: Ok(taken) }),
-            AfterSavepoint::Cancel => {
-                out.push(Effect::SnapshotDone { call, result: Ok(taken) });
-                self.checkpoints.demand = Some(Demand::Cancel);
-            }
+        out.push(Effect::SnapshotDone { call, result: Ok(taken) });
+        if then == AfterSavepoint::Cancel {
+            self.checkpoints.demand = Some(Demand::Cancel);
         }
     }
 
@@ -150,6 +171,7 @@ impl JobMaster {
         let point = RestorePoint { checkpoint_id: id, metadata: stored.uri, owned };
         self.checkpoints.latest = Some((point, barrier.is_savepoint()));
         self.checkpoints.tolerance.completed();
+        self.checkpoints.given_up.clear();
         self.checkpoints.awaiting.retain(|_, (_, from)| *from > id);
         self.checkpoints.await_retry_at = now;
         self.splits.values_mut().for_each(|queue| queue.completed(id));
@@ -166,7 +188,7 @@ impl JobMaster {
     }
 
     /// A newer one was completed first.
-    fn subsume(&mut self, id: CheckpointId, now: MonoTime, out: &mut Vec<Effect>) {
+    pub(super) fn subsume(&mut self, id: CheckpointId, now: MonoTime, out: &mut Vec<Effect>) {
         let message = format!("checkpoint {id} was given up, since a newer one was completed first");
         let cause = FailureCause::new(FailureKind::CheckpointFailed, message);
         self.abort_checkpoint(id, cause, Fault::Nobody, now, out);
@@ -192,8 +214,7 @@ impl JobMaster {
         if !keep {
             gone.into_iter().for_each(|id| self.checkpoints.statistics.discarded(id));
             let all = &self.spec.checkpoint_dir;
-            let was_used = self.checkpoints.statistics.counts.total > 0 && !all.is_empty();
-            if was_used && self.checkpoints.savepoints_within.is_empty() {
+            if self.may_have_checkpoints() && !all.is_empty() && !self.has_savepoints_within() {
                 files.retain(|file| !retained::is_within(file, all));
                 directories.retain(|directory| !retained::is_within(directory, all));
                 directories.push(all.clone());
@@ -207,15 +228,7 @@ impl JobMaster {
         let InitialSnapshot { point, metadata } = initial;
         self.checkpoints.next_id = CheckpointId(point.checkpoint_id.0 + 1);
         self.checkpoints.may_refer = point.owned;
-        for (vertex, queue) in &mut self.splits {
-            let head = self.graph.vertex(*vertex).operators.first();
-            let state = head.and_then(|head| metadata.sources.iter().find(|source| source.uid == head.uid));
-            if let Some(state) = state {
-                let remaining = state.remaining.iter().map(|split| split.to_vec()).collect();
-                let enumeration = state.enumeration.clone();
-                *queue = SplitQueue::new(QueueSnapshot { remaining, enumeration });
-            }
-        }
+        self.begin_splits_with(&metadata);
         if point.owned {
             let directory = parent_of(&point.metadata).to_owned();
             let files = metadata.files().map(|file| retained::uri_of(&directory, file)).collect();
@@ -225,6 +238,19 @@ impl JobMaster {
         }
         let is_savepoint = matches!(metadata.kind, SnapshotKind::Savepoint { .. });
         self.checkpoints.initial = Some((point, is_savepoint));
+    }
+
+    /// The splits of each source are as a checkpoint or savepoint has them.
+    pub(super) fn begin_splits_with(&mut self, metadata: &CheckpointMetadata) {
+        for (vertex, queue) in &mut self.splits {
+            let head = self.graph.vertex(*vertex).operators.first();
+            let state = head.and_then(|head| metadata.sources.iter().find(|source| source.uid == head.uid));
+            if let Some(state) = state {
+                let remaining = state.remaining.iter().map(|split| split.to_vec()).collect();
+                let enumeration = state.enumeration.clone();
+                *queue = SplitQueue::new(QueueSnapshot { remaining, enumeration });
+            }
+        }
     }
 
     /// Subtasks begin with the point to recover from, if there is one.
@@ -261,6 +287,6 @@ impl JobMaster {
 }
 
 /// The directory of a file.
-fn parent_of(uri: &str) -> &str {
+pub(super) fn parent_of(uri: &str) -> &str {
     uri.rsplit_once('/').map_or(uri, |(parent, _)| parent)
 }

@@ -10,7 +10,7 @@ use flott_core::{
     checkpoint::{Barrier, CheckpointMetadata, StateFile, SubtaskSnapshot},
 };
 
-use super::AfterSavepoint;
+use super::{AfterSavepoint, StoredMetadata};
 use crate::protocol::CallId;
 
 /// Why a checkpoint is taken.
@@ -25,15 +25,27 @@ pub(super) enum Reason {
 }
 
 /// ```text
-/// Acknowledging → Storing → (completed)
-///        └───────────┴────→ (aborted)
+/// Acknowledging → Storing → Stored → Pointing → (completed)
+///        └───────────┴────────┴─────────┴─────→ (aborted)
 /// ```
+/// Savepoints that the job does not recover from are completed when they are stored. While it is `Pointing`, one is aborted
+/// only by the end of the job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Acknowledging,
     /// Its metadata is being written.
     Storing {
         metadata: Arc<CheckpointMetadata>,
+    },
+    /// It waits until that of an earlier one is durable.
+    Stored {
+        metadata: Arc<CheckpointMetadata>,
+        stored: StoredMetadata,
+    },
+    /// It is being made durable that the job recovers from it.
+    Pointing {
+        metadata: Arc<CheckpointMetadata>,
+        stored: StoredMetadata,
     },
 }
 
@@ -43,6 +55,8 @@ pub(super) struct Pending {
     pub(super) reason: Reason,
     pub(super) deadline: MonoTime,
     pub(super) phase: Phase,
+    /// Whether the call that waits for it was answered.
+    pub(super) is_answered: bool,
     /// The attempts that have still to acknowledge it.
     pub(super) missing: BTreeMap<SubtaskId, AttemptNumber>,
     pub(super) acknowledged: BTreeMap<SubtaskId, SubtaskSnapshot>,
@@ -62,8 +76,8 @@ impl Pending {
     /// The call that waits for it.
     pub(super) fn call(&self) -> Option<CallId> {
         match self.reason {
-            Reason::Requested { call, .. } => Some(call),
-            Reason::Periodic | Reason::Awaited => None,
+            Reason::Requested { call, .. } if !self.is_answered => Some(call),
+            Reason::Requested { .. } | Reason::Periodic | Reason::Awaited => None,
         }
     }
 

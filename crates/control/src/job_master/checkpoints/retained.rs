@@ -52,6 +52,11 @@ pub(super) struct Retained {
 }
 
 impl Retained {
+    /// Those that are retained, oldest first.
+    pub(super) fn of(checkpoints: Vec<Completed>) -> Self {
+        Self { checkpoints: checkpoints.into(), ..Self::default() }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Completed> {
         self.checkpoints.iter()
     }

@@ -6,12 +6,13 @@ mod summary;
 use std::{collections::VecDeque, sync::Arc};
 
 use flott_core::{CheckpointId, MonoTime, SubtaskId};
+use serde::{Deserialize, Serialize};
 
 pub use record::{CheckpointRecord, RecordStatus, SubtaskRecord, TaskRecord, Totals};
 pub use summary::Summary;
 
 /// Checkpoints of a job: numbers, the last ones in detail, and what is usual.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointStatistics {
     /// How many there were of each kind.
     pub counts: Counts,
@@ -32,7 +33,7 @@ pub struct CheckpointStatistics {
 }
 
 /// How many checkpoints and savepoints a job has had.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// How often the job, or a part of it, began from one.
     pub restored: u64,
@@ -47,7 +48,7 @@ pub struct Counts {
 }
 
 /// What is usual of completed checkpoints. Sizes in bytes, durations in milliseconds.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summaries {
     /// Bytes written.
     pub checkpointed_size: Summary,
@@ -62,7 +63,7 @@ pub struct Summaries {
 }
 
 /// What a job began with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoredRecord {
     /// Its number, among those of the job that made it.
     pub id: CheckpointId,

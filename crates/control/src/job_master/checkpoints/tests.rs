@@ -4,6 +4,8 @@ mod acknowledge;
 mod complete;
 mod initial;
 mod model;
+mod pointer;
+mod recovery;
 mod restore;
 mod savepoint;
 mod statistics;
@@ -60,7 +62,7 @@ impl Driver {
     }
 
     fn on(&mut self, event: Event) -> Vec<Effect> {
-        self.job.handle(event, MonoTime::from_millis(self.now))
+        jobs::handle(&mut self.job, event, MonoTime::from_millis(self.now))
     }
 
     fn at(&mut self, now: u64) -> Vec<Effect> {

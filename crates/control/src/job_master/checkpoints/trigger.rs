@@ -33,21 +33,25 @@ impl JobMaster {
         if self.checkpoints.due.is_none() {
             self.checkpoints.due = interval.map(|interval| now + interval);
         }
-        while let Some((call, request)) = self.next_request() {
+        while !self.checkpoints.requests.is_empty()
+            && self.secure_checkpoint(out)
+            && let Some((call, request)) = self.next_request(out)
+        {
             self.trigger_requested(call, request, now, out);
         }
         let is_due = |at: Option<MonoTime>| at.is_some_and(|at| at <= now);
-        if is_due(self.awaited_trigger()) {
+        if is_due(self.awaited_trigger()) && self.secure_checkpoint(out) {
             self.trigger(self.checkpoint_kind(None), Reason::Awaited, now, out);
         }
-        if is_due(self.periodic_trigger()) {
+        if is_due(self.periodic_trigger()) && self.secure_checkpoint(out) {
             self.checkpoints.due = interval.map(|interval| now + interval);
             self.trigger(self.checkpoint_kind(None), Reason::Periodic, now, out);
         }
     }
 
     pub(super) fn next_trigger(&self) -> Option<MonoTime> {
-        if !self.can_checkpoint() {
+        // Without a number left, one is asked for when the time has come; then that is what is waited for.
+        if !self.can_checkpoint() || (self.numbers.is_storing() && !self.may_number_checkpoint()) {
             return None;
         }
         self.awaited_trigger().into_iter().chain(self.periodic_trigger()).min()
@@ -77,10 +81,17 @@ impl JobMaster {
     }
 
     /// The next of the users' requests, if it can be granted now.
-    fn next_request(&mut self) -> Option<(CallId, SnapshotRequest)> {
+    fn next_request(&mut self, out: &mut Vec<Effect>) -> Option<(CallId, SnapshotRequest)> {
         let (_, request) = self.checkpoints.requests.front()?;
-        let exclusive = matches!(request, SnapshotRequest::Savepoint { .. });
-        if self.is_occupied(exclusive) {
+        let directory = match request {
+            SnapshotRequest::Savepoint { directory, .. } => Some(directory),
+            SnapshotRequest::Checkpoint(_) => None,
+        };
+        if self.is_occupied(directory.is_some()) {
+            return None;
+        }
+        let is_within = |it: &String| retained::is_within(it, &self.spec.checkpoint_dir);
+        if directory.is_some_and(is_within) && !self.secure_savepoint_within(out) {
             return None;
         }
         self.checkpoints.requests.pop_front()
@@ -139,7 +150,7 @@ impl JobMaster {
                 let kind = SnapshotKind::Savepoint { directory, format, stop };
                 let id = self.trigger(kind, Reason::Requested { call, then }, now, out);
                 if stop.is_some() {
-                    self.checkpoints.stopping = Some(Stopping { id, call, savepoint: None });
+                    self.checkpoints.stopping = Some(Stopping { id, call: Some(call), savepoint: None });
                 }
             }
         }
@@ -175,6 +186,7 @@ impl JobMaster {
             reason,
             deadline,
             phase: Phase::Acknowledging,
+            is_answered: false,
             missing,
             acknowledged: BTreeMap::new(),
             begun_at: BTreeSet::new(),

@@ -1,5 +1,7 @@
 //! Life of a region.
 
+use std::time::Duration;
+
 use flott_core::MonoTime;
 
 /// What is being done about a region while its job is running or restarting.
@@ -61,6 +63,17 @@ impl RegionPhase {
             | Self::StartingTaskHosts { deadline }
             | Self::Deploying { deadline } => Some(*deadline),
             Self::Running | Self::Finished | Self::Stopping { .. } | Self::BackingOff => None,
+        }
+    }
+
+    /// Gives it more time.
+    pub(in crate::job_master) fn postpone(&mut self, by: Duration) {
+        match self {
+            Self::WaitingForSlots { deadline: until }
+            | Self::StartingTaskHosts { deadline: until }
+            | Self::Deploying { deadline: until }
+            | Self::Stopping { kill_at: until } => *until = *until + by,
+            Self::Running | Self::Finished | Self::BackingOff => {}
         }
     }
 

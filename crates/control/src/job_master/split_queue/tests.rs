@@ -1,3 +1,4 @@
+mod adopt;
 mod model;
 mod snapshot;
 

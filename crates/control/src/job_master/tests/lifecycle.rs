@@ -66,12 +66,13 @@ fn a_job_waits_for_slots_then_hosts_then_deploys_and_finishes() {
     let effects = drive(&mut job, [(110, task("a", 5, 1, 0, TaskState::Finished))]);
     assert_eq!(orders(&effects), [("a", "release task host"), ("b", "release task host")]);
     assert_eq!(
-        effects[2..],
-        [
-            Effect::RequireSlots { count: 0 },
-            Effect::StatusChanged { status: JobStatus::Finished },
-            Effect::Terminated { outcome: Outcome::Finished }
-        ]
+        effects[0],
+        Effect::Terminated { outcome: Outcome::Finished },
+        "nothing is given back before it"
+    );
+    assert_eq!(
+        effects[3..],
+        [Effect::RequireSlots { count: 0 }, Effect::StatusChanged { status: JobStatus::Finished },]
     );
     let times: Vec<_> =
         job.status_times().iter().map(|(status, at)| (*status, at.as_micros() / 1000)).collect();

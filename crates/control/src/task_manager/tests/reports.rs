@@ -46,9 +46,18 @@ fn what_an_old_registration_did_not_deliver_the_new_one_sends() {
 fn what_nobody_wants_to_hear_is_dropped() {
     for answer in [ReportAnswer::UnknownJob, ReportAnswer::UnknownRegistration] {
         let mut task_manager = running();
+        drive(&mut task_manager, [(8, free(holder(JOB, 1))), (9, free(holder(JOB, 2)))]);
         drive(&mut task_manager, [(10, answered(0, 1, answer))]);
         assert!(task_manager.jobs[&JOB].outbox.is_empty());
     }
+}
+
+#[test]
+fn while_it_has_slots_a_job_that_does_not_know_it_yet_is_told_later() {
+    let mut task_manager = running();
+    drive(&mut task_manager, [(10, answered(0, 1, ReportAnswer::UnknownRegistration))]);
+    let effects = drive(&mut task_manager, [(210, Event::TimerFired)]);
+    assert_eq!(sent(&effects).len(), 1);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{path::PathBuf, process::ExitCode};
 use arguments::Arguments;
 use clap::Parser;
 use flott_core::config::{Configuration, Warning};
-use flott_jobmanager::{JobManager, JobManagerOptions};
+use flott_jobmanager::{Ended, JobManager, JobManagerOptions};
 use flott_logging::LogConfig;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
@@ -23,6 +23,8 @@ const BLOCKING_THREADS: usize = 8;
 
 /// `EX_CONFIG` of sysexits.h.
 const EXIT_CONFIG: u8 = 78;
+/// `EX_SOFTWARE` of sysexits.h: whoever supervises this process starts it again.
+const EXIT_UNDRAINED: u8 = 70;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -49,7 +51,8 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     match run(config, &warnings, log.file) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ended::Stopped) => ExitCode::SUCCESS,
+        Ok(Ended::Undrained) => ExitCode::from(EXIT_UNDRAINED),
         Err(error) => {
             let error = format!("{error:#}");
             error!(error, "JobManager can't start");
@@ -59,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(config: Configuration, warnings: &[Warning], log_file: Option<PathBuf>) -> anyhow::Result<()> {
+fn run(config: Configuration, warnings: &[Warning], log_file: Option<PathBuf>) -> anyhow::Result<Ended> {
     info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "JobManager is starting");
     for warning in warnings {
         warn!("{warning}");
@@ -76,7 +79,7 @@ fn run(config: Configuration, warnings: &[Warning], log_file: Option<PathBuf>) -
     outcome
 }
 
-async fn serve(config: Configuration, log_file: Option<PathBuf>) -> anyhow::Result<()> {
+async fn serve(config: Configuration, log_file: Option<PathBuf>) -> anyhow::Result<Ended> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stdout_file = std::env::var_os(ENV_OUT_FILE).filter(|name| !name.is_empty()).map(PathBuf::from);
     let options = JobManagerOptions { log_file, stdout_file, ..JobManagerOptions::default() };
@@ -87,7 +90,7 @@ async fn serve(config: Configuration, log_file: Option<PathBuf>) -> anyhow::Resu
     let mut signals = 0;
     loop {
         tokio::select! {
-            () = &mut ended => return Ok(()),
+            ended = &mut ended => return Ok(ended),
             Some(()) = terminate.recv() => info!(signal = "SIGTERM", "told to end"),
             Some(()) = interrupt.recv() => info!(signal = "SIGINT", "told to end"),
         }

@@ -41,7 +41,7 @@ impl Bench {
         let settings =
             RestoreSettings { path: self.savepoint.clone(), claim_mode, allow_non_restored: allow };
         let checkpoints = self.savepoint.join("checkpoints");
-        restore(&self.storage, &settings, &graph(uid), (job_id, &checkpoints), |_| false).await
+        restore(&self.storage, &settings, &graph(uid), (job_id, &checkpoints), |_| false, || true).await
     }
 }
 
@@ -120,10 +120,10 @@ async fn a_snapshot_is_claimed_once_and_can_be_given_back() {
     assert!(error.to_string().contains(&JOB.to_string()), "{error}");
     // The same submission again, whose failure takes nothing back that was not its own.
     let again = bench.restore(ClaimMode::Claim, "count", false, JOB).await.unwrap();
-    again.undo(&bench.storage).await;
+    again.undo(&bench.storage, || true).await;
     assert_eq!(claimant(&bench, &bench.savepoint).await, Some(JOB.to_string()));
 
-    restored.undo(&bench.storage).await;
+    restored.undo(&bench.storage, || true).await;
     bench.restore(ClaimMode::Claim, "count", false, OTHER).await.unwrap();
 }
 
@@ -146,9 +146,10 @@ async fn what_is_no_snapshot_or_damaged_is_refused_with_its_place() {
         claim_mode: ClaimMode::NoClaim,
         allow_non_restored: false,
     };
-    let error = restore(&bench.storage, &elsewhere, &graph("count"), (JOB, &bench.savepoint), |_| false)
-        .await
-        .unwrap_err();
+    let error =
+        restore(&bench.storage, &elsewhere, &graph("count"), (JOB, &bench.savepoint), |_| false, || true)
+            .await
+            .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected(Rejection::Program));
     assert!(error.to_string().contains("there is no checkpoint or savepoint at"), "{error}");
 
@@ -171,8 +172,15 @@ async fn a_checkpoint_of_a_job_that_runs_is_not_claimed() {
     store_metadata(&bench.storage, &checkpoint, &of_running).await.unwrap();
     let begin = async |path: &StorageUri, claim_mode, runs| {
         let settings = RestoreSettings { path: path.clone(), claim_mode, allow_non_restored: false };
-        restore(&bench.storage, &settings, &graph("count"), (OTHER, &bench.savepoint), |id| runs && id == JOB)
-            .await
+        restore(
+            &bench.storage,
+            &settings,
+            &graph("count"),
+            (OTHER, &bench.savepoint),
+            |id| runs && id == JOB,
+            || true,
+        )
+        .await
     };
     let error = begin(&checkpoint, ClaimMode::Claim, true).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected(Rejection::Conflict));
@@ -196,10 +204,10 @@ async fn who_claims_a_checkpoint_leaves_a_mark_beside_the_files_that_it_shares()
         RestoreSettings { path: old.join("chk-12"), claim_mode: ClaimMode::Claim, allow_non_restored: false };
     let own = bench.savepoint.join("own");
     let restored =
-        restore(&bench.storage, &settings, &graph("count"), (OTHER, &own), |_| false).await.unwrap();
+        restore(&bench.storage, &settings, &graph("count"), (OTHER, &own), |_| false, || true).await.unwrap();
     let shares = claims::shares_of(&bench.storage, &old).await.unwrap();
     assert_eq!(shares.into_iter().map(|(_, claim)| claim).collect::<Vec<_>>(), [Claim::new(OTHER, own)]);
-    restored.undo(&bench.storage).await;
+    restored.undo(&bench.storage, || true).await;
     assert!(claims::shares_of(&bench.storage, &old).await.unwrap().is_empty());
     assert_eq!(claimant(&bench, &old.join("chk-12")).await, None);
 }

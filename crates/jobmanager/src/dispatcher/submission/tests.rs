@@ -10,8 +10,12 @@ use tokio::task::yield_now;
 
 use super::*;
 use crate::{
-    claims::CLAIM_MARKER, clock::Clock, dispatcher::actor::Dispatcher,
+    claims::CLAIM_MARKER,
+    clock::Clock,
+    dispatcher::actor::Dispatcher,
+    ha::{HighAvailability, Leadership, SharedMemory},
     resource_manager::ResourceManagerHandle,
+    test_support,
 };
 
 /// How long anything may take before a test fails.
@@ -23,6 +27,8 @@ struct Bench {
     submitter: Submitter,
     dispatcher: Option<Dispatcher>,
     marker: PathBuf,
+    memory: SharedMemory,
+    _leadership: Leadership,
 }
 
 impl Bench {
@@ -42,9 +48,10 @@ impl Bench {
             heartbeat_timeout: PATIENCE,
         };
         let (resource_manager, _) = ResourceManagerHandle::new(resources, clock);
-        let (handle, dispatcher) = DispatcherHandle::new(resource_manager, clock, 1);
+        let (handle, dispatcher) = DispatcherHandle::new(test_support::context(resource_manager).await, 1);
         let options = SubmitterOptions {
             config,
+            clock,
             plan_timeout: PATIENCE,
             temp_root: dir.path().to_owned(),
             storage,
@@ -52,8 +59,11 @@ impl Bench {
         };
         let artifacts = ArtifactStore::open(&dir.path().join("artifacts"), 1).unwrap();
         let marker = savepoint.join(CLAIM_MARKER).local_path().unwrap().to_owned();
-        let submitter = Submitter::new(artifacts, handle, options);
-        Self { submitter, dispatcher: Some(dispatcher), marker, _dir: dir }
+        let memory = SharedMemory::new(dir.path());
+        let election = HighAvailability::join(memory.clone(), test_support::candidate());
+        let leadership = election.campaign().await.unwrap();
+        let submitter = Submitter::new(artifacts, handle, options, leadership.standing());
+        Self { submitter, dispatcher: Some(dispatcher), marker, memory, _leadership: leadership, _dir: dir }
     }
 
     async fn claimed(&self, wanted: bool) {
@@ -131,4 +141,27 @@ async fn a_job_starts_even_if_its_client_has_gone_away() {
     let both = async { tokio::join!(dispatcher.run(shutdown.clone()), starts) };
     tokio::time::timeout(PATIENCE, both).await.expect("it starts");
     assert!(bench.marker.exists());
+}
+
+#[tokio::test]
+async fn a_claim_stays_when_the_next_leader_may_have_the_job() {
+    let mut bench = Bench::new().await;
+    let job_id = JobId::from_bytes([7; 16]);
+    let outcome = {
+        let submitter = bench.submitter.clone();
+        let started = submitter.submit_graph(graph(), JobConfig::default(), Some(job_id));
+        let mut started = std::pin::pin!(started);
+        tokio::select! {
+            started = &mut started => panic!("{started:?}"),
+            () = bench.claimed(true) => {}
+        }
+        bench.memory.depose();
+        bench.dispatcher = None;
+        started.await
+    };
+    assert!(outcome.is_err());
+    while bench.submitter.close().join_next().await.is_some() {}
+    assert!(bench.marker.exists());
+    let closed = bench.submitter.submit_graph(graph(), JobConfig::default(), Some(job_id)).await;
+    assert!(matches!(closed, Err(Error::NoLeader)), "{closed:?}");
 }

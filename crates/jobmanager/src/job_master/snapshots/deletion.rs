@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use flott_control::job_master::InitialSnapshot;
 use flott_core::{
     JobId,
-    checkpoint::{CheckpointMetadata, SnapshotKind},
+    checkpoint::{CheckpointMetadata, RestorePoint, SnapshotKind},
 };
 use flott_storage::{METADATA_FILE, Storage, StorageUri, delete_files};
 use futures::{StreamExt, stream};
@@ -33,18 +34,26 @@ pub(super) struct Deleter {
     own: StorageUri,
 }
 
-struct Claimed {
+/// A snapshot that was another's and is the job's since it has begun with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Claimed {
     directory: StorageUri,
-    metadata: Arc<CheckpointMetadata>,
+    /// What is in it; `None` if that can't be told any more.
+    metadata: Option<Arc<CheckpointMetadata>>,
+}
+
+impl Claimed {
+    /// What a job has claimed that began with `point`. `initial`: the same with what is in it, if that is known.
+    pub(crate) fn of(point: Option<&RestorePoint>, initial: Option<&InitialSnapshot>) -> Option<Self> {
+        let point = point.filter(|point| point.owned)?;
+        let directory = point.metadata.parse::<StorageUri>().ok()?.parent()?;
+        Some(Self { directory, metadata: initial.map(|initial| initial.metadata.clone()) })
+    }
 }
 
 impl Deleter {
     pub(super) fn new(spec: &SnapshotSpec, job_id: JobId) -> Self {
-        let initial = spec.initial.as_ref().filter(|initial| initial.point.owned);
-        let claimed = initial.and_then(|initial| {
-            let directory = initial.point.metadata.parse::<StorageUri>().ok()?.parent()?;
-            Some(Arc::new(Claimed { directory, metadata: initial.metadata.clone() }))
-        });
+        let claimed = spec.claimed.clone().map(Arc::new);
         Self { storage: spec.storage.clone(), job_id, claimed, own: spec.directory.clone() }
     }
 
@@ -101,7 +110,7 @@ impl Deleter {
     async fn delete_one(&self, target: Target, uri: StorageUri) -> flott_storage::Result<()> {
         match (target, &self.claimed) {
             (Target::File, _) => self.storage.delete(&uri).await,
-            (Target::Directory, Some(claimed)) if claimed.is_savepoint() && claimed.directory == uri => {
+            (Target::Directory, Some(claimed)) if claimed.directory == uri && !claimed.is_checkpoint() => {
                 self.delete_savepoint(claimed).await
             }
             (Target::Directory, _) => self.storage.delete_dir(&uri).await,
@@ -114,7 +123,8 @@ impl Deleter {
         self.storage.delete(&directory.join(METADATA_FILE)).await?;
         let is_inside =
             |path: &str| directory.resolve(path).is_ok_and(|file| claims::is_within(&file, directory));
-        let files: Vec<_> = metadata.files().filter(|file| is_inside(&file.path)).cloned().collect();
+        let files = metadata.iter().flat_map(|metadata| metadata.files());
+        let files: Vec<_> = files.filter(|file| is_inside(&file.path)).cloned().collect();
         if let Some(error) = delete_files(&self.storage, directory, &files).await.into_iter().next() {
             return Err(error);
         }
@@ -127,7 +137,10 @@ impl Deleter {
 }
 
 impl Claimed {
-    fn is_savepoint(&self) -> bool {
-        matches!(self.metadata.kind, SnapshotKind::Savepoint { .. })
+    /// Whether it is known to be a checkpoint, in whose directory there is nothing but what is of it.
+    fn is_checkpoint(&self) -> bool {
+        self.metadata
+            .as_ref()
+            .is_some_and(|metadata| matches!(metadata.kind, SnapshotKind::Checkpoint { .. }))
     }
 }

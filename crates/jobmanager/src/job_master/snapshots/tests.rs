@@ -1,4 +1,4 @@
-use flott_control::job_master::ManualCheckpoint;
+use flott_control::job_master::{InitialSnapshot, ManualCheckpoint};
 use flott_core::checkpoint::{
     Blob, OperatorState, OperatorSubtaskState, RestorePoint, SavepointFormat, StateFile,
 };
@@ -27,8 +27,7 @@ impl Bench {
             directory: root.join("job"),
             edges: edges(),
             is_prepared: false,
-            history: 10,
-            initial: None,
+            claimed: None,
         };
         Self { _dir: dir, snapshots: Snapshots::new(&spec, JOB), root, storage }
     }
@@ -200,8 +199,7 @@ async fn claim(bench: &mut Bench, name: &str, kind: SnapshotKind, path: &str) {
         directory: bench.root.join("job"),
         edges: edges(),
         is_prepared: false,
-        history: 10,
-        initial: Some(InitialSnapshot { point, metadata }),
+        claimed: Claimed::of(Some(&point), Some(&InitialSnapshot { point: point.clone(), metadata })),
     };
     bench.snapshots = Snapshots::new(&spec, JOB);
 }

@@ -22,7 +22,7 @@ use flott_core::{
     sdk::EntryInfo,
     time::Timestamp,
 };
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, future::BoxFuture};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -32,6 +32,7 @@ pub(super) use snapshots::{BROKEN, DONE, UNDERWAY};
 use crate::{
     ConfigEntry, Error, LogFile, LogStream, RunOptions, SavepointOptions,
     artifacts::ArtifactId,
+    ha::LeaderInfo,
     rest::{
         Api, RestOptions,
         backend::{Answer, Backend, Daemon, Known, UploadStream},
@@ -39,8 +40,9 @@ use crate::{
     },
     view::{
         ArtifactView, AttemptView, CheckpointsView, ClusterOverview, ExceptionView, HardwareView, JobView,
-        LogFileView, PlanView, ProcessMetrics, SlotView, StateTimes, StatusTimes, SubmissionView,
-        SubtaskView, TaskHostView, TaskLocation, TaskManagerView, TaskRates, VertexView,
+        LeadershipState, LeadershipView, LogFileView, OwnAddresses, PlanView, ProblemView, ProcessMetrics,
+        SlotView, StateTimes, StatusTimes, SubmissionView, SubtaskView, TaskHostView, TaskLocation,
+        TaskManagerView, TaskRates, VertexView,
     },
 };
 
@@ -71,6 +73,8 @@ pub(super) struct FakeCluster {
     pub(super) uploaded_bytes: AtomicU64,
     pub(super) largest_chunk: AtomicU64,
     pub(super) shut_down: AtomicU64,
+    pub(super) leader: Mutex<Option<LeaderInfo>>,
+    pub(super) state: Mutex<LeadershipState>,
     /// Makes the overview panic.
     pub(super) panics: AtomicBool,
     /// Makes the next upload, run or trigger fail.
@@ -80,6 +84,15 @@ pub(super) struct FakeCluster {
 impl FakeCluster {
     fn fail(&self) -> Result<(), Error> {
         self.failure.lock().unwrap().take().map_or(Ok(()), Err)
+    }
+}
+
+/// Where the cluster's JobManager is.
+pub(super) fn own() -> OwnAddresses {
+    OwnAddresses {
+        instance_id: "own".to_owned(),
+        rpc_address: "host1:6123".to_owned(),
+        rest_address: "host1:8081".to_owned(),
     }
 }
 
@@ -461,6 +474,19 @@ impl Backend for Arc<FakeCluster> {
             [ConfigEntry { key: "rest.port".to_owned(), value: "8081".to_owned() }]
         });
         &*ENTRIES
+    }
+
+    fn leadership(&self) -> LeadershipView {
+        LeadershipView {
+            leader: self.leader.lock().unwrap().clone(),
+            own: own(),
+            state: *self.state.lock().unwrap(),
+            problems: vec![ProblemView { kind: "STORE_NOSPACE", text: "it is full".to_owned() }],
+        }
+    }
+
+    fn leader_changed(&self, _leader: LeaderInfo) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
     }
 
     fn process(&self) -> ProcessMetrics {

@@ -48,6 +48,14 @@ impl Host {
             }
             TaskHostMessage::SplitRequest(request) => self.forward_split_request(request),
             TaskHostMessage::SplitsReport(report) => {
+                // Before any JobMaster hears of it: what one has handed out of it the next one must know.
+                self.tell(Event::SplitsFound {
+                    job_id,
+                    subtask: report.subtask,
+                    attempt: report.attempt,
+                    splits: report.splits.clone(),
+                })
+                .await;
                 if let Err(mpsc::error::TrySendError::Full(_)) = self.split_reports.try_send(report) {
                     let message = format!("the JobManager has not taken {SPLIT_REPORTS} reports of splits");
                     let cause = FailureCause::new(FailureKind::ConnectionLost, message);

@@ -94,6 +94,7 @@ fn request(arguments: &[&str]) -> LaunchRequest {
         attempt: AttemptNumber(0),
         socket: "/nowhere/socket".into(),
         token: format!("token-{}", hex::encode(rand::random::<[u8; 8]>())),
+        leader: crate::LeaderChannel::new(tokio::sync::watch::channel(None).1),
     }
 }
 

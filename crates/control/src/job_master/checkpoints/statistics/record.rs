@@ -4,16 +4,21 @@ use flott_core::{
     CheckpointId, JobGraph, MonoTime, SubtaskId, VertexId,
     checkpoint::{Alignment, Barrier, CheckpointStats, SavepointFormat, SnapshotKind},
 };
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// One of the names that there are. An alias, since serde takes a reference for one into what it reads.
+type TypeName = &'static str;
 
 /// One checkpoint or savepoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointRecord {
     /// Its number.
     pub id: CheckpointId,
     /// When it was triggered.
     pub triggered_at: MonoTime,
     /// Flink's name of its kind, such as `UNALIGNED_CHECKPOINT`.
-    pub checkpoint_type: &'static str,
+    #[serde(deserialize_with = "known_type")]
+    pub checkpoint_type: TypeName,
     /// Of a savepoint: its format.
     pub savepoint_format: Option<SavepointFormat>,
     /// How it went.
@@ -27,7 +32,7 @@ pub struct CheckpointRecord {
 }
 
 /// How a checkpoint went.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RecordStatus {
     /// It is under way.
     InProgress,
@@ -48,7 +53,7 @@ pub enum RecordStatus {
 }
 
 /// A vertex's part of a checkpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRecord {
     /// The vertex.
     pub vertex: VertexId,
@@ -61,7 +66,7 @@ pub struct TaskRecord {
 }
 
 /// A subtask's part of a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubtaskRecord {
     /// When it acknowledged it.
     pub acknowledged_at: MonoTime,
@@ -74,7 +79,7 @@ pub struct SubtaskRecord {
 }
 
 /// Sums over subtasks, in bytes unless said otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Written for this checkpoint.
     pub checkpointed_size: u64,
@@ -175,11 +180,23 @@ impl CheckpointRecord {
     }
 }
 
+const SYNC_SAVEPOINT: &str = "SYNC_SAVEPOINT";
+const SAVEPOINT: &str = "SAVEPOINT";
+const UNALIGNED_CHECKPOINT: &str = "UNALIGNED_CHECKPOINT";
+const CHECKPOINT: &str = "CHECKPOINT";
+
 fn type_of(barrier: &Barrier) -> &'static str {
     match (&barrier.kind, barrier.alignment) {
-        (SnapshotKind::Savepoint { stop: Some(_), .. }, _) => "SYNC_SAVEPOINT",
-        (SnapshotKind::Savepoint { stop: None, .. }, _) => "SAVEPOINT",
-        (_, Alignment::Unaligned | Alignment::Aligned { timeout_ms: Some(_) }) => "UNALIGNED_CHECKPOINT",
-        (_, Alignment::Aligned { timeout_ms: None } | Alignment::AtLeastOnce) => "CHECKPOINT",
+        (SnapshotKind::Savepoint { stop: Some(_), .. }, _) => SYNC_SAVEPOINT,
+        (SnapshotKind::Savepoint { stop: None, .. }, _) => SAVEPOINT,
+        (_, Alignment::Unaligned | Alignment::Aligned { timeout_ms: Some(_) }) => UNALIGNED_CHECKPOINT,
+        (_, Alignment::Aligned { timeout_ms: None } | Alignment::AtLeastOnce) => CHECKPOINT,
     }
+}
+
+/// One of the names that there are; what another release has called otherwise is shown as a checkpoint.
+fn known_type<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static str, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let known = [SYNC_SAVEPOINT, SAVEPOINT, UNALIGNED_CHECKPOINT].into_iter().find(|known| *known == name);
+    Ok(known.unwrap_or(CHECKPOINT))
 }

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 /// So many of the last values make up the percentiles.
 const SAMPLES: usize = 1_000;
 
 /// Least, largest and mean of all values, and percentiles of the last 1000.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     count: u64,
     sum: u64,

@@ -108,3 +108,16 @@ fn state_in_a_file_that_is_gone_is_refused() {
     let RecordStatus::Failed { message, .. } = &failed.status else { panic!("{failed:?}") };
     assert!(message.contains("file:///c/job/shared/a"), "{message}");
 }
+
+#[test]
+fn acknowledgments_that_had_to_wait_are_not_late() {
+    let mut driver = Driver::running(every_second());
+    let id = triggered(&driver.at(1_000)).unwrap().0.id;
+    driver.now = 20_000;
+    let effects = driver.on(Event::Resumed { after: std::time::Duration::from_secs(18) });
+    assert_eq!(notices(&effects), []);
+    driver.at(20_000);
+    driver.ack_all(id.0);
+    driver.stored(id.0);
+    assert_eq!(driver.job.restore_point().map(|point| point.checkpoint_id), Some(id));
+}

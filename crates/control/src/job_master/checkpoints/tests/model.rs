@@ -63,7 +63,7 @@ impl World {
     }
 
     fn on(&mut self, event: Event) {
-        let effects = self.job.handle(event, MonoTime::from_millis(self.now));
+        let effects = jobs::handle(&mut self.job, event, MonoTime::from_millis(self.now));
         for effect in effects {
             self.ledger.see(&effect);
             self.perform(effect);
