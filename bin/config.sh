@@ -4,7 +4,7 @@
 #
 # Environment (each beats its configuration key):
 #   FLOTT_HOME          the distribution or source checkout    (where this script lies)
-#   FLOTT_CONF_DIR      folder of config.yaml and workers      ($FLOTT_HOME/conf)
+#   FLOTT_CONF_DIR      folder of config.yaml, workers, masters ($FLOTT_HOME/conf)
 #   FLOTT_LOG_DIR       folder of log files                    (env.log.dir, $FLOTT_HOME/log)
 #   FLOTT_PID_DIR       folder of pid files                    (env.pid.dir, /tmp)
 #   FLOTT_LOG_MAX       older log files kept for each daemon   (env.log.max)
@@ -69,7 +69,7 @@ read_settings() {
   local output values=()
   output="$("$FLOTT_LIBEXEC/flott" config get "$@" env.log.dir env.pid.dir env.log.max env.ssh.opts \
     rest.port rest.bind-port rest.bind-address rest.address jobmanager.rpc.address jobmanager.rpc.port \
-    jobmanager.bind-host)" || exit $?
+    jobmanager.bind-host high-availability.type high-availability.jobmanagers)" || exit $?
   mapfile -t values <<< "$output"
   FLOTT_LOG_DIR="${FLOTT_LOG_DIR:-${values[0]:-$FLOTT_HOME/log}}"
   FLOTT_PID_DIR="${FLOTT_PID_DIR:-${values[1]:-/tmp}}"
@@ -78,11 +78,14 @@ read_settings() {
   case "$FLOTT_LOG_MAX" in
     *[!0-9]* | 0) fail "FLOTT_LOG_MAX is \"$FLOTT_LOG_MAX\"; allowed: a whole number from 1" ;;
   esac
-  rest_port="${values[5]:-${values[4]:-8081}}"
+  rest_client_port="${values[4]:-8081}"
+  rest_port="${values[5]:-$rest_client_port}"
   rest_bind_address="${values[6]:-127.0.0.1}"
   rest_public_address="${values[7]:-${values[8]:-localhost}}"
   rpc_port="${values[9]:-6123}"
   rpc_bind_address="${values[10]:-127.0.0.1}"
+  ha_type="${values[11]:-file}"
+  ha_jobmanagers="${values[12]:-}"
 
   mkdir -p "$FLOTT_PID_DIR" || fail "Cannot make the folder of pid files (FLOTT_PID_DIR, env.pid.dir)."
   mkdir -p "$FLOTT_LOG_DIR" || fail "Cannot make the folder of log files (FLOTT_LOG_DIR, env.log.dir)."
@@ -95,16 +98,23 @@ read_settings() {
   export FLOTT_LOG_DIR FLOTT_PID_DIR FLOTT_LOG_MAX FLOTT_SSH_OPTS FLOTT_SETTINGS_READ
 }
 
-# Reads what stopping needs. A configuration that was broken since the start must not keep a cluster from being stopped.
+# Reads what stopping needs. A configuration that was broken since the start must not keep a cluster from being stopped:
+# then settings_unread is not empty.
 read_stop_settings() {
   local output="" values=()
-  if [ -x "$FLOTT_LIBEXEC/flott" ]; then
-    output="$("$FLOTT_LIBEXEC/flott" config get env.pid.dir env.ssh.opts)" \
-      || echo "[WARN] The configuration cannot be read: looking for pid files in ${FLOTT_PID_DIR:-/tmp}." >&2
+  settings_unread=""
+  if [ ! -x "$FLOTT_LIBEXEC/flott" ]; then
+    settings_unread=yes
+  elif ! output="$("$FLOTT_LIBEXEC/flott" config get env.pid.dir env.ssh.opts high-availability.type)"; then
+    settings_unread=yes
+    echo "[WARN] The configuration cannot be read: looking for pid files in ${FLOTT_PID_DIR:-/tmp}." >&2
   fi
   mapfile -t values <<< "$output"
   FLOTT_PID_DIR="${FLOTT_PID_DIR:-${values[0]:-/tmp}}"
   FLOTT_SSH_OPTS="${FLOTT_SSH_OPTS:-${values[1]:-}}"
+  ha_type="${values[2]:-file}"
+  # The ports do not matter when all that runs is stopped.
+  rest_client_port=8081 rpc_port=6123
   # Without the folder nothing was started; the messages come out the same.
   if [ -d "$FLOTT_PID_DIR" ]; then FLOTT_PID_DIR="$(cd -P "$FLOTT_PID_DIR" && pwd -P)"; fi
   FLOTT_SETTINGS_READ=1
@@ -190,6 +200,21 @@ find_live_pids() {
   done
 }
 
+# Sets alike_pid to this cluster's running daemon of kind $1 that was started with the further arguments; empty if there is
+# none.
+find_alike() {
+  local daemon="$1" pid words=()
+  shift
+  alike_pid=""
+  find_live_pids "$daemon"
+  for pid in "${live_pids[@]}"; do
+    { mapfile -d '' -t words < "/proc/$pid/cmdline"; } 2> /dev/null || continue
+    if [ "${#words[@]}" -lt $# ]; then continue; fi
+    # The separator is in no argument.
+    if [ "$(printf '%s\n' "${words[@]:${#words[@]}-$#}")" = "$(printf '%s\n' "$@")" ]; then alike_pid="$pid"; fi
+  done
+}
+
 # Waits $1 seconds without starting a process: polls stay cheap.
 pause() {
   if [ -z "${pause_fd:-}" ]; then exec {pause_fd}<> <(:); fi
@@ -222,10 +247,20 @@ show_log_tail() {
   done
 }
 
+# Sets rest_host to the host where processes of this host reach a server that listens at address $1.
+find_rest_host() {
+  case "$1" in
+    0.0.0.0) rest_host=127.0.0.1 ;;
+    ::) rest_host="[::1]" ;;
+    \[*) rest_host="$1" ;;
+    *:*) rest_host="[$1]" ;;
+    *) rest_host="$1" ;;
+  esac
+}
+
 # Sets rest_url, where this host reaches the JobManager. $1: pid of a JobManager whose port is not known beforehand
 # (rest.bind-port is a range, or 0): then its ready file is read, if it is there already.
 find_rest_url() {
-  local host="$rest_bind_address"
   rest_url=""
   case "$rest_port" in
     *-* | 0)
@@ -233,12 +268,8 @@ find_rest_url() {
       if [ -s "$process_ready_file" ]; then read -r rest_url < "$process_ready_file" || true; fi
       ;;
     *)
-      case "$host" in
-        0.0.0.0) host=127.0.0.1 ;;
-        ::) host="[::1]" ;;
-        *:*) host="[$host]" ;;
-      esac
-      rest_url="http://$host:$rest_port"
+      find_rest_host "$rest_bind_address"
+      rest_url="http://$rest_host:$rest_port"
       ;;
   esac
 }
@@ -246,7 +277,7 @@ find_rest_url() {
 # Waits until the JobManager with pid $1 serves REST, $2 TaskManagers are registered, and all of the further pids live.
 # Returns 1, with the reason on stderr, if one of them ends or the time is over.
 wait_ready() {
-  local jobmanager_pid="$1" taskmanagers="$2" timeout="${FLOTT_START_TIMEOUT:-60}" started=$SECONDS arguments=() pid
+  local jobmanager_pid="$1" taskmanagers="$2" timeout="${FLOTT_START_TIMEOUT:-60}" started=$SECONDS
   shift 2
   find_rest_url "$jobmanager_pid"
   while [ -z "$rest_url" ]; do
@@ -261,9 +292,48 @@ wait_ready() {
     pause 0.02
     find_rest_url "$jobmanager_pid"
   done
-  for pid in "$jobmanager_pid" "$@"; do arguments+=(--pid "$pid"); done
-  "$FLOTT_LIBEXEC/flott" wait-ready --rest "$rest_url" --taskmanagers "$taskmanagers" --timeout "$timeout" "${arguments[@]}"
+  wait_complete "$rest_url" "$taskmanagers" "$jobmanager_pid" "$@"
 }
+
+# Waits until one of the JobManagers that serve REST at $1 (with commas between them) leads, $2 TaskManagers are registered
+# there, and all of the further pids live. With wait_options=(--serving) it need not lead. Returns 1 as wait_ready does.
+wait_complete() {
+  local rest="$1" taskmanagers="$2" timeout="${FLOTT_START_TIMEOUT:-60}" arguments=() pid
+  shift 2
+  for pid in "$@"; do arguments+=(--pid "$pid"); done
+  "$FLOTT_LIBEXEC/flott" wait-ready --rest "$rest" --taskmanagers "$taskmanagers" --timeout "$timeout" \
+    "${wait_options[@]}" "${arguments[@]}"
+}
+wait_options=()
+
+# Reads conf/masters, with the settings read before. Sets master_hosts, master_webui_ports and master_rpc_ports, in the order
+# of the lines (an IPv6 address keeps its brackets), and masters_rpc to all host:rpc-port, with commas between them. Where a
+# line has no ports it is the configured ones, or for a further JobManager of the same host the ones after these.
+read_masters() {
+  local file="$FLOTT_CONF_DIR/masters" line number=0 host webui rpc nth
+  local form='^(\[[^][]+\]|[^]:[]+)(:([1-9][0-9]{0,4}))?(:([1-9][0-9]{0,4}))?$'
+  [ -f "$file" ] || fail "No masters file. Please specify JobManagers in '$file', one a line: host[:webui-port[:rpc-port]]"
+  master_hosts=() master_webui_ports=() master_rpc_ports=() masters_rpc=""
+  local -A seen=()
+  while IFS= read -r line || [ -n "$line" ]; do
+    number=$((number + 1))
+    line="${line%%#*}"
+    line="${line//[[:space:]]/}"
+    if [ -z "$line" ]; then continue; fi
+    [[ "$line" =~ $form ]] || fail "$file:$number: got \"$line\", allowed: host[:webui-port[:rpc-port]]" 78
+    host="${BASH_REMATCH[1]}" webui="${BASH_REMATCH[3]}" rpc="${BASH_REMATCH[5]}"
+    nth="${seen[$host]:-0}"
+    seen[$host]=$((nth + 1))
+    master_hosts+=("$host")
+    master_webui_ports+=("${webui:-$((rest_client_port + nth))}")
+    master_rpc_ports+=("${rpc:-$((rpc_port + nth))}")
+    masters_rpc+="${masters_rpc:+,}$host:${master_rpc_ports[-1]}"
+  done < "$file"
+  [ "${#master_hosts[@]}" -gt 0 ] || fail "There is no JobManager in '$file'."
+}
+
+# Whether several JobManagers make up the cluster, those of conf/masters.
+has_standbys() { [ "${ha_type,,}" = etcd ]; }
 
 # Reads conf/workers. Sets worker_hosts to the hosts, each once, in their order, and worker_count[HOST] to how often it
 # stands there.
@@ -284,7 +354,7 @@ read_workers() {
 
 is_local() {
   case "$1" in
-    localhost | 127.0.0.1 | ::1 | "$HOSTNAME") return 0 ;;
+    localhost | 127.0.0.1 | ::1 | "[::1]" | "$HOSTNAME") return 0 ;;
     *) return 1 ;;
   esac
 }

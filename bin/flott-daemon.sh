@@ -12,7 +12,9 @@ Usage: flott-daemon.sh ACTION DAEMON [arguments of the daemon]
 ACTION
   start      start a further daemon
   ensure=N   start daemons until N of them run
+  ensure     start one unless one with the same arguments runs
   stop       stop the one that was started last
+  stop=PID   stop this one
   stop-all   stop all of them
 DAEMON
   standalonesession   the JobManager
@@ -124,6 +126,30 @@ ensure() {
   fi
   for (( ; running < wanted; running++)); do start_one; done
   unlock_pids
+}
+
+ensure_alike() {
+  lock_pids
+  find_alike "$daemon" "${arguments[@]}"
+  if [ -n "$alike_pid" ]; then
+    echo "[INFO] This $daemon is already running on $HOSTNAME (pid: $alike_pid)."
+  else
+    start_one
+  fi
+  unlock_pids
+}
+
+# Stops the daemon with pid $1.
+stop_pid() {
+  lock_pids
+  check_pid "$daemon" "$1"
+  case "$pid_state" in dead) forget "$1" ;; esac
+  unlock_pids
+  if [ "$pid_state" = alive ]; then
+    terminate "$1"
+  else
+    echo "No $daemon daemon (pid: $1) of this cluster is running on $HOSTNAME."
+  fi
 }
 
 # Waits up to $1 seconds until none of the further pids is this cluster's running daemon. Sets live to those that are.
@@ -238,8 +264,10 @@ fi
 find_daemon "$daemon"
 case "$action" in
   start) start ;;
+  ensure) ensure_alike ;;
   ensure=[1-9] | ensure=[1-9][0-9] | ensure=[1-9][0-9][0-9]) ensure "${action#ensure=}" ;;
   stop) stop ;;
+  stop=[1-9]*) stop_pid "${action#stop=}" ;;
   stop-all) stop_all ;;
   *)
     usage >&2

@@ -7,15 +7,17 @@ set -euo pipefail
 
 usage() {
   cat << 'END'
-Usage: jobmanager.sh (start | start-foreground | ensure) [host] [webui-port] [-D key=value]...
+Usage: jobmanager.sh (start | start-foreground | ensure) [host] [webui-port] [rpc-port] [-D key=value]...
        jobmanager.sh stop | stop-all
 
   start             start a JobManager; returns when its REST port answers
   start-foreground  the same in this process, logging to stdout
-  ensure            start one unless this cluster's JobManager runs already
+  ensure            start one unless this cluster's JobManager runs already, or, with high-availability.type etcd, the
+                    one with the same arguments
   stop, stop-all    stop the one that was started last, or all
   host              where TaskManagers reach the JobManager, instead of jobmanager.rpc.address
   webui-port        port of REST and dashboard, instead of rest.port
+  rpc-port          port for TaskManagers, instead of jobmanager.rpc.port
   -D key=value      any option of docs/configuration.md; beats the file
 END
 }
@@ -31,17 +33,23 @@ require_free() {
   esac
   case "$2" in *-* | 0) return 0 ;; esac
   if (exec 3<> "/dev/tcp/$host/$2") 2> /dev/null; then
-    find_live_pids standalonesession
-    # Started by somebody else since we looked.
-    if [ "$action" = ensure ] && [ "${#live_pids[@]}" -gt 0 ]; then already_running; fi
     local owner="another process: stop that one"
-    if [ "${#live_pids[@]}" -gt 0 ]; then owner="this cluster's JobManager (pid: ${live_pids[*]}): stop it"; fi
+    # Started by somebody else since we looked.
+    if [ "$action" = ensure ] && has_standbys; then
+      # Others of this host are no reason: the port is none of theirs.
+      find_alike standalonesession "${arguments[@]}"
+      if [ -n "$alike_pid" ]; then already_running "$alike_pid"; fi
+    else
+      find_live_pids standalonesession
+      if [ "$action" = ensure ] && [ "${#live_pids[@]}" -gt 0 ]; then already_running; fi
+      if [ "${#live_pids[@]}" -gt 0 ]; then owner="this cluster's JobManager (pid: ${live_pids[*]}): stop it"; fi
+    fi
     fail "Port $2 on $1 is in use by $owner, or set another $3 in $FLOTT_CONF_DIR/config.yaml."
   fi
 }
 
 already_running() {
-  echo "[INFO] The JobManager is already running on $HOSTNAME (pid: ${live_pids[-1]})."
+  echo "[INFO] The JobManager is already running on $HOSTNAME (pid: ${1:-${live_pids[-1]}})."
   exit 0
 }
 
@@ -61,6 +69,32 @@ start() {
   fi
 }
 
+# Starts the JobManager with these arguments, one of several, unless it runs.
+ensure_alike() {
+  local index pid all_pids=()
+  find_alike standalonesession "${arguments[@]}"
+  if [ -n "$alike_pid" ]; then already_running "$alike_pid"; fi
+  require_free "$rest_bind_address" "$rest_port" rest.port
+  require_free "$rpc_bind_address" "$rpc_port" jobmanager.rpc.port
+  "$FLOTT_BIN/flott-daemon.sh" ensure standalonesession "${arguments[@]}"
+  read_pids standalonesession
+  all_pids=("${pids[@]}")
+  find_alike standalonesession "${arguments[@]}"
+  if [ -n "$alike_pid" ] && wait_ready "$alike_pid" 0; then return 0; fi
+  echo "Error starting standalonesession daemon." >&2
+  # If it has ended already, it is the last that was started.
+  pid="${alike_pid:-${all_pids[-1]:-}}"
+  for index in "${!all_pids[@]}"; do
+    if [ "${all_pids[$index]}" = "$pid" ]; then show_log_tail "$(log_prefix_of standalonesession "$index")"; fi
+  done
+  check_pid standalonesession "$pid"
+  # As above. The others of this host stay.
+  if [ -n "$alike_pid" ] || [ "$pid_state" = dead ]; then
+    "$FLOTT_BIN/flott-daemon.sh" "stop=$pid" standalonesession > /dev/null
+  fi
+  exit 1
+}
+
 action="${1:-}"
 if [ $# -gt 0 ]; then shift; fi
 arguments=() dynamic=()
@@ -75,6 +109,11 @@ case "$action" in
         # Both, since rest.bind-port in the file would beat rest.port.
         dynamic+=(-D "rest.port=$1" -D "rest.bind-port=$1")
         shift
+        if [ $# -gt 0 ] && [[ "$1" != -* ]]; then
+          arguments+=(-D "jobmanager.rpc.port=$1")
+          dynamic+=(-D "jobmanager.rpc.port=$1")
+          shift
+        fi
       fi
     fi
     while [ $# -gt 0 ]; do
@@ -120,10 +159,16 @@ case "$action" in
 esac
 ensure_built
 read_settings "${dynamic[@]}"
+# It may stand by for one that is elsewhere, or wait for etcd.
+if has_standbys; then wait_options=(--serving); fi
 
 case "$action" in
   start) start start ;;
   ensure)
+    if has_standbys; then
+      ensure_alike
+      exit 0
+    fi
     find_live_pids standalonesession
     if [ "${#live_pids[@]}" -gt 0 ]; then already_running; fi
     start ensure=1

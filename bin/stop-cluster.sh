@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stops this cluster: its TaskManagers, then its JobManager.
+# Stops this cluster: its TaskManagers, then its JobManagers.
 set -euo pipefail
 
 # shellcheck source-path=SCRIPTDIR source=config.sh
@@ -9,9 +9,9 @@ usage() {
   cat << 'END'
 Usage: stop-cluster.sh
 
-Stops the TaskManagers of this cluster on all hosts of conf/workers and then its JobManager: first by SIGTERM, after
-10 seconds (FLOTT_STOP_TIMEOUT) by SIGKILL. A cluster is what was started with the same FLOTT_CONF_DIR; nothing
-else is touched. Can be repeated.
+Stops the TaskManagers of this cluster on all hosts of conf/workers and then its JobManager (with high-availability.type
+etcd those on all hosts of conf/masters): first by SIGTERM, after 10 seconds (FLOTT_STOP_TIMEOUT) by SIGKILL. A cluster is
+what was started with the same FLOTT_CONF_DIR; nothing else is touched. Can be repeated.
 END
 }
 
@@ -46,5 +46,30 @@ for job in "${remote[@]}"; do
     status=1
   fi
 done
+
+remote=()
+# A masters file that was broken since the start must not keep the rest from being stopped. Without the settings there may be
+# JobManagers on the other hosts that it names.
+several=""
+if has_standbys || { [ -n "$settings_unread" ] && [ -f "$FLOTT_CONF_DIR/masters" ]; }; then several=yes; fi
+if [ -n "$several" ] && ! (read_masters); then
+  status=1
+elif [ -n "$several" ]; then
+  read_masters
+  declare -A reached=()
+  for host in "${master_hosts[@]}"; do
+    if ! is_local "$host" && [ -z "${reached[$host]:-}" ]; then
+      reached[$host]=yes
+      run_on_host "${host//[][]/}" jobmanager.sh stop-all &
+      remote+=("$!:$host")
+    fi
+  done
+fi
 "$FLOTT_BIN/flott-daemon.sh" stop-all standalonesession || status=1
+for job in "${remote[@]}"; do
+  if ! wait "${job%%:*}"; then
+    echo "[WARN] Stopping JobManagers on ${job#*:} by ssh failed." >&2
+    status=1
+  fi
+done
 exit "$status"

@@ -64,6 +64,10 @@ case "$action" in
 esac
 ensure_built
 read_settings "${arguments[@]}"
+if has_standbys && [ -z "$ha_jobmanagers" ]; then
+  read_masters
+  arguments+=(-D "high-availability.jobmanagers=$masters_rpc")
+fi
 
 if [ "$action" = start-foreground ]; then
   unset FLOTT_LOG_FILE FLOTT_OUT_FILE FLOTT_READY_FILE FLOTT_PID_FILE

@@ -410,6 +410,218 @@ END
   expect_running taskmanager 0
 }
 
+# Makes an unpacked release at $1 with one worker and several JobManagers, each further argument a line of conf/masters.
+make_ha_release() {
+  local home="$1"
+  shift
+  make_release "$home" 1
+  printf 'high-availability.type: etcd\n' >> "$home/conf/config.yaml"
+  printf '%s\n' "# the JobManagers" "$@" > "$home/conf/masters"
+}
+
+# Prints the arguments of all fakes of kind $1, sorted.
+arguments_of() {
+  local pid
+  for pid in $(pids_of "$1"); do ps -o args= -p "$pid"; done | sed 's/.*--configDir [^ ]* *//' | sort
+}
+
+test_several_jobmanagers_on_one_host() {
+  local home="$sandbox/home" web=() rpc=() number
+  for number in 0 1 2; do
+    web+=("$(free_port)")
+    rpc+=("$(free_port)")
+  done
+  make_ha_release "$home" "localhost:${web[0]}:${rpc[0]}" "" "localhost : ${web[1]} : ${rpc[1]} # spaces" "127.0.0.1:${web[2]}:${rpc[2]}"
+  run "$home/bin/start-cluster.sh"
+  expect_code 0
+  expect_output "Starting HA cluster with 3 masters."
+  expect_output "3 JobManager(s) and 1 TaskManager(s). Dashboard, at each of them: http://localhost:${web[0]}, http://localhost:${web[1]}, "
+  expect_running jobmanager 3
+  run arguments_of jobmanager
+  expect_output "--host localhost --webui-port ${web[0]} -D jobmanager.rpc.port=${rpc[0]}"
+  expect_output "--host localhost --webui-port ${web[1]} -D jobmanager.rpc.port=${rpc[1]}"
+  expect_output "--host 127.0.0.1 --webui-port ${web[2]} -D jobmanager.rpc.port=${rpc[2]}"
+  run arguments_of taskmanager
+  expect_output "-D high-availability.jobmanagers=localhost:${rpc[0]},localhost:${rpc[1]},127.0.0.1:${rpc[2]}"
+
+  # What runs stays, what died is replaced.
+  local before after
+  before="$(pids_of jobmanager)"
+  kill -9 "$(sed -n 2p "$sandbox/pids/flott-tester-standalonesession.pid")"
+  run "$home/bin/start-cluster.sh"
+  expect_code 0
+  expect_output "The JobManager is already running on $HOSTNAME"
+  expect_running jobmanager 3
+  after="$(pids_of jobmanager)"
+  [ "$(printf '%s\n' "$before" "$after" | sort | uniq -d | wc -l)" -eq 2 ] || flunk "other ones were started anew: $before / $after"
+
+  run "$home/bin/stop-cluster.sh"
+  expect_code 0
+  expect_running jobmanager 0
+  expect_running taskmanager 0
+  [ -z "$(ls "$sandbox/pids")" ] || flunk "left in the pid folder: $(ls "$sandbox/pids")"
+}
+
+test_a_port_of_others_is_no_running_jobmanager() {
+  local port
+  make_ha_release "$sandbox/home" "localhost:$(free_port):$(free_port)"
+  run "$sandbox/home/bin/start-cluster.sh"
+  expect_code 0
+  python3 -c '
+import socket, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print(s.getsockname()[1], flush=True); time.sleep(60)' > "$sandbox/port" &
+  local blocker=$!
+  until [ -s "$sandbox/port" ]; do sleep 0.01; done
+  port="$(cat "$sandbox/port")"
+  run "$sandbox/home/bin/jobmanager.sh" ensure localhost "$port" "$(free_port)"
+  kill "$blocker"
+  expect_code 1
+  expect_output "Port $port on 127.0.0.1 is in use by another process"
+  expect_no_output "already running"
+  expect_running jobmanager 1
+}
+
+test_jobmanagers_on_other_hosts_are_stopped_without_a_configuration() {
+  local home="$sandbox/home"
+  make_ha_release "$home" "localhost:$(free_port):$(free_port)" "far:$(free_port):$(free_port)"
+  mkdir "$sandbox/tools"
+  printf '#!/bin/sh\necho "ssh $*" >> "%s/ssh-calls"\n' "$sandbox" > "$sandbox/tools/ssh"
+  chmod +x "$sandbox/tools/ssh"
+  run "$home/bin/jobmanager.sh" start
+  expect_code 0
+  echo "broken: x" >> "$home/conf/config.yaml"
+  FLOTT_PID_DIR="$sandbox/pids" PATH="$sandbox/tools:$PATH" run "$home/bin/stop-cluster.sh"
+  expect_code 0
+  expect_output "[WARN] The configuration cannot be read"
+  expect_running jobmanager 0
+  grep -q -- "ssh -n far -- .*jobmanager.sh stop-all" "$sandbox/ssh-calls" || flunk "$(cat "$sandbox/ssh-calls")"
+}
+
+# Two ports after each of which the next one is free, too. Not of those that the kernel gives to outgoing connections.
+free_port_pairs() {
+  python3 -c '
+import random, socket
+def is_free(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) != 0
+pairs = (port for port in iter(lambda: random.randrange(14000, 19000, 2), None) if is_free(port) and is_free(port + 1))
+first = next(pairs)
+print(first, next(port for port in pairs if port != first))'
+}
+
+test_masters_without_ports_take_the_next_ones() {
+  make_ha_release "$sandbox/home" localhost localhost
+  local web rpc
+  read -r web rpc < <(free_port_pairs)
+  sed -i "s/^rest.port: .*/rest.port: $web/; s/^jobmanager.rpc.port: .*/jobmanager.rpc.port: $rpc/" "$sandbox/home/conf/config.yaml"
+  run "$sandbox/home/bin/start-cluster.sh"
+  expect_code 0
+  run arguments_of jobmanager
+  expect_output "--webui-port $web -D jobmanager.rpc.port=$rpc"
+  expect_output "--webui-port $((web + 1)) -D jobmanager.rpc.port=$((rpc + 1))"
+  # One that is started by itself knows them too, unless it is told.
+  run "$sandbox/home/bin/taskmanager.sh" start
+  run "$sandbox/home/bin/taskmanager.sh" start -D high-availability.jobmanagers=other:1
+  run arguments_of taskmanager
+  [ "$(grep -c "jobmanagers=localhost:$rpc,localhost:$((rpc + 1))\$" <<< "$output")" -eq 2 ] || flunk "$output"
+  [ "$(grep -cx -- "-D high-availability.jobmanagers=other:1" <<< "$output")" -eq 1 ] || flunk "$output"
+}
+
+test_one_of_several_jobmanagers_that_does_not_start_is_no_harm() {
+  local port
+  python3 -c '
+import socket, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print(s.getsockname()[1], flush=True); time.sleep(60)' > "$sandbox/port" &
+  local blocker=$!
+  until [ -s "$sandbox/port" ]; do sleep 0.01; done
+  port="$(cat "$sandbox/port")"
+  make_ha_release "$sandbox/home" "localhost:$port" "localhost:$(free_port)"
+  run "$sandbox/home/bin/start-cluster.sh"
+  kill "$blocker"
+  expect_code 0
+  expect_output "Port $port on 127.0.0.1 is in use by another process"
+  expect_output "[WARN] The JobManager localhost:$port did not start."
+  expect_running jobmanager 1
+  expect_running taskmanager 1
+}
+
+test_several_jobmanagers_that_die_show_their_logs() {
+  make_ha_release "$sandbox/home" "localhost:$(free_port)" "localhost:$(free_port)"
+  echo "test.jobmanager-dies: yes" >> "$sandbox/home/conf/config.yaml"
+  run "$sandbox/home/bin/start-cluster.sh"
+  expect_code 1
+  expect_output "the reason why it dies"
+  expect_output "No JobManager has started."
+  expect_running taskmanager 0
+  [ -z "$(ls "$sandbox/pids")" ] || flunk "left in the pid folder: $(ls "$sandbox/pids")"
+}
+
+test_a_standby_serves_without_a_leader_and_a_cluster_does_not() {
+  make_ha_release "$sandbox/home" "localhost:$(free_port)"
+  echo "test.no-leader: yes" >> "$sandbox/home/conf/config.yaml"
+  run "$sandbox/home/bin/jobmanager.sh" start
+  expect_code 0
+  run "$sandbox/home/bin/jobmanager.sh" stop
+  FLOTT_START_TIMEOUT=1 run "$sandbox/home/bin/start-cluster.sh"
+  expect_code 1
+  expect_output "deadline: HTTP Error 503"
+  expect_output "jobmanager starts"
+  run "$sandbox/home/bin/stop-cluster.sh"
+  expect_running jobmanager 0
+}
+
+test_a_wrong_masters_file_stops_the_start_but_not_the_stop() {
+  local line
+  make_ha_release "$sandbox/home" "localhost:$(free_port)"
+  run "$sandbox/home/bin/start-cluster.sh"
+  expect_code 0
+  for line in "a:b" "a:1:2:3" ":1" "a:0" "a:1:" "[::1"; do
+    printf 'localhost\n%s\n' "$line" > "$sandbox/home/conf/masters"
+    run "$sandbox/home/bin/start-cluster.sh"
+    expect_code 78
+    expect_output "masters:2: got \"$line\", allowed: host[:webui-port[:rpc-port]]"
+  done
+  run "$sandbox/home/bin/stop-cluster.sh"
+  expect_code 1
+  expect_running jobmanager 0
+  expect_running taskmanager 0
+  rm "$sandbox/home/conf/masters"
+  run "$sandbox/home/bin/start-cluster.sh"
+  expect_code 1
+  expect_output "No masters file. Please specify JobManagers in '$sandbox/home/conf/masters'"
+  : > "$sandbox/home/conf/masters"
+  run "$sandbox/home/bin/start-cluster.sh"
+  expect_output "There is no JobManager in '$sandbox/home/conf/masters'."
+}
+
+test_masters_on_other_hosts_are_reached_by_ssh() {
+  local home="$sandbox/my home" port
+  port="$(free_port)"
+  make_ha_release "$home" "localhost:$(free_port):7001" "127.1.1.1:$port:7002"
+  echo "127.1.1.1" >> "$home/conf/workers"
+  # As a master that listens at that address would need it.
+  sed -i 's/^rest.port:.*/&\nrest.bind-address: 0.0.0.0/' "$home/conf/config.yaml"
+  mkdir "$sandbox/tools" "$sandbox/far pids"
+  cat > "$sandbox/tools/ssh" << END
+#!/usr/bin/env bash
+echo "ssh \$*" >> "$sandbox/ssh-calls"
+FLOTT_PID_DIR="$sandbox/far pids" exec bash -c "\${!#}"
+END
+  chmod +x "$sandbox/tools/ssh"
+  PATH="$sandbox/tools:$PATH" run "$home/bin/start-cluster.sh"
+  expect_code 0
+  expect_output "2 JobManager(s) and 2 TaskManager(s)"
+  expect_output "http://127.1.1.1:$port"
+  expect_running jobmanager 2
+  [ "$(wc -l < "$sandbox/far pids/flott-tester-standalonesession.pid")" -eq 1 ] || flunk "not one on the other host"
+  run arguments_of taskmanager
+  [ "$(grep -c "high-availability.jobmanagers=localhost:7001,127.1.1.1:7002" <<< "$output")" -eq 2 ] || flunk "$output"
+  PATH="$sandbox/tools:$PATH" run "$home/bin/stop-cluster.sh"
+  expect_code 0
+  expect_running jobmanager 0
+  expect_running taskmanager 0
+}
+
 test_a_missing_workers_file_is_named() {
   make_release "$sandbox/home" 1
   rm "$sandbox/home/conf/workers"

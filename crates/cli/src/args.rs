@@ -83,7 +83,8 @@ pub(crate) struct NewArgs {
 /// Options of all verbs that talk to a cluster.
 #[derive(Debug, Args)]
 pub(crate) struct ClusterArgs {
-    /// Address of the JobManager's REST port; default: rest.address and rest.port of the configuration
+    /// Address of the JobManager's REST port, or of several with commas between them; default: rest.address and rest.port of
+    /// the configuration, or, with high-availability.type etcd, the lines of conf/masters
     #[arg(short = 'm', long, value_name = "HOST:PORT")]
     pub(crate) jobmanager: Option<String>,
     #[command(flatten)]
@@ -188,12 +189,15 @@ pub(crate) enum ConfigVerb {
 
 #[derive(Debug, Args)]
 pub(crate) struct WaitReadyArgs {
-    /// The JobManager's REST address
+    /// The JobManager's REST address, or those of several with commas between them
     #[arg(long, value_name = "URL")]
     pub(crate) rest: String,
     /// How many TaskManagers must have registered
     #[arg(long, value_name = "N")]
     pub(crate) taskmanagers: u32,
+    /// It is enough that a JobManager answers, whether one leads or not
+    #[arg(long)]
+    pub(crate) serving: bool,
     /// How long to wait
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) timeout: u32,

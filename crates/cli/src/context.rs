@@ -4,14 +4,15 @@ use std::{io, path::PathBuf};
 
 use flott_client::{Client, ClientOptions};
 use flott_core::config::{
-    Configuration, Warning,
-    options::{client, rest},
+    Configuration, HighAvailability, Warning,
+    options::{client, high_availability, rest},
 };
 
 use crate::{
     args::{ClusterArgs, SettingArgs},
     console,
     failure::Failure,
+    masters,
 };
 
 /// Reads the configuration file, with the `-D` options over it, and prints what is odd about them.
@@ -38,24 +39,51 @@ pub(crate) fn read(args: &SettingArgs) -> Result<(Configuration, Vec<Warning>), 
     Ok(Configuration::parse_with_overrides(&text, &name, &args.settings)?)
 }
 
-/// `config.yaml` in `FLOTT_CONF_DIR` or else in `conf` of `FLOTT_HOME`. The scripts set both.
+/// `config.yaml` in the folder of the configuration.
 fn config_file() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = set("FLOTT_CONF_DIR").or_else(|| set("FLOTT_HOME").map(|home| home.join("conf")))?;
-    Some(folder.join("config.yaml"))
+    Some(config_folder()?.join("config.yaml"))
 }
 
-/// A client of the JobManager that `-m` or the configuration names.
+/// `FLOTT_CONF_DIR` or else `conf` of `FLOTT_HOME`. The scripts set both.
+fn config_folder() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("FLOTT_CONF_DIR").or_else(|| set("FLOTT_HOME").map(|home| home.join("conf")))
+}
+
+/// A client of the JobManagers that `-m` or the configuration names.
 pub(crate) fn client(args: &ClusterArgs, config: &Configuration) -> Result<Client, Failure> {
-    let address = args.jobmanager.clone().unwrap_or_else(|| {
-        let host = rest::client_host(config);
-        let port = config.get(&rest::PORT).0;
-        if host.as_str().contains(':') {
-            format!("[{}]:{port}", host.as_str())
-        } else {
-            format!("{}:{port}", host.as_str())
+    let addresses = match &args.jobmanager {
+        Some(addresses) => addresses.clone(),
+        None => configured_addresses(config)?,
+    };
+    let options = ClientOptions {
+        timeout: config.get(&client::TIMEOUT),
+        await_leader: config.get(&rest::AWAIT_LEADER_TIMEOUT),
+        ..ClientOptions::default()
+    };
+    Ok(Client::new(&addresses, options)?)
+}
+
+/// Those of `conf/masters` if there may be several, otherwise the one of the options.
+fn configured_addresses(config: &Configuration) -> Result<String, Failure> {
+    let port = config.get(&rest::PORT).0;
+    if config.get(&high_availability::TYPE) == HighAvailability::Etcd
+        && let Some(folder) = config_folder()
+    {
+        let file = folder.join("masters");
+        match std::fs::read_to_string(&file) {
+            Ok(text) => {
+                let masters = masters::rest_addresses(&text, port)
+                    .map_err(|error| Failure::config(format!("{}:{error}", file.display())))?;
+                if !masters.is_empty() {
+                    return Ok(masters.join(","));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(Failure::failed(format!("cannot read {}: {error}", file.display())));
+            }
         }
-    });
-    let options = ClientOptions { timeout: config.get(&client::TIMEOUT), ..ClientOptions::default() };
-    Ok(Client::new(&address, options)?)
+    }
+    Ok(rest::client_host(config).with_port(port))
 }

@@ -46,6 +46,11 @@ impl Failure {
         Self { exit: Exit::Usage, message: Some(message.into()) }
     }
 
+    /// The files of the configuration are wrong.
+    pub(crate) fn config(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Config, message: Some(message.into()) }
+    }
+
     /// A failure on the cluster, framed as Flink does it: its cause, of which the root comes first, then what has not come
     /// about because of it.
     pub(crate) fn exception(cause: &str, outcome: &str) -> Self {

@@ -11,6 +11,7 @@ mod console;
 mod context;
 mod failure;
 mod flink_options;
+mod masters;
 mod verbs;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -68,6 +68,20 @@ pub enum Error {
         status: u16,
         /// The server's reasons, the main one first; empty if it gave none.
         errors: Vec<String>,
+        /// When to try again, if it said so.
+        retry_after: Option<Duration>,
+    },
+    /// None of several servers leads, or knows who does.
+    #[error(
+        "found no JobManager that leads within {} s, asked were {}; \
+         start a cluster with bin/start-cluster.sh, or name the JobManagers of a running one with -m host:port,host:port",
+        .waited.as_secs_f64(), outcomes(.failures)
+    )]
+    NoLeader {
+        /// How long was waited.
+        waited: Duration,
+        /// The addresses that were asked, with what came of it at last.
+        failures: Vec<(String, Error)>,
     },
     /// The answer is not of the expected form.
     #[error(
@@ -117,9 +131,11 @@ impl Error {
     /// Whether the same call might succeed later. That it may be repeated without harm is for the caller to know.
     pub fn retry(&self) -> RetryAdvice {
         match self {
-            Self::Unreachable { .. } | Self::Broken { .. } | Self::Refused { status: 503, .. } => {
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::NoLeader { .. } => {
                 RetryAdvice::WithBackoff
             }
+            // 502 and 504 come from one that stands between us and the server.
+            Self::Refused { status: 502..=504, .. } => RetryAdvice::WithBackoff,
             _ => RetryAdvice::Never,
         }
     }
@@ -127,6 +143,11 @@ impl Error {
     /// Whether the server surely did nothing, so that any call may be repeated.
     pub(crate) fn is_before_arrival(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Refused { status: 503, .. })
+    }
+
+    /// Whether a server says that nobody leads now, but that somebody soon will.
+    pub(crate) fn is_election(&self) -> bool {
+        matches!(self, Self::Refused { status: 503, retry_after: Some(_), .. })
     }
 
     /// Whether the server does not know what was asked for.
@@ -141,4 +162,15 @@ fn refusal(status: &u16, errors: &[String]) -> String {
     } else {
         errors.join("\n")
     }
+}
+
+/// Several servers with what came of asking them, in one line.
+fn outcomes(failures: &[(String, Error)]) -> String {
+    let outcome = |(address, error): &(String, Error)| match error {
+        Error::Unreachable { .. } => format!("{address} (cannot connect)"),
+        Error::Timeout { timeout, .. } => format!("{address} (no answer within {} s)", timeout.as_secs_f64()),
+        Error::Broken { .. } => format!("{address} (the connection broke)"),
+        error => format!("{address} ({})", error.to_string().replace('\n', " ")),
+    };
+    failures.iter().map(outcome).collect::<Vec<_>>().join(", ")
 }

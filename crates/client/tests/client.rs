@@ -14,7 +14,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::{Multipart, Path, RawQuery},
-    http::StatusCode,
+    http::{HeaderMap, HeaderValue, StatusCode},
     routing::{get, patch, post},
 };
 use flott_client::{
@@ -305,4 +305,128 @@ async fn broken_connection_repeats_only_what_is_safe() {
     assert_eq!(connections.swap(0, Ordering::Relaxed), 3);
     assert!(matches!(client.run_jar("x", &RunRequest::default()).await, Err(Error::Broken { .. })));
     assert_eq!(connections.load(Ordering::Relaxed), 1);
+}
+
+/// A server of a cluster of several, which answers like this and counts its calls.
+async fn member(status: StatusCode, body: Value) -> (SocketAddr, Arc<AtomicU32>) {
+    let calls = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&calls);
+    let answer = move || async move {
+        count.fetch_add(1, Ordering::Relaxed);
+        let mut headers = HeaderMap::new();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert("retry-after", HeaderValue::from_static("1"));
+        }
+        (status, headers, Json(body))
+    };
+    let router = Router::new()
+        .route("/v1/jobs/{job}/status", get(answer.clone()))
+        .route("/v1/jars/{jar}/run", post(answer));
+    (serve(router).await, calls)
+}
+
+fn standby() -> impl Future<Output = (SocketAddr, Arc<AtomicU32>)> {
+    member(StatusCode::SERVICE_UNAVAILABLE, json!({"errors": ["leader election"]}))
+}
+
+fn leader() -> impl Future<Output = (SocketAddr, Arc<AtomicU32>)> {
+    member(StatusCode::OK, json!({"status": "RUNNING", "jobid": JOB}))
+}
+
+/// Hangs up on every call that has arrived.
+async fn breaking() -> (SocketAddr, Arc<AtomicU32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&connections);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            count.fetch_add(1, Ordering::Relaxed);
+            let mut request = [0; 1024];
+            stream.readable().await.unwrap();
+            let _ = stream.try_read(&mut request);
+        }
+    });
+    (address, connections)
+}
+
+#[tokio::test]
+async fn the_first_that_answers_is_asked_first_from_then_on() {
+    let (nobody, (standby, standbys_calls), (leader, leaders_calls)) =
+        (nobody().await, standby().await, leader().await);
+    let client = Client::new(&format!("{nobody},{standby}, http://{leader}"), fast()).unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.job_status(job()).await.unwrap(), JobStatus::Running);
+    }
+    assert_eq!(client.address(), format!("http://{leader}"));
+    let calls = [&standbys_calls, &leaders_calls].map(|calls| calls.load(Ordering::Relaxed));
+    assert_eq!(calls, [1, 3]);
+    // What may not be repeated too, as neither of the others has done anything.
+    let other = Client::new(&format!("{nobody},{standby},{leader}"), fast()).unwrap();
+    assert_eq!(other.run_jar("x", &RunRequest::default()).await.unwrap(), job());
+}
+
+#[tokio::test]
+async fn without_a_leader_all_are_asked_again_and_named_in_the_end() {
+    let (nobody, (standby, calls)) = (nobody().await, standby().await);
+    let await_leader = Duration::from_millis(250);
+    let options = ClientOptions { await_leader, ..fast() };
+    let client = Client::new(&format!("{nobody},{standby}"), options).unwrap();
+    let error = client.job_status(job()).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::External, RetryAdvice::WithBackoff));
+    let text = error.to_string();
+    let expected = format!(
+        "within 0.25 s, asked were http://{nobody} (cannot connect), http://{standby} (leader election);"
+    );
+    assert!(text.contains(&expected), "{text}");
+    assert!(calls.load(Ordering::Relaxed) >= 2);
+}
+
+#[tokio::test]
+async fn an_election_is_waited_for_longer_than_an_outage() {
+    let calls = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&calls);
+    let answer = move || async move {
+        let is_over = count.fetch_add(1, Ordering::Relaxed) > RetryPolicy::NONE.max_attempts;
+        let status = if is_over { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        (status, [("retry-after", "1")], Json(json!({"status": "RUNNING", "errors": ["leader election"]})))
+    };
+    let router = Router::new().route("/v1/jobs/{job}/status", get(answer));
+    let options = ClientOptions { retry: RetryPolicy::NONE, ..fast() };
+    let client = Client::new(&serve(router).await.to_string(), options).unwrap();
+    assert_eq!(client.job_status(job()).await.unwrap(), JobStatus::Running);
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn submissions_are_repeated_elsewhere_only_under_an_id_of_their_own() {
+    let ((broken, connections), (leader, calls)) = (breaking().await, leader().await);
+    let servers = format!("{broken},{leader}");
+    let client = Client::new(&servers, fast()).unwrap();
+    let error = client.run_jar("x", &RunRequest::default()).await.unwrap_err();
+    assert!(matches!(error, Error::Broken { .. }), "{error:?}");
+    assert_eq!((connections.load(Ordering::Relaxed), calls.load(Ordering::Relaxed)), (1, 0));
+    let own = RunRequest { job_id: Some(job()), ..RunRequest::default() };
+    assert_eq!(client.run_jar("x", &own).await.unwrap(), job());
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn one_of_several_that_hangs_is_left_for_the_next() {
+    let hanging = Router::new().route("/v1/jobs/{job}/status", get(std::future::pending::<String>));
+    let (hanging, (leader, _)) = (serve(hanging).await, leader().await);
+    let options = ClientOptions { timeout: Duration::from_millis(50), ..fast() };
+    let client = Client::new(&format!("{hanging},{leader}"), options).unwrap();
+    assert_eq!(client.job_status(job()).await.unwrap(), JobStatus::Running);
+}
+
+#[tokio::test]
+async fn a_refusal_of_one_that_leads_is_the_answer() {
+    let (standby, _) = standby().await;
+    let (leader, calls) = member(StatusCode::NOT_FOUND, json!({"errors": ["Job not found"]})).await;
+    let client = Client::new(&format!("{standby},{leader}"), fast()).unwrap();
+    let error = client.job_status(job()).await.unwrap_err();
+    assert!(error.is_not_found(), "{error:?}");
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
 }

@@ -31,7 +31,8 @@ pub(crate) async fn execute(args: RunArgs) -> Result<(), Failure> {
         entry_class: args.program.entry.clone(),
         program_args_list: args.program.args().to_vec(),
         parallelism: args.program.parallelism,
-        job_id: None,
+        // So that a submission can be repeated of which nobody knows whether it has arrived.
+        job_id: Some(JobId::from_bytes(uuid::Uuid::new_v4().into_bytes())),
         savepoint_path: args.restore.savepoint.clone(),
         allow_non_restored_state: args.restore.allow_non_restored_state.then_some(true),
         claim_mode: args.restore.claim_mode,

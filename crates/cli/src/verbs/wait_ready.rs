@@ -16,8 +16,12 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) async fn execute(args: WaitReadyArgs) -> Result<(), Failure> {
     let limit = Duration::from_secs(args.timeout.into());
-    let options =
-        ClientOptions { timeout: ANSWER_TIMEOUT, connect_timeout: ANSWER_TIMEOUT, retry: RetryPolicy::NONE };
+    let options = ClientOptions {
+        timeout: ANSWER_TIMEOUT,
+        connect_timeout: ANSWER_TIMEOUT,
+        retry: RetryPolicy::NONE,
+        await_leader: Duration::ZERO,
+    };
     let client = Client::new(&args.rest, options)?;
     let deadline = clock::now() + limit;
     let mut seen = Seen::Nothing;
@@ -25,6 +29,7 @@ pub(crate) async fn execute(args: WaitReadyArgs) -> Result<(), Failure> {
         let left = deadline.saturating_duration_since(clock::now());
         match timeout(left, client.overview()).await {
             Ok(Ok(overview)) if overview.taskmanagers >= args.taskmanagers => return Ok(()),
+            Ok(Err(error)) if args.serving && is_answer(&error) => return Ok(()),
             Ok(Ok(overview)) => seen = Seen::TaskManagers(overview.taskmanagers),
             Ok(Err(Error::Timeout { .. })) => seen = Seen::Nothing,
             Ok(Err(error)) => seen = Seen::Error(error),
@@ -38,12 +43,21 @@ pub(crate) async fn execute(args: WaitReadyArgs) -> Result<(), Failure> {
         if clock::now() >= deadline {
             return Err(Failure::failed(format!(
                 "the cluster at {} was not ready within {} s: {}",
-                client.address(),
+                args.rest,
                 args.timeout,
                 seen.describe(args.taskmanagers)
             )));
         }
         sleep(PAUSE).await;
+    }
+}
+
+/// Whether an error shows that a JobManager serves which knows no leader yet.
+fn is_answer(error: &Error) -> bool {
+    match error {
+        Error::Refused { status, .. } => *status == 503,
+        Error::NoLeader { failures, .. } => failures.iter().any(|(_, error)| is_answer(error)),
+        _ => false,
     }
 }
 
@@ -59,12 +73,22 @@ impl Seen {
         match self {
             Self::Nothing => "the JobManager does not answer".to_owned(),
             Self::TaskManagers(count) => format!("{count} of {needed} TaskManagers have registered"),
-            // Its own text advises to start a cluster.
-            Self::Error(Error::Unreachable { source, .. }) => {
-                format!("cannot connect to the JobManager: {}", crate::failure::chain(source))
-            }
-            Self::Error(error) => crate::failure::chain(error),
+            Self::Error(error) => describe(error),
         }
+    }
+}
+
+/// An error without its advice to start a cluster.
+fn describe(error: &Error) -> String {
+    match error {
+        Error::Unreachable { source, .. } => {
+            format!("cannot connect to the JobManager: {}", crate::failure::chain(source))
+        }
+        Error::NoLeader { failures, .. } => {
+            let each = failures.iter().map(|(address, error)| format!("{address}: {}", describe(error)));
+            each.collect::<Vec<_>>().join("; ")
+        }
+        error => crate::failure::chain(error),
     }
 }
 

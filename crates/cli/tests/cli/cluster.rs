@@ -29,6 +29,7 @@ struct Facts {
     runs: Vec<Value>,
     refusal: Option<(u16, &'static str)>,
     task_managers: u32,
+    has_no_leader: bool,
     /// Paths and bodies of the triggers.
     triggers: Vec<(String, Value)>,
     /// What becomes of an operation, one look after another; the last stays.
@@ -90,13 +91,22 @@ impl Cluster {
         self.facts.lock().unwrap().refusal = Some((status, error));
     }
 
+    pub(crate) fn has_no_leader(&self) {
+        self.facts.lock().unwrap().has_no_leader = true;
+    }
+
     pub(crate) fn register_task_managers(&self, count: u32) {
         self.facts.lock().unwrap().task_managers = count;
     }
 
-    /// Bodies of the run requests.
+    /// Bodies of the run requests, without the ids that the command has chosen.
     pub(crate) fn runs(&self) -> Vec<Value> {
-        self.facts.lock().unwrap().runs.clone()
+        let mut runs = self.facts.lock().unwrap().runs.clone();
+        for body in &mut runs {
+            let id = body.as_object_mut().unwrap().remove("jobId");
+            assert_eq!(id.unwrap().as_str().unwrap().len(), 32);
+        }
+        runs
     }
 
     /// Names and contents of what was uploaded.
@@ -125,7 +135,11 @@ fn accept(body: Value) -> Answer {
 }
 
 async fn overview(State(cluster): State<Cluster>) -> Answer {
-    let task_managers = cluster.facts.lock().unwrap().task_managers;
+    let facts = cluster.facts.lock().unwrap();
+    if facts.has_no_leader {
+        return refuse(503, "there is no leader");
+    }
+    let task_managers = facts.task_managers;
     accept(json!({"taskmanagers": task_managers, "slots-total": 4, "slots-available": 4, "jobs-running": 0,
         "jobs-finished": 0, "jobs-cancelled": 0, "jobs-failed": 0, "flink-version": "0.1.0", "flink-commit": "x"}))
 }

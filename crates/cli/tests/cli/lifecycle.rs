@@ -59,6 +59,45 @@ async fn address_comes_from_the_configuration() {
 }
 
 #[tokio::test]
+async fn with_standbys_the_addresses_come_from_the_masters_file() {
+    let cluster = Cluster::with_job(&["RUNNING"]).await;
+    let absent = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let conf = conf_dir(
+        "high-availability.type: etcd\nhigh-availability.etcd.endpoints: localhost:1\n\
+         high-availability.storageDir: /ha\nrest.port: 1\nrest.await-leader-timeout: 100 ms\n",
+    );
+    let list = || {
+        let mut list = flott(["list"]);
+        list.env("FLOTT_CONF_DIR", conf.path());
+        list
+    };
+    let masters = conf.path().join("masters");
+    std::fs::write(&masters, format!("{absent}\n# the second\n{}:6124\n", cluster.address)).unwrap();
+    assert_eq!(done(list()).await.code, Some(0));
+
+    std::fs::write(&masters, format!("{absent}\nlocalhost\n")).unwrap();
+    let nobody = done(list()).await;
+    assert_eq!(nobody.code, Some(1));
+    let expected =
+        format!("within 0.1 s, asked were http://{absent} (cannot connect), http://localhost:1 (cannot");
+    assert!(nobody.stderr.contains(&expected), "{}", nobody.stderr);
+    assert_eq!(nobody.stderr.lines().count(), 1, "{}", nobody.stderr);
+
+    std::fs::write(&masters, "a:b\n").unwrap();
+    let wrong = done(list()).await;
+    assert_eq!(wrong.code, Some(78));
+    assert!(wrong.stderr.contains("masters:1: got \"a:b\", allowed: host[:webui-port"), "{}", wrong.stderr);
+}
+
+#[tokio::test]
+async fn several_addresses_can_be_named() {
+    let cluster = Cluster::with_job(&["RUNNING"]).await;
+    let absent = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let both = format!("{absent},{}", cluster.address);
+    assert_eq!(done(flott(["list", "-m", &both])).await.code, Some(0));
+}
+
+#[tokio::test]
 async fn cancel_returns_when_accepted() {
     let cluster = Cluster::with_job(&["RUNNING"]).await;
     let cancel = done(flott(["cancel", "-m", &cluster.address.to_string(), JOB])).await;

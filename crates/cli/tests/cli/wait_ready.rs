@@ -70,3 +70,27 @@ async fn dead_process_ends_the_waiting_at_once() {
     let gone = done(command).await;
     assert!(gone.stderr.contains(&format!("process {} ended", alive.id())), "{}", gone.stderr);
 }
+
+#[tokio::test]
+async fn a_standby_without_a_leader_serves_but_makes_no_cluster() {
+    let cluster = Cluster::with_job(&["RUNNING"]).await;
+    cluster.has_no_leader();
+    let standby = format!("http://{}", cluster.address);
+    let mut serving = wait_ready(&standby, "0", "60");
+    serving.arg("--serving");
+    assert_eq!(done(serving).await.code, Some(0));
+    let ready = done(wait_ready(&standby, "0", "1")).await;
+    assert_eq!(ready.code, Some(1));
+    assert!(ready.stderr.contains("not ready within 1 s: there is no leader"), "{}", ready.stderr);
+
+    let absent = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let neither = done(wait_ready(&format!("http://{absent},{standby}"), "0", "1")).await;
+    let expected = format!("http://{absent}: cannot connect to the JobManager: ");
+    assert!(neither.stderr.contains(&expected), "{}", neither.stderr);
+    assert!(neither.stderr.contains(&format!("; {standby}: there is no leader")), "{}", neither.stderr);
+
+    let leader = Cluster::with_job(&["RUNNING"]).await;
+    leader.register_task_managers(1);
+    let both = format!("{standby},http://{}", leader.address);
+    assert_eq!(done(wait_ready(&both, "1", "60")).await.code, Some(0));
+}

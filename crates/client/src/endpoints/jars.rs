@@ -38,7 +38,8 @@ impl Client {
         progress: impl Fn(u64) + Send + Sync + 'static,
     ) -> Result<String, Error> {
         let progress: Arc<dyn Fn(u64) + Send + Sync> = Arc::new(progress);
-        let call = self.call(Method::POST, &["jars", "upload"], Repeat::Unsafe).unbounded();
+        // A second upload of the same content takes no space, and nobody learns the id of the first.
+        let call = self.call(Method::POST, &["jars", "upload"], Repeat::Safe).unbounded();
         let form = async |progress| -> io::Result<Form> {
             let file = File::open(path).await?;
             let length = file.metadata().await?.len();
@@ -92,9 +93,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`Self::plan_jar`]. After a broken connection the job may run nevertheless.
+    /// As [`Self::plan_jar`]. After a broken connection the job may run nevertheless; with [`RunRequest::job_id`] the call is
+    /// repeated then.
     pub async fn run_jar(&self, jar: &str, run: &RunRequest) -> Result<JobId, Error> {
-        let call = self.call(Method::POST, &["jars", jar, "run"], Repeat::Unsafe);
+        // By the id that the client has chosen the server knows a repetition.
+        let repeat = if run.job_id.is_some() { Repeat::Safe } else { Repeat::Unsafe };
+        let call = self.call(Method::POST, &["jars", jar, "run"], repeat);
         let started: Started = self.send(call, async |request| Ok(request.json(run))).await?;
         Ok(started.jobid)
     }
