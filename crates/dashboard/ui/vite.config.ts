@@ -40,7 +40,7 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      "^/(config|overview|jobs|taskmanagers|jobmanager|jars)(/|\\?|$)": { target: api, changeOrigin: false },
+      "^/(config|leader|overview|jobs|taskmanagers|jobmanager|jars)(/|\\?|$)": { target: api, changeOrigin: false },
     },
   },
   test: {

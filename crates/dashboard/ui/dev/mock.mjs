@@ -4,6 +4,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { refuses } from "./mock/leadership.mjs";
 import { routes } from "./mock/routes.mjs";
 
 const port = Number(process.env.PORT ?? 8099);
@@ -46,6 +47,8 @@ createServer(async (request, response) => {
   for (const [method, pattern, handler] of routes) {
     const match = pattern.exec(path);
     if (!match || method !== request.method) continue;
+    const refusal = /^\/(leader|pretend)/.test(path) ? null : refuses(path);
+    if (refusal) return answer(response, 503, { errors: [refusal] });
     const result = handler({ ids: match.slice(1).map(decodeURIComponent), query: url.searchParams, body: content });
     if (result.text !== undefined) return text(request, response, result.text);
     return answer(response, result.status ?? 200, result.json);

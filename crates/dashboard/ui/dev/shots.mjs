@@ -40,12 +40,19 @@ const pages = {
   "tm-files": `#/taskmanagers/${tm}/files`,
   "tm-unknown": "#/taskmanagers/nosuch",
   jobmanager: "#/jobmanager",
+  "jm-leading": "#/jobmanager",
+  "jm-standby": "#/jobmanager",
+  "jm-suspended": "#/jobmanager",
+  "jm-none": "#/jobmanager",
+  "jm-unreachable": "#/jobmanager",
   "jm-env": "#/jobmanager/environment",
   "jm-log": "#/jobmanager/log",
   "jm-stdout": "#/jobmanager/stdout",
   submit: "#/submit",
   unknown: "#/nosuch",
 };
+
+const pretend = (as) => fetch(`${base}/pretend/leadership?as=${as}`, { method: "POST" });
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -62,7 +69,10 @@ for (const [look, width, height] of looks) {
   for (const [name, hash] of Object.entries(pages)) {
     if (filter && !`${name}-${look}`.includes(filter)) continue;
     where = name;
+    const standing = /^jm-(leading|standby|suspended|none|unreachable)$/.exec(name)?.[1];
+    if (standing) await pretend(standing);
     await page.goto(`${base}/${hash}`);
+    if (standing) await page.reload(); // another part of the same address loads nothing anew
     await page.waitForTimeout(name === "overview" || name.startsWith("job-") || name === "job" ? 3600 : 900);
     if (name === "checkpoint-open") {
       await page.getByRole("table", { name: "Checkpoints", exact: true }).locator(".twist-button").nth(1).click();
@@ -81,6 +91,7 @@ for (const [look, width, height] of looks) {
     const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     if (over > 0) { errors++; console.log(look, name, `is ${over} px wider than the window`); }
     await page.screenshot({ path: `${folder}/${name}-${look}.png`, fullPage: true });
+    if (standing) await pretend("alone");
   }
   await page.close();
 }

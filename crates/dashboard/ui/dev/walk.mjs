@@ -195,6 +195,46 @@ try {
   check("and the page recovers by itself", true);
   lost = false;
 
+  await page.goto(`${base}/#/jobmanager`);
+  check("one JobManager says whether its jobs survive it", await visible(page.getByText("Its jobs survive it, in /var/lib/flott/ha")));
+  const pretend = (as) => fetch(`${base}/pretend/leadership?as=${as}`, { method: "POST" });
+  const tag = page.locator(".topbar").getByRole("link", { name: "standby" });
+  check("it has no tag", (await tag.count()) === 0);
+  lost = true; // of the answers that are refused
+  await pretend("standby");
+  check("a standby is tagged", await visible(tag));
+  // The configuration, which tells that there are several, is asked for less often.
+  await page.reload();
+  check("a standby says so, and links to the leader", await visible(page.locator(".leadership .chip", { hasText: "STANDBY" })) && (await page.getByRole("link", { name: "jm-8081.local:8081" }).getAttribute("href")) === "http://jm-8081.local:8081/#/jobmanager");
+  check("what it means is said", await visible(page.getByText("this dashboard shows the leader's data")));
+  check("a standby has no banner", (await page.locator(".banner").count()) === 0);
+  await pretend("suspended");
+  check("a suspended one says so on every page", await visible(page.locator(".banner", { hasText: "can't reach etcd in time" })));
+  await pretend("leading");
+  await page.locator(".banner").waitFor({ state: "detached" });
+  check("and no more when it leads again", await visible(page.locator(".leadership .chip", { hasText: "LEADING" })));
+  await page.goto(`${base}/#/overview`);
+  await page.getByRole("link", { name: "fraud-detection" }).first().waitFor();
+  await pretend("unreachable");
+  check("a leader that is silent is named", await visible(page.locator(".banner", { hasText: "jm-8081.local:8081, does not answer" })));
+  const flicker = await page.evaluate(async () => {
+    for (let i = 0; i < 40; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      if (!document.querySelector(".banner")) return true;
+    }
+    return false;
+  });
+  check("steadily", !flicker);
+  await pretend("none");
+  check("that nobody leads is said once", await visible(page.locator(".banner", { hasText: "No JobManager leads just now" })) && (await page.locator(".banner, .notice").count()) === 1);
+  check("what was there stays without a leader", await visible(page.getByRole("link", { name: "fraud-detection" })));
+  const missed = page.waitForResponse((response) => response.url().endsWith("/jobs/overview") && response.ok());
+  await pretend("alone");
+  await page.locator(".banner").waitFor({ state: "detached" });
+  await missed;
+  check("and requests resume by themselves", true);
+  lost = false;
+
   const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
   await page.getByRole("button", { name: "Use dark colors" }).click();
   await page.reload();

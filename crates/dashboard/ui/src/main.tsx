@@ -1,6 +1,7 @@
 import { render } from "preact";
 import { App } from "./app";
 import { loadConfig } from "./live/config";
+import { watchLeadership } from "./live/leadership";
 import { startTheme } from "./live/theme";
 import "./styles/tokens.css";
 import "./styles/base.css";
@@ -17,5 +18,6 @@ import "./styles/task-manager.css";
 
 startTheme();
 void loadConfig();
+watchLeadership();
 const root = document.getElementById("app");
 if (root) render(<App />, root);

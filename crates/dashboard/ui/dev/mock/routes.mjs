@@ -1,5 +1,6 @@
 // The REST API's paths over the pretended world, in the shapes of the real one.
 import * as checkpoints from "./checkpoints.mjs";
+import * as leadership from "./leadership.mjs";
 import * as world from "./world.mjs";
 import { log, stdout } from "./logs.mjs";
 
@@ -125,13 +126,15 @@ function cancel(job) {
   return { status: 202, json: {} };
 }
 
-const settings = [["jobmanager.rpc.address", "localhost"], ["jobmanager.rpc.port", "6123"], ["rest.port", "8081"], ["rest.bind-address", "127.0.0.1"], ["taskmanager.numberOfTaskSlots", "4"], ["parallelism.default", "1"], ["heartbeat.interval", "10 s"], ["heartbeat.timeout", "50 s"], ["slot.request.timeout", "5 min"], ["web.refresh-interval", "3 s"], ["security.rest.token", "******"], ["high-availability.type", "file"], ["high-availability.storageDir", "/var/lib/flott/ha"]];
+const settings = [["jobmanager.rpc.address", "localhost"], ["jobmanager.rpc.port", "6123"], ["rest.port", "8081"], ["rest.bind-address", "127.0.0.1"], ["taskmanager.numberOfTaskSlots", "4"], ["parallelism.default", "1"], ["heartbeat.interval", "10 s"], ["heartbeat.timeout", "50 s"], ["slot.request.timeout", "5 min"], ["web.refresh-interval", "3 s"], ["security.rest.token", "******"], ["high-availability.storageDir", "/var/lib/flott/ha"]];
 const V = "/vertices/([^/]+)";
 const J = "^/jobs/([^/]+)";
 const re = (s) => new RegExp(`${s}/?$`);
 
 export const routes = [
   ["GET", re("^/config"), () => ok({ "refresh-interval": 3000, "timezone-name": "Coordinated Universal Time", "timezone-offset": 0, "flink-version": "0.1.0", "flink-revision": "5c8b05a @ 2026-11-23T01:00:00Z", features: { "web-submit": true, "web-cancel": true, "web-rescale": false, "web-history": false } })],
+  ["GET", re("^/leader"), () => ok(leadership.told())],
+  ["POST", re("^/pretend/leadership"), (r) => (leadership.pretend(r.query.get("as")) ? ok({}) : fail(404, "There is no such state."))],
   ["GET", re("^/overview"), () => ok(overview())],
   ["GET", re("^/jobs/overview"), () => ok({ jobs: world.jobs.map((j) => world.summary(j, Date.now())) })],
   ["GET", re(J), withJob((j) => ok({
@@ -180,7 +183,7 @@ export const routes = [
   ["GET", re("^/taskmanagers/([^/]+)/stdout"), withTaskManager(() => ({ text: stdout() }))],
   ["GET", re("^/taskmanagers/([^/]+)/logs"), withTaskManager(() => logs("taskmanager"))],
   ["GET", re("^/taskmanagers/([^/]+)/logs/([^/]+)"), withTaskManager((_t, _i, r) => file("taskmanager", r.ids[1]))],
-  ["GET", re("^/jobmanager/config"), () => ok(settings.map(([key, value]) => ({ key, value })))],
+  ["GET", re("^/jobmanager/config"), () => ok([...settings, ["high-availability.type", leadership.isAlone() ? "file" : "etcd"]].map(([key, value]) => ({ key, value })))],
   ["GET", re("^/jobmanager/environment"), () => ok({ jvm: { version: "flott 0.1.0 (rustc 1.95.0)", arch: "x86_64", options: ["--configDir", "/opt/flott/conf"] }, classpath: [] })],
   ["GET", re("^/jobmanager/log"), () => ({ text: log("jobmanager") })],
   ["GET", re("^/jobmanager/stdout"), () => ({ text: "" })],

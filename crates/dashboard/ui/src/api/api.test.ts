@@ -74,9 +74,21 @@ describe("client", () => {
     expect(since).toBeTypeOf("number");
     answer(() => Response.json({ errors: ["Service temporarily unavailable due to an ongoing leader election."] }, { status: 503 }));
     await expect(api.overview()).rejects.toBeInstanceOf(ConnectionError);
-    expect(connectionLost.value).toEqual({ since, reason: "Service temporarily unavailable due to an ongoing leader election." });
+    expect(connectionLost.value).toEqual({ since, reason: "Service temporarily unavailable due to an ongoing leader election.", loss: "unavailable" });
     answer(() => Response.json({}));
     await api.overview();
+    expect(connectionLost.value).toBeNull();
+  });
+
+  it("does not take who leads for an answer of the leader", async () => {
+    const calls = answer((path) => (path === "leader" ? Response.json({}) : Response.json({ errors: ["no leader"] }, { status: 503 })));
+    await expect(api.overview()).rejects.toBeInstanceOf(ConnectionError);
+    await api.leader();
+    expect(connectionLost.value).toMatchObject({ reason: "no leader", loss: "unavailable" });
+    expect(calls.map(({ path }) => path)).toEqual(["overview", "leader"]);
+    // That nobody answers is over with any answer.
+    connectionLost.value = { since: 1, reason: "", loss: "silent" };
+    await api.leader();
     expect(connectionLost.value).toBeNull();
   });
 

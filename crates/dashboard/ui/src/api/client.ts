@@ -62,6 +62,7 @@ export const api = {
     (await json<{ taskmanagers: t.TaskManager[] }>("taskmanagers", s(signal))).taskmanagers,
   taskManager: (id: string, signal?: Signal) => json<t.TaskManagerDetail>(`taskmanagers/${enc(id)}`, s(signal)),
 
+  leader: (signal?: Signal) => json<t.Leadership>("leader", s(signal), "self"),
   jobManagerConfig: (signal?: Signal) => json<t.ConfigEntry[]>("jobmanager/config", s(signal)),
   environment: (signal?: Signal) => json<t.Environment>("jobmanager/environment", s(signal)),
 

@@ -1,4 +1,4 @@
-import { connectionFailed, connectionWorks, noteServerTime } from "../live/connection";
+import { connectionFailed, connectionReached, connectionWorks, noteServerTime } from "../live/connection";
 import { ApiError, ConnectionError, errorTexts } from "./errors";
 
 /** A server that has not answered by then counts as lost; polls must not pile up behind it. */
@@ -7,8 +7,11 @@ const TIMEOUT_MS = 15_000;
 /** Statuses with which proxies and JobManagers without a leader say "try again". */
 const UNAVAILABLE = new Set([502, 503, 504]);
 
+/** Who answers: whoever leads, or the JobManager itself that is asked, whether or not anybody leads. */
+export type Answerer = "leader" | "self";
+
 /** Sends one request and hands on every outcome: connection state, error texts, server time. */
-export async function send(path: string, init: RequestInit = {}): Promise<Response> {
+export async function send(path: string, init: RequestInit = {}, by: Answerer = "leader"): Promise<Response> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
   let response: Response;
@@ -16,22 +19,23 @@ export async function send(path: string, init: RequestInit = {}): Promise<Respon
     response = await fetch(path, { cache: "no-store", ...init, signal });
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    connectionFailed("The JobManager does not answer.");
+    connectionFailed("The JobManager does not answer.", "silent");
     throw new ConnectionError("The JobManager does not answer.");
   }
   if (UNAVAILABLE.has(response.status)) {
     const texts = errorTexts(response.status, await response.text());
-    connectionFailed(texts[0] ?? "The service is unavailable.");
+    connectionFailed(texts[0] ?? "The service is unavailable.", "unavailable");
     throw new ConnectionError(texts.join("\n"));
   }
-  connectionWorks();
+  if (by === "leader") connectionWorks();
+  else connectionReached();
   noteServerTime(response.headers.get("date"));
   if (!response.ok) throw new ApiError(response.status, errorTexts(response.status, await response.text()));
   return response;
 }
 
-export async function json<T>(path: string, init?: RequestInit): Promise<T> {
-  const response = await send(path, init);
+export async function json<T>(path: string, init?: RequestInit, by?: Answerer): Promise<T> {
+  const response = await send(path, init, by);
   try {
     return (await response.json()) as T;
   } catch {

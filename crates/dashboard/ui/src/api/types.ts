@@ -266,6 +266,21 @@ export interface TaskManagerDetail extends TaskManager {
   metrics?: Partial<Record<string, unknown>>;
 }
 
+export interface JobManagerAddress {
+  /** Another one with each start of the process. */
+  "instance-id": string;
+  "rpc-address": string;
+  /** `host:port`; empty if it serves no REST. */
+  "rest-address": string;
+}
+
+/** What the JobManager that is asked knows of who leads; it answers this itself. */
+export interface Leadership {
+  leader: (JobManagerAddress & { epoch: number }) | null;
+  self: JobManagerAddress;
+  state: "LEADING" | "STANDBY" | "SUSPENDED";
+}
+
 export interface ConfigEntry {
   key: string;
   value: string;

@@ -1,20 +1,20 @@
 import { duration } from "../lib/format";
 import { now } from "../live/clock";
-import { connectionLost } from "../live/connection";
+import { trouble } from "../live/leadership";
 import { Icon } from "./Icon";
 
-/** One quiet line while the server does not answer; what is on the page stays, and is old. */
+/** One quiet line while the server does not answer or may not decide; what is on the page stays. */
 export function ConnectionBanner() {
-  const lost = connectionLost.value;
+  const wrong = trouble.value;
   return (
     <div role="status" aria-live="polite">
-      {lost && (
+      {wrong && (
         <div class="banner">
           <Icon name="alert" />
           <span>
-            Connection lost, retrying. <span class="banner-detail">{lost.reason} What you see is from before.</span>
+            {wrong.title} <span class="banner-detail">{wrong.detail}</span>
           </span>
-          <Since time={lost.since} />
+          <Since time={wrong.since} />
         </div>
       )}
     </div>

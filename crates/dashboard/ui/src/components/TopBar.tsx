@@ -1,7 +1,8 @@
+import { standbyHint } from "../lib/leadership";
 import type { Route } from "../lib/route";
 import { link } from "../lib/route";
 import { canSubmit, config } from "../live/config";
-import { connectionLost } from "../live/connection";
+import { leadership, trouble } from "../live/leadership";
 import { isDark, toggleTheme } from "../live/theme";
 import { Icon, type IconName } from "./Icon";
 import { Logo } from "./Logo";
@@ -17,7 +18,8 @@ const ITEMS: { pages: Route["page"][]; title: string; href: string; icon: IconNa
 /** Name, pages, and the state of the connection. */
 export function TopBar({ page }: { page: Route["page"] }) {
   const dark = isDark.value;
-  const lost = connectionLost.value !== null;
+  const wrong = trouble.value;
+  const standby = standbyHint(leadership.value);
   const version = config.value?.["flink-version"];
   return (
     <header class="topbar">
@@ -35,9 +37,14 @@ export function TopBar({ page }: { page: Route["page"] }) {
           ))}
         </nav>
         <div class="topbar-end">
-          <span class={`live ${lost ? "live-lost" : ""}`} title={lost ? "Connection lost" : "Live: the page updates by itself"}>
+          {standby && (
+            <a class="badge badge-standby" href={link.jobManager()} title={standby}>
+              standby
+            </a>
+          )}
+          <span class={`live ${wrong ? "live-lost" : ""}`} title={wrong ? wrong.title : "Live: the page updates by itself"}>
             <span class="dot" aria-hidden="true" />
-            <span class="live-text">{lost ? "Offline" : "Live"}</span>
+            <span class="live-text">{wrong ? wrong.short : "Live"}</span>
           </span>
           {version && (
             <span class="version" title={config.value?.["flink-revision"]}>

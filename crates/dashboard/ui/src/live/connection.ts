@@ -1,7 +1,8 @@
 import { signal } from "@preact/signals";
+import type { Loss, Lost } from "../lib/leadership";
 
-/** Set while the server does not answer: since when, and what is known about why. */
-export const connectionLost = signal<{ since: number; reason: string } | null>(null);
+/** Set while requests fail. */
+export const connectionLost = signal<Lost | null>(null);
 
 /** Milliseconds that the server's clock is ahead of this browser's. Small differences count as none. */
 let serverOffset = 0;
@@ -9,8 +10,13 @@ let serverOffset = 0;
 /** Below this the answer's whole seconds and its travel time say more than the clocks. */
 const OFFSET_NOISE_MS = 2500;
 
-export function connectionFailed(reason: string): void {
-  connectionLost.value = { since: connectionLost.peek()?.since ?? Date.now(), reason };
+export function connectionFailed(reason: string, loss: Loss): void {
+  connectionLost.value = { since: connectionLost.peek()?.since ?? Date.now(), reason, loss };
+}
+
+/** The process answers; that does not say that it or another one leads. */
+export function connectionReached(): void {
+  if (connectionLost.peek()?.loss === "silent") connectionLost.value = null;
 }
 
 export function connectionWorks(): void {

@@ -8,6 +8,7 @@ import { Tabs } from "../../components/Tabs";
 import { type JobManagerTab, link } from "../../lib/route";
 import { usePoll } from "../../live/poll";
 import { EnvironmentTab } from "./EnvironmentTab";
+import { LeadershipCard } from "./LeadershipCard";
 
 /** The JobManager: how it is configured, what it says. */
 export function JobManagerPage({ tab, file }: { tab: JobManagerTab; file: string | null }) {
@@ -44,10 +45,18 @@ export function JobManagerPage({ tab, file }: { tab: JobManagerTab; file: string
 function Configuration() {
   // It changes only with a restart: asked again now and then for that.
   const { data, error } = usePoll("jobmanager-config", api.jobManagerConfig, { every: 10_000 });
-  if (!data) return error ? <ErrorNotice title="The configuration cannot be shown" error={error} /> : <Loading rows={6} label="Loading the configuration" />;
   return (
-    <Card flush>
-      <KeyValues label="Configuration of the JobManager" entries={data} empty="Everything is at its default" />
-    </Card>
+    <>
+      <LeadershipCard settings={data} />
+      {data ? (
+        <Card title="Configuration" flush>
+          <KeyValues label="Configuration of the JobManager" entries={data} empty="Everything is at its default" />
+        </Card>
+      ) : error ? (
+        <ErrorNotice title="The configuration cannot be shown" error={error} />
+      ) : (
+        <Loading rows={6} label="Loading the configuration" />
+      )}
+    </>
   );
 }
