@@ -11,7 +11,7 @@ Usage: tests/run.sh [STAGE...]
 
 Runs all stages, or only those that are named. A stage that cannot run for want of a tool is SKIPPED and counted.
 
-  tools       installs shellcheck and chromium by apt-get if they are missing (as root or with sudo)
+  tools       installs shellcheck, etcd and chromium by apt-get if they are missing (as root or with sudo)
   format      cargo fmt --check
   shellcheck  all shell scripts
   dashboard   type check, unit tests and build of the web dashboard
@@ -19,6 +19,7 @@ Runs all stages, or only those that are named. A stage that cannot run for want 
   build       release build of daemons, command line, examples and test jobs
   unit        unit and integration tests of all crates, and of who imports whom
   s3          storage against a server that speaks S3 (moto, from PyPI)
+  etcd        election and records against servers of etcd
   scripts     tests of bin/ with pretended daemons
   e2e         tests with real clusters (needs build)
   browser     walks through the dashboard of a real cluster (needs build)
@@ -27,7 +28,7 @@ E2E_THREADS: how many end-to-end tests run at the same time (2).
 END
 }
 
-readonly STAGES=(tools format shellcheck dashboard clippy build unit s3 scripts e2e browser)
+readonly STAGES=(tools format shellcheck dashboard clippy build unit s3 etcd scripts e2e browser)
 readonly SKIPPED=77
 
 have() { command -v "$1" > /dev/null; }
@@ -53,9 +54,10 @@ browser() {
 stage_tools() {
   local missing=() as_root=()
   have shellcheck || missing+=(shellcheck)
+  have etcd || missing+=(etcd-server)
   browser > /dev/null || missing+=(chromium)
   if [ "${#missing[@]}" -eq 0 ]; then
-    echo "shellcheck and a browser are there."
+    echo "shellcheck, etcd and a browser are there."
     return 0
   fi
   have apt-get || skip "${missing[*]} not found, and there is no apt-get to install it: install it yourself"
@@ -74,7 +76,7 @@ stage_format() { cargo fmt --all --check; }
 
 stage_shellcheck() {
   have shellcheck || skip "shellcheck is not installed"
-  local scripts=(bin/*.sh bin/flott docker/*.sh tests/*.sh tests/scripts/run.sh .ci/run)
+  local scripts=(bin/*.sh bin/flott docker/*.sh tests/*.sh tests/scripts/run.sh .ci/run proto/third-party/etcd-client/protoc)
   shellcheck -x "${scripts[@]}"
   echo "${#scripts[@]} scripts checked."
 }
@@ -121,9 +123,17 @@ stage_s3() {
   FLOTT_TEST_S3="$PWD/$MOTO/bin/python" cargo test --workspace --test s3
 }
 
+stage_etcd() {
+  local etcd
+  etcd="$(command -v etcd)" || skip "etcd is not installed (apt-get install etcd-server)"
+  FLOTT_TEST_ETCD="$etcd" cargo test --workspace --test etcd
+}
+
 stage_scripts() { tests/scripts/run.sh; }
 
 stage_e2e() {
+  # Without it the tests that need it say SKIPPED.
+  if have etcd; then export FLOTT_TEST_ETCD=1; fi
   if [ -x "$MOTO/bin/moto_server" ]; then export FLOTT_TEST_S3="$PWD/$MOTO/bin/python"; fi
   cargo test --workspace --test e2e -- --test-threads="${E2E_THREADS:-2}"
 }

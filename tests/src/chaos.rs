@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, fs, thread,
+    fmt, fs,
     time::{Duration, Instant},
 };
 
@@ -15,6 +15,7 @@ use crate::{
     Cluster, eventually, now,
     oracle::{self, Verdict},
     processes::Process,
+    sink_watch::SinkWatch,
 };
 
 /// Keys of the job.
@@ -31,6 +32,8 @@ pub enum Fault {
     KillTaskHost,
     /// A TaskManager is killed, and another one started.
     KillTaskManager,
+    /// The JobManager is killed, and started again after a while.
+    KillJobManager,
     /// A task host stands still for a while.
     FreezeTaskHost,
     /// A TaskManager stands still for longer than its heartbeats may.
@@ -48,9 +51,10 @@ pub enum Fault {
 }
 
 impl Fault {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::KillTaskHost,
         Self::KillTaskManager,
+        Self::KillJobManager,
         Self::FreezeTaskHost,
         Self::FreezeTaskManager,
         Self::Panic,
@@ -153,9 +157,7 @@ struct Run {
     faults: BTreeMap<Fault, u32>,
     skipped: BTreeMap<Fault, String>,
     recoveries: u64,
-    visible: usize,
-    visible_since: Instant,
-    longest_gap: Duration,
+    sink: SinkWatch,
     deadline: Instant,
 }
 
@@ -174,6 +176,9 @@ impl Run {
             ("task.cancellation.timeout", "8 s"),
             ("execution.checkpointing.dir", "file://{dir}/checkpoints"),
             ("execution.checkpointing.savepoint-dir", "file://{dir}/savepoints"),
+            ("high-availability.type", "file"),
+            ("high-availability.storageDir", "{dir}/ha"),
+            ("jobmanager.reconciliation-timeout", "3 s"),
         ] {
             builder = builder.set(key, value);
         }
@@ -183,6 +188,7 @@ impl Run {
         let cluster = builder.prepare();
         fs::create_dir(cluster.path("faults")).expect("a new directory");
         cluster.run_script("start-cluster.sh", &[]).expect_code(0);
+        let sink = SinkWatch::new(&cluster.path("output"));
         let records = schedule.rate * schedule.duration.as_secs();
         let deadline = now() + schedule.duration * 2 + RECOVERY;
         let mut run = Self {
@@ -196,9 +202,7 @@ impl Run {
             faults: BTreeMap::new(),
             skipped: BTreeMap::new(),
             recoveries: 0,
-            visible: 0,
-            visible_since: now(),
-            longest_gap: Duration::ZERO,
+            sink,
             deadline,
         };
         run.submit(None);
@@ -242,23 +246,8 @@ impl Run {
         }
     }
 
-    /// Lets time pass, and notes how long nothing becomes visible.
     fn watch(&mut self, time: Duration) {
-        let until = now() + time;
-        while now() < until {
-            self.look();
-            thread::sleep(Duration::from_millis(20).min(until - now().min(until)));
-        }
-    }
-
-    fn look(&mut self) {
-        let visible = fs::read_dir(self.cluster.path("output").join("records"))
-            .map_or(0, |entries| entries.flatten().count());
-        if visible != self.visible {
-            self.visible = visible;
-            self.visible_since = now();
-        }
-        self.longest_gap = self.longest_gap.max(now() - self.visible_since);
+        self.sink.watch(time);
     }
 
     /// Lets time pass while something is wrong. Every other time a task host is killed on top of that: what a checkpoint that
@@ -286,6 +275,7 @@ impl Run {
         let done = match fault {
             Fault::KillTaskHost => self.kill_task_host(),
             Fault::KillTaskManager => self.kill_task_manager(),
+            Fault::KillJobManager => self.kill_job_manager(),
             Fault::FreezeTaskHost => {
                 let host = self.task_host();
                 self.freeze(host, Duration::from_millis(500), Duration::from_secs(5))
@@ -313,6 +303,15 @@ impl Run {
         let Some(task_manager) = self.task_manager() else { return false };
         task_manager.signal(Signal::SIGKILL);
         self.cluster.run_script("taskmanager.sh", &["start"]).expect_code(0);
+        true
+    }
+
+    /// Every other time a task host is killed while nobody is there to see it.
+    fn kill_job_manager(&mut self) -> bool {
+        let time = self.random.between(Duration::from_millis(100), Duration::from_secs(3));
+        self.cluster.job_manager().signal(Signal::SIGKILL);
+        self.watch_trouble(time);
+        self.cluster.run_script("jobmanager.sh", &["start"]).expect_code(0);
         true
     }
 
@@ -400,14 +399,14 @@ impl Run {
             assert!(now() < self.deadline, "the job does not end: {:?}", self.status());
             self.watch(Duration::from_millis(100));
         }
-        self.look();
+        self.sink.look();
         self.count_recoveries();
         let verdict = oracle::check(&self.cluster.path("output"), self.records, KEYS);
         Report {
             faults: self.faults,
             skipped: self.skipped,
             recoveries: self.recoveries,
-            longest_gap: self.longest_gap,
+            longest_gap: self.sink.longest_gap(),
             verdict,
         }
     }

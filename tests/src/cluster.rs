@@ -2,10 +2,11 @@
 
 mod builder;
 mod jobs;
+mod masters;
 mod snapshots;
 
 use std::{
-    cell::OnceCell,
+    cell::{Cell, OnceCell},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -21,6 +22,7 @@ use crate::{
     run,
 };
 pub use builder::ClusterBuilder;
+pub use masters::Master;
 pub use snapshots::{ORACLE_KEYS, files_below, local_path};
 
 /// How long a script may take.
@@ -35,9 +37,12 @@ pub struct Cluster {
     dir: TempDir,
     home: PathBuf,
     ident: String,
-    rest_port: u16,
+    masters: Vec<Master>,
     binaries: Binaries,
-    rest: Rest,
+    /// That of each JobManager.
+    rests: Vec<Rest>,
+    /// Which of them is asked.
+    asked: Cell<usize>,
     test_jobs: OnceCell<String>,
 }
 
@@ -69,12 +74,12 @@ impl Cluster {
 
     /// The port of REST.
     pub fn rest_port(&self) -> u16 {
-        self.rest_port
+        self.masters[self.asked.get()].rest_port
     }
 
     /// Its REST API.
     pub fn rest(&self) -> &Rest {
-        &self.rest
+        &self.rests[self.asked.get()]
     }
 
     /// The programs that are run.
@@ -158,6 +163,17 @@ impl Cluster {
         self.processes().into_iter().filter(|process| !daemons.contains(&process.name())).collect()
     }
 
+    /// All that JobManagers have logged.
+    pub fn job_manager_log(&self) -> String {
+        let entries = fs::read_dir(self.path("log")).into_iter().flatten().flatten();
+        let logs = entries.filter(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            name.contains("standalonesession") && name.contains(".log")
+        });
+        logs.map(|entry| String::from_utf8_lossy(&fs::read(entry.path()).unwrap_or_default()).into_owned())
+            .collect()
+    }
+
     /// The end of each log, for messages of failed tests.
     fn logs(&self) -> String {
         let mut text = String::new();
@@ -204,7 +220,7 @@ impl Cluster {
     #[track_caller]
     pub fn wait_until_idle(&self, task_managers: u32) {
         eventually_within(crate::PATIENCE, "all TaskManagers are registered and idle", || {
-            let overview = self.rest.try_overview()?;
+            let overview = self.rest().try_overview()?;
             let idle =
                 overview.taskmanagers == task_managers && overview.slots_available == overview.slots_total;
             idle.then_some(())

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use flott_client::{
     Client, ClientOptions, Error, ExceptionHistory, ExecutionResult, JobDetail, JobSummary, Overview,
-    RetryPolicy, RunRequest, TaskManager,
+    RunRequest, TaskManager,
 };
 use flott_core::{JobId, JobStatus};
 use reqwest::{
@@ -16,6 +16,9 @@ use tokio::runtime::{self, Runtime};
 
 /// How long one call may take.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// How soon one must come that may not come at all.
+const SOON: Duration = Duration::from_secs(2);
 
 /// An answer as it came.
 #[derive(Clone, Debug)]
@@ -47,9 +50,11 @@ impl Rest {
     pub fn new(port: u16) -> Self {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let base = format!("http://127.0.0.1:{port}");
-        let options = ClientOptions { timeout: LIMIT, retry: RetryPolicy::NONE, ..ClientOptions::default() };
+        let options = ClientOptions { timeout: LIMIT, ..ClientOptions::default() };
         let client = Client::new(&base, options).expect("a good address");
-        let raw = reqwest::Client::builder().timeout(LIMIT).build().expect("a client");
+        // A connection that was kept open may be to a JobManager that is gone.
+        let raw =
+            reqwest::Client::builder().timeout(LIMIT).pool_max_idle_per_host(0).build().expect("a client");
         Self { runtime, client, raw, base }
     }
 
@@ -168,14 +173,22 @@ impl Rest {
         prepare: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
     ) -> Answer {
         let request = prepare(self.raw.request(method, format!("{}{path}", self.base)));
-        let answered = self.runtime.block_on(async {
+        self.answer(request).unwrap_or_else(|error| panic!("{path}: {error:?}"))
+    }
+
+    /// `GET path`; `None` if there is no answer soon.
+    pub fn try_get(&self, path: &str) -> Option<Answer> {
+        self.answer(self.raw.get(format!("{}{path}", self.base)).timeout(SOON)).ok()
+    }
+
+    fn answer(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+        let (status, bytes) = self.runtime.block_on(async {
             let response = request.send().await?;
             let status = response.status().as_u16();
             Ok::<_, reqwest::Error>((status, response.bytes().await?))
-        });
-        let (status, bytes) = answered.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        })?;
         let body = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-        Answer { status, body }
+        Ok(Answer { status, body })
     }
 }

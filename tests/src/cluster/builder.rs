@@ -1,13 +1,13 @@
 use std::{
-    cell::OnceCell,
+    cell::{Cell, OnceCell},
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::Cluster;
-use crate::{Binaries, Ended, Rest, free_port, workspace};
+use super::{Cluster, Master};
+use crate::{Binaries, Ended, Etcd, Rest, workspace};
 
 /// What a cluster is to be like.
 #[derive(Clone, Debug)]
@@ -16,11 +16,13 @@ pub struct ClusterBuilder {
     slots: Option<u32>,
     settings: Vec<(String, String)>,
     home_name: Option<String>,
+    masters: Vec<Master>,
 }
 
 impl Default for ClusterBuilder {
     fn default() -> Self {
-        Self { task_managers: 2, slots: Some(2), settings: Vec::new(), home_name: None }
+        let masters = vec![Master::new()];
+        Self { task_managers: 2, slots: Some(2), settings: Vec::new(), home_name: None, masters }
     }
 }
 
@@ -47,6 +49,15 @@ impl ClusterBuilder {
         self
     }
 
+    /// Has several JobManagers, which elect a leader through this etcd.
+    #[must_use]
+    pub fn job_managers(mut self, count: usize, etcd: &Etcd) -> Self {
+        self.masters.resize_with(count, Master::new);
+        self.set("high-availability.type", "etcd")
+            .set("high-availability.etcd.endpoints", &etcd.endpoint())
+            .set("high-availability.storageDir", "file://{dir}/ha")
+    }
+
     /// Runs the cluster from a release of its own, unpacked in a directory of this name, instead of from the checkout.
     #[must_use]
     pub fn release_in(mut self, name: &str) -> Self {
@@ -65,10 +76,19 @@ impl ClusterBuilder {
             Some(name) => unpack_release(&dir.path().join(name), &binaries),
             None => workspace(),
         };
-        let rest_port = free_port();
-        self.write_conf(dir.path(), rest_port);
-        let rest = Rest::new(rest_port);
-        Cluster { dir, home, ident, rest_port, binaries, rest, test_jobs: OnceCell::new() }
+        self.write_conf(dir.path());
+        let rests = self.masters.iter().map(|master| Rest::new(master.rest_port)).collect();
+        let asked = Cell::new(0);
+        Cluster {
+            dir,
+            home,
+            ident,
+            masters: self.masters,
+            binaries,
+            rests,
+            asked,
+            test_jobs: OnceCell::new(),
+        }
     }
 
     /// Starts the cluster by `start-cluster.sh`, which must succeed.
@@ -87,7 +107,7 @@ impl ClusterBuilder {
         (cluster, ended)
     }
 
-    fn write_conf(&self, dir: &Path, rest_port: u16) {
+    fn write_conf(&self, dir: &Path) {
         let conf = dir.join("conf");
         fs::create_dir(&conf).expect("a new directory");
         fs::create_dir(dir.join("tmp")).expect("a new directory");
@@ -98,8 +118,8 @@ impl ClusterBuilder {
                 lines.push(format!("{key}: {value}"));
             }
         };
-        set("rest.port", &rest_port.to_string());
-        set("jobmanager.rpc.port", &free_port().to_string());
+        set("rest.port", &self.masters[0].rest_port.to_string());
+        set("jobmanager.rpc.port", &self.masters[0].rpc_port.to_string());
         set("io.tmp.dirs", &tmp);
         set("web.tmpdir", &tmp);
         if let Some(slots) = self.slots {
@@ -109,6 +129,8 @@ impl ClusterBuilder {
         let own = |(key, value): &(String, String)| format!("{key}: {}", value.replace("{dir}", &dir_text));
         lines.extend(self.settings.iter().map(own));
         fs::write(conf.join("config.yaml"), lines.join("\n") + "\n").expect("a new file");
+        let masters: String = self.masters.iter().map(|it| it.line() + "\n").collect();
+        fs::write(conf.join("masters"), masters).expect("a new file");
         fs::write(conf.join("workers"), "localhost\n".repeat(self.task_managers)).expect("a new file");
     }
 }

@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 
 #[test]
 fn taskmanagers_register_again_when_the_jobmanager_comes_back() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::builder().set("high-availability.type", "none").start();
     let job = cluster.submit("endless", &[], 4);
     cluster.wait_for_records(job);
     let task_managers = cluster.task_managers();

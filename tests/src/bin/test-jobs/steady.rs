@@ -39,16 +39,24 @@ struct KeyedSum {
     records: u64,
     #[arg(long, default_value_t = 1000)]
     keys: u64,
+    /// Records a second, all subtasks together; as many as possible if it is not given.
+    #[arg(long)]
+    rate: Option<f64>,
     #[arg(long)]
     output: String,
 }
 
 /// Writes `KEY SUM` for each key: the sum of all numbers below `records` that leave the rest `KEY` when divided by `keys`.
 pub(crate) fn keyed_sum() -> Result<(), BoxError> {
-    let KeyedSum { records, keys, output } = KeyedSum::parse();
+    let KeyedSum { records, keys, rate, output } = KeyedSum::parse();
     let env = StreamExecutionEnvironment::new();
     env.set_runtime_mode(RuntimeMode::Batch);
-    env.generate(Some(records), move |index| (index % keys, index))
+    let numbers = GeneratorSource::new(Some(records), move |index| (index % keys, index));
+    let numbers = match rate {
+        Some(rate) => numbers.rate(rate),
+        None => numbers,
+    };
+    env.from_source(numbers, WatermarkStrategy::no_watermarks(), "numbers")
         .key_by_ref(|(key, _)| key)
         .sum(|(_, value)| value)
         .map(|(key, sum)| format!("{key} {sum}"))
