@@ -107,7 +107,8 @@ stage_build() {
 # The end-to-end tests are a stage of their own. Both stages name the whole workspace, so that all crates are compiled
 # once, with the same features.
 stage_unit() {
-  cargo test --workspace --exclude flott-tests
+  # All failures at once, not those of the first crate only.
+  cargo test --workspace --exclude flott-tests --no-fail-fast
   cargo test --workspace --test dependencies
 }
 
