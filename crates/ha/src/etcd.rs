@@ -5,6 +5,7 @@
 //!   cluster        which cluster this is; the same stands in the storage directory
 //!   leader         who leads: bound to a lease, and condition of every write of the leader
 //!   write          the last write, by which one is recognized whose answer was lost
+//!   members/5      a JobManager that is there: bound to a lease of its own
 //!   jobs/7/spec    a record
 //! ```
 //! Decisions are those of `flott_control::election`. What is here carries them out, with a time limit on everything: calls and
@@ -15,6 +16,7 @@ mod calls;
 mod cluster;
 mod compaction;
 mod epochs;
+mod members;
 mod records;
 mod servers;
 mod shell;
@@ -31,8 +33,13 @@ use tokio::{
 };
 
 pub(crate) use self::records::EtcdRecords;
-use self::{calls::Calls, cluster::Cluster, servers::Servers, shell::Shell};
-use crate::{Candidate, Error, LeaderInfo, Leadership, blobs::Blobs, problem::Problems, store::RESERVED};
+use self::{calls::Calls, cluster::Cluster, members::Members, servers::Servers, shell::Shell};
+use crate::{
+    Candidate, Error, LeaderInfo, Leadership,
+    blobs::Blobs,
+    problem::Problems,
+    store::{MEMBERS, RESERVED},
+};
 
 /// Room for what is handed to the shell: answers of its own calls, of which there are few at a time.
 const QUEUE: usize = 64;
@@ -42,6 +49,7 @@ const ROOT: &str = "/flott/";
 /// The part of this process in the election. Dropped, everything of it ends, as if the process had died.
 pub(crate) struct Etcd {
     campaigns: mpsc::Sender<oneshot::Sender<Leadership>>,
+    members: watch::Receiver<Vec<Candidate>>,
     _tasks: JoinSet<()>,
 }
 
@@ -68,13 +76,21 @@ impl Etcd {
         let lease_time = config.get(&options::ETCD_LEASE_TIME);
         // The store counts in seconds.
         let lease_time = Duration::from_secs(lease_time.as_millis().div_ceil(1_000).try_into().unwrap_or(10));
+        let members = Members::new(keys.clone(), servers.clone(), cluster.clone(), me.clone());
+        let present = members.told();
         let calls = Arc::new(Calls::new(keys, servers, cluster.clone(), me, lease_time));
         let blobs = Blobs::new(storage, directory.join("blobs"));
         let shell = Shell::new(ElectionConfig { lease_time }, calls, blobs, leader, problems);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { cluster.run().await });
         tasks.spawn(shell.run(campaigned));
-        Ok((observed, Self { campaigns, _tasks: tasks }))
+        tasks.spawn(members.run());
+        Ok((observed, Self { campaigns, members: present, _tasks: tasks }))
+    }
+
+    /// The JobManagers that are there, this one among them.
+    pub(crate) fn members(&self) -> watch::Receiver<Vec<Candidate>> {
+        self.members.clone()
     }
 
     pub(crate) async fn campaign(&self) -> Result<Leadership, Error> {
@@ -105,6 +121,11 @@ impl Keys {
         format!("{}cluster", self.prefix)
     }
 
+    /// What begins the keys of members.
+    fn members(&self) -> String {
+        format!("{}{MEMBERS}", self.prefix)
+    }
+
     fn write(&self) -> String {
         format!("{}write", self.prefix)
     }
@@ -115,7 +136,7 @@ impl Keys {
 
     /// The key of a record; `None` for one of the keys above.
     fn record_of<'a>(&self, key: &'a str) -> Option<&'a str> {
-        key.strip_prefix(&self.prefix).filter(|key| !RESERVED.contains(key))
+        key.strip_prefix(&self.prefix).filter(|key| !RESERVED.contains(key) && !key.starts_with(MEMBERS))
     }
 }
 

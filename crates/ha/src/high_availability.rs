@@ -173,6 +173,16 @@ impl HighAvailability {
         self.leader.clone()
     }
 
+    /// The JobManagers that are there, this one among them, as far as is known, with each change. With `etcd` one that is lost
+    /// goes some seconds later; with the others there is only this one.
+    pub fn members(&self) -> watch::Receiver<Vec<Candidate>> {
+        match &self.backend {
+            Backend::Local(local) => local.members.subscribe(),
+            #[cfg(feature = "etcd")]
+            Backend::Etcd(etcd) => etcd.members(),
+        }
+    }
+
     /// What is wrong just now, with each change; empty if nothing is.
     pub fn problems(&self) -> watch::Receiver<Vec<Problem>> {
         self.problems.subscribe()
@@ -206,6 +216,7 @@ struct Local {
     records: Records,
     blobs: Blobs,
     leader: Arc<watch::Sender<Option<LeaderInfo>>>,
+    members: watch::Sender<Vec<Candidate>>,
     /// One leadership at a time: the next one waits until the last was given up.
     waiting: tokio::sync::Mutex<JoinSet<()>>,
     _directory: Option<TempDir>,
@@ -220,6 +231,7 @@ impl Local {
     ) -> (watch::Receiver<Option<LeaderInfo>>, Backend) {
         let (leader, receiver) = watch::channel(None);
         let local = Self {
+            members: watch::Sender::new(vec![me.clone()]),
             me,
             records,
             blobs,

@@ -16,6 +16,8 @@ const MAX_KEY: usize = 200;
 
 /// Keys that are no records, as they stand beside these in etcd.
 pub(crate) const RESERVED: [&str; 3] = ["leader", "cluster", "write"];
+/// What begins the keys of JobManagers that are there, which are no records either.
+pub(crate) const MEMBERS: &str = "members/";
 
 /// A change of the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -227,6 +229,7 @@ fn check_name(name: &str) -> Result<(), StoreError> {
     };
     let is_name = name.len() <= MAX_KEY
         && !RESERVED.contains(&name)
+        && !name.starts_with(MEMBERS)
         && name.split('/').all(|part| is_good(part) && !crate::file::is_reserved(part));
     if is_name { Ok(()) } else { Err(StoreError::Name { name: name.chars().take(MAX_KEY).collect() }) }
 }

@@ -107,6 +107,14 @@ impl HighAvailability {
         }
     }
 
+    /// The JobManagers that are there, this one among them, as far as is known.
+    pub(crate) fn members(&self) -> watch::Receiver<Vec<Candidate>> {
+        match &self.0 {
+            Election::Configured(configured) => configured.members(),
+            Election::Shared { candidate, .. } => watch::channel(vec![candidate.clone()]).1,
+        }
+    }
+
     /// Waits until this process leads. To be called again only when nothing is left of what led.
     ///
     /// # Errors

@@ -45,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) candidate: Candidate,
     /// Who leads, as far as is known.
     pub(crate) leader: watch::Receiver<Option<LeaderInfo>>,
+    /// The JobManagers that are there, this one among them, as far as is known.
+    pub(crate) members: watch::Receiver<Vec<Candidate>>,
     /// What is wrong just now with what keeps the jobs.
     pub(crate) problems: watch::Receiver<Vec<Problem>>,
     pub(crate) config_entries: Vec<ConfigEntry>,
@@ -62,15 +64,22 @@ impl ClusterHandle {
 
     /// Who leads, and what this JobManager has to do with it.
     pub fn leadership(&self) -> LeadershipView {
-        let Candidate { instance_id, rpc_address, rest_address } = self.inner.candidate.clone();
+        let leader = self.inner.leader.borrow().clone();
+        let leads = |member: &&Candidate| {
+            leader.as_ref().is_some_and(|leader| leader.instance_id == member.instance_id)
+        };
+        let members = self.inner.members.borrow();
+        let standbys =
+            members.iter().filter(|member| !leads(member)).cloned().map(OwnAddresses::from).collect();
         let state = match self.inner.scope.get() {
             Ok(scope) if scope.is_certain() => LeadershipState::Leading,
             Ok(_) => LeadershipState::Suspended,
             Err(_) => LeadershipState::Standby,
         };
         LeadershipView {
-            leader: self.inner.leader.borrow().clone(),
-            own: OwnAddresses { instance_id, rpc_address, rest_address },
+            leader,
+            own: self.inner.candidate.clone().into(),
+            standbys,
             state,
             problems: self.inner.problems.borrow().iter().map(ProblemView::of).collect(),
         }

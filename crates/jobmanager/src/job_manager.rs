@@ -134,6 +134,7 @@ impl JobManager {
             scope: scope.clone(),
             candidate: candidate.clone(),
             leader: leader.clone(),
+            members: high_availability.members(),
             problems: high_availability.problems(),
             config_entries: config_entries(&config),
             logs: OwnLogs { log: log_file, stdout: stdout_file },

@@ -118,6 +118,14 @@ fn a_standby_answers_for_the_leader_and_the_command_line_finds_it() {
     assert_eq!(told["state"], "STANDBY");
     let address = told["leader"]["rest-address"].as_str().unwrap_or_default();
     assert!(address.ends_with(&format!(":{port}")), "{told}");
+    for asked in [leader, standby] {
+        eventually("each tells which standbys there are", || {
+            let told = cluster.rest_of(asked).get("/v1/leader").body;
+            let [only] = told["standbys"].as_array()?.as_slice() else { return None };
+            let port = cluster.masters()[standby].rest_port;
+            only["rest-address"].as_str()?.ends_with(&format!(":{port}")).then_some(())
+        });
+    }
     cluster.process_of(leader).expect("it runs").signal(Signal::SIGKILL);
     cluster.flott(&["list"]).expect_code(0).expect_output(&[&job.to_string()]);
     cluster.wait_for_leader(LEASE + SLACK, Some(leader));

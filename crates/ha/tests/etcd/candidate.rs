@@ -69,3 +69,12 @@ pub(crate) async fn wait_for_leader(ha: &HighAvailability, name: Option<&str>) {
         |found: &Option<flott_ha::LeaderInfo>| found.as_ref().map(|it| it.instance_id.as_str()) == name;
     tokio::time::timeout(DEADLINE, leader.wait_for(is_wanted)).await.expect("the leader is known").unwrap();
 }
+
+/// Waits until this one knows of exactly these, in the order of their addresses.
+pub(crate) async fn wait_for_members(ha: &HighAvailability, names: &[&str]) {
+    let mut members = ha.members();
+    let are_wanted =
+        |found: &Vec<Candidate>| found.iter().map(|it| it.instance_id.as_str()).eq(names.iter().copied());
+    let reached = tokio::time::timeout(DEADLINE, members.wait_for(are_wanted)).await;
+    reached.unwrap_or_else(|_| panic!("{names:?} are there, not {:?}", *ha.members().borrow())).unwrap();
+}

@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use etcd_client::GetOptions;
-use flott_ha::{LeaderState, Op, StoreError};
+use flott_ha::{Candidate, HighAvailability, LeaderState, Op, StoreError};
 
 use crate::{
-    candidate::{LEASE_TIME, campaign, config, open, open_with, wait_for, wait_for_leader},
+    candidate::{LEASE_TIME, campaign, config, open, open_with, wait_for, wait_for_leader, wait_for_members},
     server::{DEADLINE, Etcd},
 };
 
@@ -37,6 +37,29 @@ async fn one_leads_and_the_others_know_it() {
     let third = campaign(&a).await;
     assert!(third.epoch() > epoch);
     third.store().commit(vec![Op::put("x", "y")]).await.unwrap();
+}
+
+#[tokio::test]
+async fn all_that_are_there_are_known() {
+    let Some(etcd) = Etcd::start(1).await else { return };
+    let (a, b) = (open(&etcd, "a").await, open(&etcd, "b").await);
+    let leadership = campaign(&a).await;
+    for ha in [&a, &b] {
+        wait_for_members(ha, &["a", "b"]).await;
+    }
+    // The keys of members are no records.
+    assert!(leadership.store().list("").await.unwrap().is_empty());
+    let refused = leadership.store().commit(vec![Op::put("members/x", "y")]).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Name { .. }), "{refused}");
+    // One that was started again counts once, also while its old key still lives.
+    let config = config(&etcd, &[]);
+    let again =
+        Candidate { instance_id: "b2".into(), rpc_address: "b:6123".into(), rest_address: "b:8081".into() };
+    drop(b);
+    let _again = HighAvailability::open(&config, again).await.unwrap();
+    wait_for_members(&a, &["a", "b2"]).await;
+    drop(_again);
+    wait_for_members(&a, &["a"]).await;
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ pub(crate) struct Leadership {
     leader: Option<Member>,
     #[serde(rename = "self")]
     own: Member,
+    /// Those that are there and do not lead.
+    standbys: Vec<Member>,
     state: &'static str,
     /// What is wrong just now with what keeps the jobs.
     problems: Vec<Problem>,
@@ -36,10 +38,15 @@ struct Member {
     epoch: Option<u64>,
 }
 
+impl From<OwnAddresses> for Member {
+    fn from(OwnAddresses { instance_id, rpc_address, rest_address }: OwnAddresses) -> Self {
+        Self { instance_id, rpc_address, rest_address, epoch: None }
+    }
+}
+
 /// Who leads, and whether that is the one who is asked.
 pub(crate) async fn leader(State(api): State<Api>) -> Json<Leadership> {
-    let LeadershipView { leader, own, state, problems } = api.backend.leadership();
-    let OwnAddresses { instance_id, rpc_address, rest_address } = own;
+    let LeadershipView { leader, own, standbys, state, problems } = api.backend.leadership();
     Json(Leadership {
         leader: leader.map(|leader| Member {
             instance_id: leader.instance_id,
@@ -47,7 +54,8 @@ pub(crate) async fn leader(State(api): State<Api>) -> Json<Leadership> {
             rest_address: leader.rest_address,
             epoch: Some(leader.epoch.0),
         }),
-        own: Member { instance_id, rpc_address, rest_address, epoch: None },
+        own: own.into(),
+        standbys: standbys.into_iter().map(Member::from).collect(),
         state: state.as_str(),
         problems: problems.into_iter().map(|ProblemView { kind, text }| Problem { kind, text }).collect(),
     })

@@ -1,6 +1,6 @@
 //! Who leads.
 
-use crate::ha::{LeaderInfo, Problem};
+use crate::ha::{Candidate, LeaderInfo, Problem};
 
 /// Who leads, as one JobManager sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub struct LeadershipView {
     pub leader: Option<LeaderInfo>,
     /// The JobManager that says so.
     pub own: OwnAddresses,
+    /// Those that are there and do not lead, as far as is known.
+    pub standbys: Vec<OwnAddresses>,
     /// What that may do.
     pub state: LeadershipState,
     /// What is wrong just now with what keeps the jobs, as it sees it.
@@ -39,6 +41,12 @@ pub struct OwnAddresses {
     pub rpc_address: String,
     /// `host:port` of its REST server; empty if it has none.
     pub rest_address: String,
+}
+
+impl From<Candidate> for OwnAddresses {
+    fn from(Candidate { instance_id, rpc_address, rest_address }: Candidate) -> Self {
+        Self { instance_id, rpc_address, rest_address }
+    }
 }
 
 /// What a JobManager may do.

@@ -71,6 +71,11 @@ async fn every_job_manager_tells_who_leads() {
             let (status, _, json) = get(cluster, path).await;
             assert_eq!((status, &json["state"]), (200, &Value::from(state)));
             assert_eq!(json["problems"], serde_json::json!([]));
+            let standbys = json["standbys"].as_array().unwrap();
+            let ids: Vec<_> = standbys.iter().map(|standby| &standby["instance-id"]).collect();
+            // That there is another is known through etcd only.
+            let expected = if state == "STANDBY" { vec![&json["self"]["instance-id"]] } else { vec![] };
+            assert_eq!(ids, expected);
             assert_eq!(json["leader"]["instance-id"], leader.own.instance_id);
             let rest_address = pair.leader.job_manager.rest_addr.unwrap().to_string();
             assert_eq!(json["leader"]["rest-address"], rest_address);

@@ -7,10 +7,16 @@ const own = { ...self, epoch: 42 };
 /** `alone`: the only one there is. `unreachable`: a standby whose leader is silent. */
 const states = {
   alone: { leader: own, self, state: "LEADING" },
-  leading: { leader: own, self, state: "LEADING" },
-  standby: { leader: other, self, state: "STANDBY" },
+  leading: { leader: own, self, standbys: [member(8083), member(8084)], state: "LEADING" },
+  standby: { leader: other, self, standbys: [self, member(8083)], state: "STANDBY" },
   unreachable: { leader: other, self, state: "STANDBY" },
-  suspended: { leader: own, self, state: "SUSPENDED" },
+  suspended: {
+    leader: own,
+    self,
+    standbys: [],
+    state: "SUSPENDED",
+    problems: [{ kind: "STORE_UNREACHABLE", text: "etcd at http://etcd:2379 does not answer: connection refused" }],
+  },
   none: { leader: null, self, state: "STANDBY" },
 };
 

@@ -278,7 +278,11 @@ export interface JobManagerAddress {
 export interface Leadership {
   leader: (JobManagerAddress & { epoch: number }) | null;
   self: JobManagerAddress;
+  /** Those that are there and do not lead. */
+  standbys?: JobManagerAddress[];
   state: "LEADING" | "STANDBY" | "SUSPENDED";
+  /** What is wrong just now with what keeps the jobs. */
+  problems?: { kind: string; text: string }[];
 }
 
 export interface ConfigEntry {

@@ -480,6 +480,7 @@ impl Backend for Arc<FakeCluster> {
         LeadershipView {
             leader: self.leader.lock().unwrap().clone(),
             own: own(),
+            standbys: vec![own()],
             state: *self.state.lock().unwrap(),
             problems: vec![ProblemView { kind: "STORE_NOSPACE", text: "it is full".to_owned() }],
         }

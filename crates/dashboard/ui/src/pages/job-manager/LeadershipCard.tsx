@@ -1,6 +1,7 @@
 import type { ConfigEntry, JobManagerAddress } from "../../api/types";
 import { Card } from "../../components/Card";
 import { Fact } from "../../components/Facts";
+import { ErrorNotice } from "../../components/Notice";
 import { StateChip } from "../../components/StateChip";
 import { MEANING, aloneText, dashboardAt, stateTone } from "../../lib/leadership";
 import { leadership } from "../../live/leadership";
@@ -18,7 +19,7 @@ export function LeadershipCard({ settings }: { settings: readonly ConfigEntry[] 
   const seen = leadership.value;
   // One that leads may be the only one: the settings tell.
   if (!seen || (settings === null && seen.standing === "leading")) return null;
-  const { leader, self, state } = seen.told;
+  const { leader, self, state, standbys = [], problems = [] } = seen.told;
   return (
     <Card title="Leadership" class="leadership">
       <dl class="facts">
@@ -26,7 +27,16 @@ export function LeadershipCard({ settings }: { settings: readonly ConfigEntry[] 
           <code>{self["rest-address"] || self["rpc-address"]}</code>
           <StateChip state={state} color={stateTone(state)} />
         </Fact>
-        <Fact name="Leader">{leader ? <Leader leader={leader} own={leader["instance-id"] === self["instance-id"]} /> : "none"}</Fact>
+        <Fact name="Leader">{leader ? <Dashboard of={leader} own={leader["instance-id"] === self["instance-id"]} /> : "none"}</Fact>
+        <Fact name="Standbys" hint="JobManagers that are there and take over if the leader goes">
+          {standbys.length === 0
+            ? "none"
+            : standbys.map((standby) => (
+                <div key={standby["instance-id"]}>
+                  <Dashboard of={standby} own={standby["instance-id"] === self["instance-id"]} />
+                </div>
+              ))}
+        </Fact>
         {leader && (
           <Fact name="Epoch" hint="Grows with each change of the leader">
             {leader.epoch}
@@ -34,13 +44,17 @@ export function LeadershipCard({ settings }: { settings: readonly ConfigEntry[] 
         )}
       </dl>
       <p class="muted">{MEANING[seen.standing]}</p>
+      {problems.map(({ kind, text }) => (
+        <ErrorNotice key={kind} title={kind} error={text} />
+      ))}
     </Card>
   );
 }
 
-function Leader({ leader, own }: { leader: JobManagerAddress; own: boolean }) {
-  const address = <code>{leader["rest-address"] || leader["rpc-address"]}</code>;
-  const dashboard = dashboardAt(leader["rest-address"], location.protocol);
+/** Where a JobManager is, as a link to its dashboard. */
+function Dashboard({ of: manager, own }: { of: JobManagerAddress; own: boolean }) {
+  const address = <code>{manager["rest-address"] || manager["rpc-address"]}</code>;
+  const dashboard = dashboardAt(manager["rest-address"], location.protocol);
   if (own) {
     return (
       <>
