@@ -75,9 +75,16 @@ impl Etcd {
 
     /// Waits until it answers.
     pub(crate) async fn wait(&self) {
+        let running = self.members.iter().position(|member| member.process.is_some()).unwrap();
+        self.wait_for(running).await;
+    }
+
+    /// Waits until one of its servers answers, which it does only as part of a majority.
+    pub(crate) async fn wait_for(&self, member: usize) {
+        let url = &self.members[member].url;
         let asked = async {
             loop {
-                let get = async { self.client().await.get("x", None).await };
+                let get = async { etcd_client::Client::connect([url], None).await?.get("x", None).await };
                 if matches!(tokio::time::timeout(Duration::from_secs(1), get).await, Ok(Ok(_))) {
                     return;
                 }
@@ -87,7 +94,6 @@ impl Etcd {
         tokio::time::timeout(DEADLINE, asked).await.expect("etcd answers");
     }
 
-    /// A client of the first server that runs.
     pub(crate) async fn client(&self) -> etcd_client::Client {
         let member = self.members.iter().find(|member| member.process.is_some()).unwrap();
         etcd_client::Client::connect([&member.url], None).await.unwrap()
