@@ -11,7 +11,7 @@ Usage: tests/run.sh [STAGE...]
 
 Runs all stages, or only those that are named. A stage that cannot run for want of a tool is SKIPPED and counted.
 
-  tools       installs shellcheck, etcd and chromium by apt-get if they are missing (as root or with sudo)
+  tools       installs shellcheck, etcd, iproute2 and chromium by apt-get if they are missing (as root or with sudo)
   format      cargo fmt --check
   shellcheck  all shell scripts
   dashboard   type check, unit tests and build of the web dashboard
@@ -55,9 +55,10 @@ stage_tools() {
   local missing=() as_root=()
   have shellcheck || missing+=(shellcheck)
   have etcd || missing+=(etcd-server)
+  have ip || missing+=(iproute2)
   browser > /dev/null || missing+=(chromium)
   if [ "${#missing[@]}" -eq 0 ]; then
-    echo "shellcheck, etcd and a browser are there."
+    echo "shellcheck, etcd, iproute2 and a browser are there."
     return 0
   fi
   have apt-get || skip "${missing[*]} not found, and there is no apt-get to install it: install it yourself"
@@ -135,6 +136,7 @@ stage_scripts() { tests/scripts/run.sh; }
 stage_e2e() {
   # Without it the tests that need it say SKIPPED.
   if have etcd; then export FLOTT_TEST_ETCD=1; fi
+  if have ip && unshare --net true 2> /dev/null; then export FLOTT_TEST_NETWORK=1; fi
   if [ -x "$MOTO/bin/moto_server" ]; then export FLOTT_TEST_S3="$PWD/$MOTO/bin/python"; fi
   cargo test --workspace --test e2e -- --test-threads="${E2E_THREADS:-2}"
 }

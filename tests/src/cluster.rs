@@ -1,6 +1,7 @@
 //! A cluster of real processes.
 
 mod builder;
+mod hosts;
 mod jobs;
 mod masters;
 mod snapshots;

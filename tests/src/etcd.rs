@@ -1,4 +1,6 @@
-//! An etcd of one node, on this machine (Debian's `etcd-server`).
+//! An etcd (Debian's `etcd-server`): of one member on this machine, or of several on [hosts](crate::Host) of their own.
+
+mod members;
 
 use std::{
     io::{Read, Write},
@@ -13,6 +15,7 @@ use nix::{
 };
 use tempfile::TempDir;
 
+pub use self::members::EtcdMembers;
 use crate::{eventually, free_port};
 
 /// A running etcd. It ends when it is dropped.
@@ -37,11 +40,8 @@ impl Etcd {
                 etcd.wait_until_it_answers();
                 Some(etcd)
             }
-            Err(problem) if std::env::var_os("FLOTT_TEST_ETCD").is_some() => panic!("etcd: {problem}"),
             Err(problem) => {
-                // Not by a macro, whose output of passed tests is thrown away.
-                let text = format!("SKIPPED: etcd can't be run: {problem} (apt-get install etcd-server)\n");
-                let _ = std::io::stderr().write_all(text.as_bytes());
+                missing(&problem);
                 None
             }
         }
@@ -78,6 +78,15 @@ impl Etcd {
     fn wait_until_it_answers(&self) {
         eventually("etcd answers", || is_healthy(self.port).then_some(()));
     }
+}
+
+/// Says SKIPPED, or panics where that must not be.
+#[track_caller]
+fn missing(problem: &std::io::Error) {
+    assert!(std::env::var_os("FLOTT_TEST_ETCD").is_none(), "etcd: {problem}");
+    // Not by a macro, whose output of passed tests is thrown away.
+    let text = format!("SKIPPED: etcd can't be run: {problem} (apt-get install etcd-server)\n");
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 fn is_healthy(port: u16) -> bool {

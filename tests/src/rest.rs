@@ -1,6 +1,10 @@
 //! The REST API of a cluster, without async.
 
-use std::{path::Path, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::Path,
+    time::Duration,
+};
 
 use flott_client::{
     Client, ClientOptions, Error, ExceptionHistory, ExecutionResult, JobDetail, JobSummary, Overview,
@@ -48,8 +52,14 @@ pub struct Rest {
 impl Rest {
     /// For the cluster at this port.
     pub fn new(port: u16) -> Self {
+        Self::at(Ipv4Addr::LOCALHOST, port)
+    }
+
+    /// For a server on some host.
+    pub fn at(address: impl Into<IpAddr>, port: u16) -> Self {
+        let address = std::net::SocketAddr::new(address.into(), port);
         let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let base = format!("http://127.0.0.1:{port}");
+        let base = format!("http://{address}");
         let options = ClientOptions { timeout: LIMIT, ..ClientOptions::default() };
         let client = Client::new(&base, options).expect("a good address");
         // A connection that was kept open may be to a JobManager that is gone.

@@ -16,7 +16,7 @@ pub struct ClusterBuilder {
     slots: Option<u32>,
     settings: Vec<(String, String)>,
     home_name: Option<String>,
-    masters: Vec<Master>,
+    pub(super) masters: Vec<Master>,
 }
 
 impl Default for ClusterBuilder {
@@ -77,7 +77,7 @@ impl ClusterBuilder {
             None => workspace(),
         };
         self.write_conf(dir.path());
-        let rests = self.masters.iter().map(|master| Rest::new(master.rest_port)).collect();
+        let rests = self.masters.iter().map(|master| Rest::at(master.address, master.rest_port)).collect();
         let asked = Cell::new(0);
         Cluster {
             dir,

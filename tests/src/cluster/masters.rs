@@ -1,6 +1,6 @@
 //! Several JobManagers.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 use super::Cluster;
 use crate::{Rest, eventually_within, free_port, processes::Process};
@@ -8,6 +8,8 @@ use crate::{Rest, eventually_within, free_port, processes::Process};
 /// A line of `conf/masters`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Master {
+    /// Where it is.
+    pub address: Ipv4Addr,
     /// The port of REST.
     pub rest_port: u16,
     /// The port of gRPC.
@@ -16,9 +18,14 @@ pub struct Master {
 
 impl Master {
     pub(super) fn new() -> Self {
-        Self { rest_port: free_port(), rpc_port: free_port() }
+        Self::at(Ipv4Addr::LOCALHOST)
     }
 
+    pub(super) fn at(address: Ipv4Addr) -> Self {
+        Self { address, rest_port: free_port(), rpc_port: free_port() }
+    }
+
+    /// That of one on this host. (The scripts leave those on others alone, as they would go there by ssh.)
     pub(super) fn line(self) -> String {
         format!("localhost:{}:{}", self.rest_port, self.rpc_port)
     }
@@ -69,7 +76,7 @@ impl Cluster {
     /// Starts one of the JobManagers again.
     #[track_caller]
     pub fn start_master(&self, master: usize) {
-        let Master { rest_port, rpc_port } = self.masters[master];
+        let Master { rest_port, rpc_port, .. } = self.masters[master];
         let args = ["ensure", "localhost", &rest_port.to_string(), &rpc_port.to_string()];
         self.run_script("jobmanager.sh", &args).expect_code(0);
     }

@@ -20,6 +20,7 @@ mod jobs;
 mod lost_processes;
 mod new_project;
 mod oracle;
+mod partition;
 mod recovery;
 mod registration;
 mod requests;
