@@ -116,9 +116,15 @@ pub(crate) async fn shut_down(State(api): State<Api>) -> Json<Empty> {
 #[derive(Serialize)]
 pub(crate) struct Health {
     status: &'static str,
+    /// What is wrong: the kinds only, as everybody may ask. `/leader` tells more.
+    problems: Vec<&'static str>,
 }
 
-/// Whether this process serves requests. Open to everybody and never refused for load.
-pub(crate) async fn health() -> Json<Health> {
-    Json(Health { status: "ok" })
+/// Whether this process serves requests, and whether something is wrong with what it needs. That it answers means that it
+/// lives: to start it again mends no store. Open to everybody and never refused for load.
+pub(crate) async fn health(State(api): State<Api>) -> Json<Health> {
+    let problems: Vec<_> =
+        api.backend.leadership().problems.into_iter().map(|problem| problem.kind).collect();
+    let status = if problems.is_empty() { "ok" } else { "degraded" };
+    Json(Health { status, problems })
 }

@@ -2,6 +2,7 @@
 
 mod errors;
 mod fuzz;
+mod health;
 mod log_files;
 mod security;
 mod shapes;

@@ -75,6 +75,7 @@ pub(super) struct FakeCluster {
     pub(super) shut_down: AtomicU64,
     pub(super) leader: Mutex<Option<LeaderInfo>>,
     pub(super) state: Mutex<LeadershipState>,
+    pub(super) problems: Mutex<Vec<ProblemView>>,
     /// Makes the overview panic.
     pub(super) panics: AtomicBool,
     /// Makes the next upload, run or trigger fail.
@@ -482,7 +483,7 @@ impl Backend for Arc<FakeCluster> {
             own: own(),
             standbys: vec![own()],
             state: *self.state.lock().unwrap(),
-            problems: vec![ProblemView { kind: "STORE_NOSPACE", text: "it is full".to_owned() }],
+            problems: self.problems.lock().unwrap().clone(),
         }
     }
 
