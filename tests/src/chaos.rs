@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    Cluster, eventually, now,
+    Cluster, Random, eventually, now,
     oracle::{self, Verdict},
     processes::Process,
     sink_watch::SinkWatch,
@@ -106,26 +106,6 @@ impl fmt::Display for Report {
     }
 }
 
-/// Numbers that follow from a seed (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = flott::mix(self.0);
-        ((u128::from(mixed) * u128::from(limit)) >> 64) as u64
-    }
-
-    fn between(&mut self, from: Duration, to: Duration) -> Duration {
-        from + Duration::from_millis(self.below((to - from).as_millis() as u64 + 1))
-    }
-
-    fn one_of<T>(&mut self, of: Vec<T>) -> Option<T> {
-        let at = self.below(of.len().max(1) as u64) as usize;
-        of.into_iter().nth(at)
-    }
-}
-
 /// Runs the job through all that happens to it, to its end.
 ///
 /// # Panics
@@ -193,7 +173,7 @@ impl Run {
         let deadline = now() + schedule.duration * 2 + RECOVERY;
         let mut run = Self {
             cluster,
-            random: Random(schedule.seed),
+            random: Random::new(schedule.seed),
             job: JobId::from_bytes([0; 16]),
             parallelism: 2,
             rescaled: 0,

@@ -1,6 +1,7 @@
 //! An etcd (Debian's `etcd-server`): of one member on this machine, or of several on [hosts](crate::Host) of their own.
 
 mod members;
+mod space;
 
 use std::{
     io::{Read, Write},
@@ -24,6 +25,7 @@ pub struct Etcd {
     port: u16,
     peer_port: u16,
     data: TempDir,
+    args: Vec<String>,
 }
 
 impl Etcd {
@@ -32,11 +34,20 @@ impl Etcd {
     /// # Panics
     /// If `FLOTT_TEST_ETCD` is set and there is none, or if it does not answer.
     pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with further arguments.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn start_with(args: &[&str]) -> Option<Self> {
         let (port, peer_port) = (free_port(), free_port());
         let data = tempfile::Builder::new().prefix("flott-etcd-").tempdir().expect("a temporary directory");
-        match spawn(port, peer_port, &data) {
+        let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
+        match spawn(port, peer_port, &data, &args) {
             Ok(process) => {
-                let etcd = Self { process, port, peer_port, data };
+                let etcd = Self { process, port, peer_port, data, args };
                 etcd.wait_until_it_answers();
                 Some(etcd)
             }
@@ -70,7 +81,8 @@ impl Etcd {
     /// If it does not answer.
     #[track_caller]
     pub fn start_again(&mut self) {
-        self.process = spawn(self.port, self.peer_port, &self.data).expect("it was started before");
+        self.process =
+            spawn(self.port, self.peer_port, &self.data, &self.args).expect("it was started before");
         self.wait_until_it_answers();
     }
 
@@ -107,7 +119,7 @@ impl Drop for Etcd {
     }
 }
 
-fn spawn(port: u16, peer_port: u16, data: &TempDir) -> std::io::Result<Child> {
+fn spawn(port: u16, peer_port: u16, data: &TempDir, args: &[String]) -> std::io::Result<Child> {
     let client = format!("http://127.0.0.1:{port}");
     let peer = format!("http://127.0.0.1:{peer_port}");
     let mut command = Command::new("etcd");
@@ -117,6 +129,7 @@ fn spawn(port: u16, peer_port: u16, data: &TempDir) -> std::io::Result<Child> {
         .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
         .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
         .args(["--initial-cluster", &format!("test={peer}")])
+        .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
