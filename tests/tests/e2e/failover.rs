@@ -6,11 +6,15 @@ use flott_core::JobId;
 use flott_tests::{Cluster, ClusterBuilder, Etcd, eventually, eventually_within, now};
 use nix::sys::signal::Signal;
 use reqwest::Method;
+use serde_json::json;
 
 const LEASE: Duration = Duration::from_secs(3);
 
 /// How long after the end of its lease somebody else may lead, on a machine that is busy with other tests.
 const SLACK: Duration = Duration::from_secs(12);
+
+/// Between two looks at something that must stay as it is.
+const PAUSE: Duration = Duration::from_millis(50);
 
 fn standing_by(count: usize, etcd: &Etcd) -> ClusterBuilder {
     Cluster::builder()
@@ -97,6 +101,33 @@ fn jobs_run_on_while_etcd_is_away_and_nothing_new_is_accepted() {
     etcd.start_again();
     cluster.wait_for_leader(LEASE + SLACK, None);
     expect_untouched(&cluster, job, &hosts, latest);
+    cluster.expect_clean_oracle(job, records);
+}
+
+#[test]
+fn without_space_in_etcd_the_leader_stays_says_so_and_goes_on_when_there_is_some() {
+    let Some(etcd) = Etcd::start_with(&["--quota-backend-bytes", "4000000"]) else { return };
+    let cluster = standing_by(1, &etcd).start();
+    cluster.wait_for_leader(LEASE + SLACK, None);
+    let records = 30_000;
+    let job = cluster.submit_oracle(records, 2_000, 2, None);
+    cluster.wait_for_checkpoint(job);
+    let hosts = host_pids(&cluster);
+    let health = || cluster.rest().get("/health").body;
+    assert_eq!(health(), json!({ "status": "ok", "problems": [] }));
+    let revision = etcd.fill();
+    let degraded = json!({ "status": "degraded", "problems": ["STORE_NOSPACE"] });
+    eventually("its health says so", || (health() == degraded).then_some(()));
+    // Longer than a lease without renewals would have lasted.
+    let until = now() + LEASE * 2;
+    while now() < until {
+        assert_eq!(cluster.leader(), Some(0), "the lease needs no space");
+        std::thread::sleep(PAUSE);
+    }
+    let latest = cluster.wait_for_checkpoint(job).id.0;
+    etcd.free(revision);
+    expect_untouched(&cluster, job, &hosts, latest);
+    eventually("all is well again", || (health()["status"] == "ok").then_some(()));
     cluster.expect_clean_oracle(job, records);
 }
 
