@@ -86,6 +86,17 @@ impl Etcd {
         self.wait_until_it_answers();
     }
 
+    /// Kills it and starts it again without any data.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    #[track_caller]
+    pub fn lose_data(&mut self) {
+        self.kill();
+        std::fs::remove_dir_all(self.data.path().join("member")).expect("its data is there");
+        self.start_again();
+    }
+
     #[track_caller]
     fn wait_until_it_answers(&self) {
         eventually("etcd answers", || is_healthy(self.port).then_some(()));

@@ -52,6 +52,19 @@ impl Cluster {
     /// Runs the job of the [oracle](crate::oracle).
     #[track_caller]
     pub fn submit_oracle(&self, records: u64, rate: u64, parallelism: u32, savepoint: Option<&str>) -> JobId {
+        self.submit_oracle_of(self.test_jobs(), records, rate, parallelism, savepoint)
+    }
+
+    /// Runs it from another artifact, with the test jobs.
+    #[track_caller]
+    pub fn submit_oracle_of(
+        &self,
+        artifact: &str,
+        records: u64,
+        rate: u64,
+        parallelism: u32,
+        savepoint: Option<&str>,
+    ) -> JobId {
         fs::create_dir_all(self.path("faults")).expect("a directory");
         let args = [
             format!("--records={records}"),
@@ -63,7 +76,7 @@ impl Cluster {
         let mut request = Self::request("oracle", &[], parallelism);
         request.program_args_list = args.into();
         request.savepoint_path = savepoint.map(str::to_owned);
-        self.rest().run(self.test_jobs(), &request).expect("the job is accepted")
+        self.rest().run(artifact, &request).expect("the job is accepted")
     }
 
     /// Waits for the end of the oracle's job, and for its verdict.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use flott_core::JobId;
-use flott_tests::{Cluster, ClusterBuilder, Etcd, eventually, eventually_within, now};
+use flott_tests::{Cluster, ClusterBuilder, Etcd, eventually, eventually_within, files_below, now};
 use nix::sys::signal::Signal;
 use reqwest::Method;
 use serde_json::json;
@@ -129,6 +129,50 @@ fn without_space_in_etcd_the_leader_stays_says_so_and_goes_on_when_there_is_some
     expect_untouched(&cluster, job, &hosts, latest);
     eventually("all is well again", || (health()["status"] == "ok").then_some(()));
     cluster.expect_clean_oracle(job, records);
+}
+
+/// What docs/high-availability.md says to do then.
+#[test]
+fn nobody_leads_when_etcd_has_lost_its_data_and_jobs_begin_anew_from_their_checkpoints_by_hand() {
+    let Some(mut etcd) = Etcd::start() else { return };
+    let cluster = standing_by(2, &etcd).start();
+    cluster.wait_for_leader(LEASE + SLACK, None);
+    let records = 30_000;
+    let lost = cluster.submit_oracle(records, 2_000, 2, None);
+    cluster.wait_for_checkpoint(lost);
+    let hosts = host_pids(&cluster);
+    etcd.lose_data();
+    let is_told = |master: usize| {
+        let told = cluster.rest_of(master).try_get("/v1/leader")?.body;
+        let problems = told["problems"].as_array()?;
+        let is_unknown = problems.iter().any(|problem| problem["kind"] == "STORE_UNKNOWN_DATA");
+        (is_unknown && told["state"] != "LEADING").then_some(())
+    };
+    eventually("both say that they know nothing", || is_told(0).and_then(|()| is_told(1)));
+    assert_eq!(host_pids(&cluster), hosts, "the job runs on");
+
+    cluster.stop().expect_code(0);
+    let markers: Vec<_> =
+        files_below(&cluster.path("ha")).into_iter().filter(|file| file.ends_with("cluster.json")).collect();
+    assert_eq!(markers.len(), 1, "{markers:?}");
+    std::fs::remove_file(&markers[0]).unwrap();
+    let newest = newest_checkpoint(&cluster, lost);
+    cluster.run_script("start-cluster.sh", &[]).expect_code(0);
+    cluster.wait_for_leader(LEASE + SLACK, None);
+    assert_eq!(cluster.rest().jobs(), [], "nothing of before is known");
+    let artifact = cluster.rest().upload(&cluster.binaries().test_jobs()).unwrap();
+    let job = cluster.submit_oracle_of(&artifact, records, 20_000, 2, Some(&newest));
+    cluster.expect_clean_oracle(job, records);
+}
+
+/// The newest checkpoint of a job in its directory.
+#[track_caller]
+fn newest_checkpoint(cluster: &Cluster, job: JobId) -> String {
+    let numbers = cluster.checkpoints_on_disk(job).into_iter();
+    let mut directories =
+        numbers.rev().map(|number| cluster.checkpoint_dir(job).join(format!("chk-{number}")));
+    let newest = directories.find(|directory| directory.join("_metadata").is_file());
+    format!("file://{}", newest.unwrap().display())
 }
 
 #[test]
