@@ -22,18 +22,31 @@ impl ClusterBuilder {
             .set("taskmanager.bind-host", "0.0.0.0")
             .set("security.allow-unauthenticated", "true")
             .prepare();
-        for (host, master) in masters.iter().zip(&cluster.masters) {
-            let (rest, rpc) = (master.rest_port.to_string(), master.rpc_port.to_string());
-            cluster.start_at(host, "jobmanager.sh", &[&host.address().to_string(), &rest, &rpc]);
-        }
-        for host in workers {
-            cluster.start_at(host, "taskmanager.sh", &["-D", &own_address(host)]);
-        }
+        masters.iter().for_each(|host| cluster.start_master_on(host));
+        workers.iter().for_each(|host| cluster.start_task_manager_on(host));
         cluster
     }
 }
 
 impl Cluster {
+    /// Starts the JobManager of a host.
+    ///
+    /// # Panics
+    /// If it has none.
+    #[track_caller]
+    pub fn start_master_on(&self, host: &Host) {
+        let master = self.masters.iter().find(|master| master.address == host.address());
+        let Master { address, rest_port, rpc_port } = master.expect("the host has a JobManager");
+        let args = [address.to_string(), rest_port.to_string(), rpc_port.to_string()];
+        self.start_at(host, "jobmanager.sh", &args.each_ref().map(String::as_str));
+    }
+
+    /// Starts a TaskManager on a host.
+    #[track_caller]
+    pub fn start_task_manager_on(&self, host: &Host) {
+        self.start_at(host, "taskmanager.sh", &["-D", &own_address(host)]);
+    }
+
     #[track_caller]
     fn start_at(&self, host: &Host, script: &str, args: &[&str]) {
         let mut command = self.script(script);

@@ -1,8 +1,9 @@
-//! Any network may be cut anywhere, again and again.
+//! Any network may be cut anywhere, again and again, and any process killed meanwhile.
 
 use std::{env, thread, time::Duration};
 
-use flott_tests::{Host, Network, Random};
+use flott_tests::{Host, Network, Random, eventually};
+use nix::sys::signal::Signal;
 
 use super::stage::{LEASE, SLACK, Stage};
 
@@ -28,6 +29,7 @@ fn whatever_is_cut_records_count_once_and_one_leads_in_the_end() {
         for _ in 0..=random.below(3) {
             cut(&stage, &mut random);
             thread::sleep(random.between(SHORTEST, LONGEST));
+            kill(&stage, &mut random);
             if random.below(2) == 0 {
                 stage.network.heal();
             }
@@ -38,6 +40,33 @@ fn whatever_is_cut_records_count_once_and_one_leads_in_the_end() {
         stage.expect_progress();
     }
     stage.expect_clean_end();
+}
+
+/// Kills something or nothing. What cannot come back by itself is started again.
+fn kill(stage: &Stage, random: &mut Random) {
+    let cluster = &stage.cluster;
+    match random.below(6) {
+        0 => {
+            if let Some(host) = random.one_of(cluster.task_hosts()) {
+                eprintln!("kill a task host");
+                host.signal(Signal::SIGKILL);
+            }
+        }
+        1 => {
+            let Some(host) = random.one_of(stage.workers.iter().collect()) else { return };
+            eprintln!("kill the TaskManager on {}", host.address());
+            cluster.task_manager_on(host).signal(Signal::SIGKILL);
+            cluster.start_task_manager_on(host);
+        }
+        2 => {
+            let master = usize::from(random.below(2) == 1);
+            eprintln!("kill the JobManager on {}", stage.masters[master].address());
+            cluster.process_of(master).unwrap().signal(Signal::SIGKILL);
+            eventually("its port is free", || cluster.process_of(master).is_none().then_some(()));
+            cluster.start_master_on(&stage.masters[master]);
+        }
+        _ => {}
+    }
 }
 
 /// Cuts some hosts off from the others, in both directions or in one.
