@@ -5,7 +5,8 @@
 mod random;
 mod stage;
 
-use flott_tests::{Cluster, Host, Network, eventually, eventually_within};
+use flott_tests::{Cluster, Host, Network, Rest, eventually, eventually_within, processes};
+use reqwest::Method;
 
 use self::stage::{HEARTBEAT_TIMEOUT, LEASE, SLACK, Stage};
 
@@ -190,4 +191,30 @@ fn taskmanagers_that_do_not_reach_each_other_begin_again_from_the_latest_checkpo
     }
     stage.expect_one_leader();
     stage.expect_clean_end();
+}
+
+#[test]
+fn who_asks_a_standby_gets_an_answer_when_the_leader_is_cut_off_from_it_meanwhile() {
+    let name = "partition::who_asks_a_standby_gets_an_answer_when_the_leader_is_cut_off_from_it_meanwhile";
+    let Some(network) = Network::inside(name) else { return };
+    // Longer than clients wait here.
+    let builder = Cluster::builder().set("jobmanager.plan.timeout", "5 min");
+    let Some(mut stage) = Stage::set_up_with(network, 2, 1, builder) else { return };
+    let hosts = stage.host_pids();
+    let path = format!("/jars/{}/run", stage.cluster.test_jobs());
+    let (address, port) = (stage.standby().address(), stage.cluster.masters()[1 - stage.leader].rest_port);
+    let leader = stage.cluster.process_of(stage.leader).unwrap();
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| {
+            let answer =
+                Rest::at(address, port).send_text(Method::POST, &path, r#"{"entryClass":"main-hangs"}"#);
+            assert_eq!(answer.status, 503, "{answer:?}");
+        });
+        eventually("the leader works on it", || processes::children_of(leader.pid).pop());
+        stage.network.split(&[stage.leading()], &[stage.standby()]);
+        asked.join().unwrap();
+    });
+    stage.network.heal();
+    stage.expect_one_leader();
+    stage.expect_untouched(&hosts);
 }

@@ -3,7 +3,7 @@
 //! Clients need not know who leads: each JobManager answers all of them, as in Flink. What is asked is handed on as it comes,
 //! and so is the answer, neither of which is ever held as a whole.
 
-use std::{pin::Pin, time::Duration};
+use std::{io, pin::Pin, time::Duration};
 
 use axum::{
     body::Body,
@@ -14,6 +14,7 @@ use axum::{
 };
 use futures::FutureExt;
 use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{net::TcpStream, task::JoinSet};
 use tracing::debug;
 
@@ -28,6 +29,13 @@ use crate::{
 const LEADER: HeaderName = HeaderName::from_static("x-flott-leader");
 /// How long the leader may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long nothing comes over a connection to it before it is asked whether it is there, and how often then. The leader may
+/// take its time for an answer: it is the connection that is looked after.
+const PROBE_AFTER: Duration = Duration::from_secs(5);
+const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+/// How long such a question, or anything else that was sent to it, may stay unconfirmed.
+const UNCONFIRMED: Duration = Duration::from_secs(20);
 
 /// Headers that concern one connection, not what is sent over it.
 const OF_CONNECTION: [HeaderName; 8] = [
@@ -76,8 +84,9 @@ async fn forward(leader: &LeaderInfo, request: Request) -> Result<Response, Stri
         .await
         .map_err(|_| "no connection in time".to_owned())?
         .map_err(|error| error.to_string())?;
-    // What is small is sent at once; it works without, too.
-    let _ = stream.set_nodelay(true);
+    if let Err(error) = set_options(&stream) {
+        debug!(%error, "works without, too");
+    }
     let broken = |error: hyper::Error| error.to_string();
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
@@ -90,6 +99,15 @@ async fn forward(leader: &LeaderInfo, request: Request) -> Result<Response, Stri
     parts.headers.insert(LEADER, address_value(leader)?);
     let body = Owned { body: Body::new(body), _connection: tasks };
     Ok(Response::from_parts(parts, Body::new(body)))
+}
+
+/// What is small is sent at once, and a leader that the network hides is not waited for.
+fn set_options(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_INTERVAL);
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(Some(UNCONFIRMED))
 }
 
 /// The request as the leader gets it.
