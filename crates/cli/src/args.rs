@@ -109,6 +109,9 @@ pub(crate) struct RunArgs {
     /// Returns as soon as the job has been submitted
     #[arg(short = 'd', long)]
     pub(crate) detached: bool,
+    /// Cancels the job if this command ends before it, for whatever reason; has no effect with --detached
+    #[arg(long = "shutdownOnAttachedExit", visible_alias = "sae")]
+    pub(crate) shutdown_on_attached_exit: bool,
 }
 
 /// What is run, and how.

@@ -14,12 +14,14 @@
 //! - Messages between actors in one process arrive once and in order.
 //! - Timers may fire late or more often than asked for.
 
+pub mod attached_clients;
 pub mod election;
 pub mod job_master;
 pub mod protocol;
 pub mod resource_manager;
 pub mod task_manager;
 
+pub use attached_clients::AttachedClients;
 pub use election::Election;
 pub use job_master::JobMaster;
 pub use resource_manager::ResourceManager;

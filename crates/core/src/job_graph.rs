@@ -17,6 +17,7 @@ pub const MAX_VERTICES: usize = 10_000;
 
 /// Whether a job's input ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum JobType {
     /// Runs in batch mode.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Status of a job, as REST, CLI and dashboard show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum JobStatus {
     /// Accepted, its JobMaster does not run yet.
@@ -79,6 +80,7 @@ impl fmt::Display for JobStatus {
 
 /// State of an execution (one attempt of a subtask).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ExecutionState {
     /// Known, without a slot.

@@ -5,7 +5,7 @@ mod operations;
 mod requests;
 mod snapshots;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use flott_core::{JobGraph, JobId, TaskManagerId, job_config::JobConfig};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use logs::OwnLogs;
 pub use logs::{LogFile, LogStream};
 pub use operations::OperationStatus;
+pub(crate) use operations::Operations;
 pub use requests::{ConfigEntry, RunOptions};
 pub(crate) use snapshots::Begun;
 pub use snapshots::SavepointOptions;
@@ -30,6 +31,9 @@ use crate::{
         PlanView, ProblemView, ProcessMetrics, TaskManagerView,
     },
 };
+
+/// For how long a client can say that it is there: a day, whatever its clock shows.
+const LONGEST_CLIENT_LEASE_MS: i64 = 24 * 3600 * 1000;
 
 /// Cheap to clone. Reads answer from published snapshots and never wait for an actor; the others wait until their
 /// effect is certain. Every method may fail with [`Error::ShuttingDown`], and with [`Error::NoLeader`] while this JobManager
@@ -132,6 +136,18 @@ impl ClusterHandle {
     /// [`Error::JobNotFound`].
     pub async fn cancel(&self, job_id: JobId) -> Result<(), Error> {
         self.certain_scope()?.dispatcher.cancel(job_id).await
+    }
+
+    /// The client that has submitted a job attached is there until then, in Unix milliseconds by its own clock. Without effect
+    /// on jobs whose clients did not ask to be watched, and on such that are not known.
+    ///
+    /// # Errors
+    /// [`Error::ShuttingDown`].
+    pub async fn client_heartbeat(&self, job_id: JobId, until_unix_ms: i64) -> Result<(), Error> {
+        let scope = self.certain_scope()?;
+        let left = until_unix_ms.saturating_sub(crate::clock::unix_ms()).clamp(0, LONGEST_CLIENT_LEASE_MS);
+        let until = scope.clock.now() + Duration::from_millis(left.unsigned_abs());
+        scope.dispatcher.client_heartbeat(job_id, until).await
     }
 
     /// The uploaded artifacts, newest first.

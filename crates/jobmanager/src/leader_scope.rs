@@ -44,6 +44,7 @@ pub(crate) struct LeaderScope {
     pub(crate) artifacts: ArtifactStore,
     pub(crate) submitter: Submitter,
     pub(crate) begun: Begun,
+    pub(crate) clock: Clock,
     standing: Standing,
     /// Cancelled before anything of it goes.
     over: CancellationToken,
@@ -193,6 +194,7 @@ impl RunningScope {
             resource_manager,
             artifacts,
             begun: Begun::new(clock),
+            clock,
             standing: leadership.standing(),
             over: CancellationToken::new(),
         };

@@ -3,13 +3,15 @@
 //! Handlers are one file each (or one small family), with the types of their answers beside them. They read published
 //! views through a [`Backend`] and decide nothing; everything that all requests share is here and in `guard` (which
 //! requests are ours to answer), `path`, `params` and `json` (what they say), `unread` (what is left of their bodies) and
-//! `server` (connections and limits).
+//! `server` (connections and limits). `routes` says which path leads where, and by that what stands in the document that
+//! `openapi` makes of it.
 
 mod applications;
 mod backend;
 mod body;
 mod cluster;
 mod dashboard;
+mod data_sets;
 mod error;
 mod guard;
 mod io_metrics;
@@ -20,6 +22,7 @@ mod json;
 mod leader;
 mod logs;
 mod metrics;
+mod openapi;
 mod operations;
 mod options;
 mod params;
@@ -45,7 +48,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use options::RestOptions;
 
-use crate::{ClusterHandle, view::JobView};
+use crate::{ClusterHandle, clock::Clock, handle::Operations, view::JobView};
 use backend::Backend;
 use error::ApiError;
 use params::PathParams;
@@ -76,6 +79,8 @@ struct Api {
     options: Arc<RestOptions>,
     requests: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
+    /// Of data sets, of which there are none.
+    data_set_deletions: Operations<()>,
 }
 
 impl Api {
@@ -85,6 +90,7 @@ impl Api {
             options: Arc::new(options),
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
             uploads: Arc::new(Semaphore::new(MAX_UPLOADS)),
+            data_set_deletions: Operations::new(Clock::start()),
         }
     }
 

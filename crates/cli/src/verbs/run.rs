@@ -12,10 +12,12 @@ use crate::{
     failure::{Exit, Failure, chain},
 };
 
+mod heartbeats;
 mod progress;
 mod rates;
 mod watch;
 
+use heartbeats::Tie;
 use progress::UploadProgress;
 use watch::End;
 
@@ -27,6 +29,11 @@ pub(crate) async fn execute(args: RunArgs) -> Result<(), Failure> {
     let artifact = args.program.artifact();
     check_artifact(&artifact)?;
     let client = context::client(&args.cluster, &config)?;
+    let tie = Tie::wanted(&args, &config);
+    let mut settings = job_settings(&args.cluster.settings);
+    if let Some(tie) = &tie {
+        tie.tell(&mut settings);
+    }
     let request = RunRequest {
         entry_class: args.program.entry.clone(),
         program_args_list: args.program.args().to_vec(),
@@ -36,7 +43,7 @@ pub(crate) async fn execute(args: RunArgs) -> Result<(), Failure> {
         savepoint_path: args.restore.savepoint.clone(),
         allow_non_restored_state: args.restore.allow_non_restored_state.then_some(true),
         claim_mode: args.restore.claim_mode,
-        flink_configuration: job_settings(&args.cluster.settings),
+        flink_configuration: settings,
     };
     let mut signals = Signals::listen()?;
     let job = tokio::select! {
@@ -53,8 +60,19 @@ pub(crate) async fn execute(args: RunArgs) -> Result<(), Failure> {
         config.get(&flott_core::config::options::client::TIMEOUT),
         &mut signals,
     );
-    match end.await? {
+    let end = match &tie {
+        Some(tie) => tie.while_running(&client, job, end).await?,
+        None => end.await?,
+    };
+    match end {
         End::Job(detail) => report(&client, &detail).await,
+        End::Detached if tie.is_some() => {
+            client.cancel(job).await?;
+            console::error_line(format_args!(
+                "Job {job} is canceled with this command (--shutdownOnAttachedExit)."
+            ));
+            Err(Failure::told(Exit::Interrupted))
+        }
         End::Detached => {
             console::error_line(format_args!(
                 "Detached from job {job}, which goes on. Cancel it with: flott cancel {}{job}",

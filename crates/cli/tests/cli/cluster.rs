@@ -25,6 +25,8 @@ struct Facts {
     states: VecDeque<&'static str>,
     looks: u32,
     canceled: bool,
+    /// Until when the client has said that it is there.
+    heartbeats: Vec<i64>,
     uploads: Vec<(String, Vec<u8>)>,
     runs: Vec<Value>,
     refusal: Option<(u16, &'static str)>,
@@ -55,6 +57,7 @@ impl Cluster {
             .route("/v1/jars/{jar}/run", post(run))
             .route("/v1/jobs/overview", get(jobs))
             .route("/v1/jobs/{job}", get(job).merge(patch(cancel)))
+            .route("/v1/jobs/{job}/clientHeartbeat", patch(heartbeat))
             .route("/v1/jobs/{job}/exceptions", get(exceptions))
             .route("/v1/jobs/{job}/savepoints", post(trigger))
             .route("/v1/jobs/{job}/stop", post(trigger))
@@ -74,6 +77,11 @@ impl Cluster {
         let cluster = Self::with_job(&["RUNNING"]).await;
         cluster.facts.lock().unwrap().outcomes = outcomes.into_iter().collect();
         cluster
+    }
+
+    /// Until when the client has said that it is there.
+    pub(crate) fn heartbeats(&self) -> Vec<i64> {
+        self.facts.lock().unwrap().heartbeats.clone()
     }
 
     /// Paths and bodies of the triggers, without the ids that the command has chosen.
@@ -201,6 +209,11 @@ async fn cancel(State(cluster): State<Cluster>, Path(id): Path<String>) -> Answe
         return refuse(404, "Job could not be found.");
     }
     cluster.facts.lock().unwrap().canceled = true;
+    (StatusCode::ACCEPTED, Json(json!({})))
+}
+
+async fn heartbeat(State(cluster): State<Cluster>, Json(body): Json<Value>) -> Answer {
+    cluster.facts.lock().unwrap().heartbeats.push(body["expiredTimestamp"].as_i64().unwrap());
     (StatusCode::ACCEPTED, Json(json!({})))
 }
 

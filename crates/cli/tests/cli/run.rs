@@ -138,6 +138,38 @@ async fn signals_detach_where_nobody_can_be_asked() {
 }
 
 #[tokio::test]
+async fn a_job_can_be_tied_to_the_command() {
+    let cluster = Cluster::with_job(&["RUNNING"]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut command =
+        run(&cluster, &["-sae", "-Dclient.heartbeat.interval=1 ms", "-Dclient.heartbeat.timeout=9 s"]);
+    command.arg(artifact(dir.path(), "return 0;")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    cluster.looked_at(2).await;
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGTERM).unwrap();
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+    let done = Done::from(output);
+    assert_eq!(done.code, Some(130), "{done:?}");
+    assert!(done.stderr.contains("is canceled with this command"), "{}", done.stderr);
+    assert!(cluster.is_canceled());
+    let settings = json!({"execution.attached": "true", "execution.shutdown-on-attached-exit": "true",
+        "client.heartbeat.timeout": "9 s"});
+    assert_eq!(cluster.runs()[0]["flinkConfiguration"], settings);
+    assert!(cluster.heartbeats().iter().all(|until| *until > 9_000) && !cluster.heartbeats().is_empty());
+}
+
+#[tokio::test]
+async fn nobody_watches_a_command_that_does_not_stay() {
+    let cluster = Cluster::with_job(&["RUNNING"]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = run(&cluster, &["-d", "-sae"]);
+    command.arg(artifact(dir.path(), "return 0;"));
+    assert_eq!(done(command).await.code, Some(0));
+    assert_eq!(cluster.runs()[0].get("flinkConfiguration"), None);
+    assert!(cluster.heartbeats().is_empty());
+}
+
+#[tokio::test]
 async fn refusals_of_the_server_are_printed() {
     let cluster = Cluster::with_job(&["RUNNING"]).await;
     cluster.refuse_runs(422, "the program panicked at src/main.rs:3:5 while planning: no input");

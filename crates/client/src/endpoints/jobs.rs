@@ -87,4 +87,17 @@ impl Client {
         let Done {} = self.send(call, async |request| Ok(request.json(&serde_json::json!({})))).await?;
         Ok(())
     }
+
+    /// Tells that this client is there until then, in Unix milliseconds. Matters for jobs that were submitted with
+    /// `execution.attached` and `execution.shutdown-on-attached-exit`: they are canceled when that time has passed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::jobs_overview`].
+    pub async fn heartbeat(&self, job: JobId, until_unix_ms: i64) -> Result<(), Error> {
+        let call = self.call(Method::PATCH, &["jobs", &job.to_string(), "clientHeartbeat"], Repeat::Safe);
+        let body = serde_json::json!({ "expiredTimestamp": until_unix_ms });
+        let Done {} = self.send(call, async |request| Ok(request.json(&body))).await?;
+        Ok(())
+    }
 }

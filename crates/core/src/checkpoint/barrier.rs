@@ -37,6 +37,7 @@ pub enum SnapshotKind {
 
 /// In which format a savepoint was asked for. Flott has one format that serves both purposes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SavepointFormat {
     /// Independent of the state backend.

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use flott_control::AttachedClients;
 use flott_core::{FailureCause, FailureKind, JobId, JobStatus};
 use flott_storage::Storage;
 use futures::future::BoxFuture;
@@ -49,6 +50,8 @@ pub(crate) struct Dispatcher {
     storing: BTreeMap<Id, JobId>,
     /// Jobs of earlier leaders, which go on when this runs.
     recovering: Vec<(JobId, BoxFuture<'static, Result<(), FailureCause>>)>,
+    /// Who has to be heard of for its job to go on.
+    clients: AttachedClients,
     /// They tell why a job of an earlier leader can't go on.
     job_masters: JoinSet<Result<(), FailureCause>>,
     /// Which task runs which job.
@@ -85,6 +88,7 @@ impl Dispatcher {
             submissions: JoinSet::new(),
             storing: BTreeMap::new(),
             recovering: Vec::new(),
+            clients: AttachedClients::default(),
             job_masters: JoinSet::new(),
             tasks: BTreeMap::new(),
             endings: JoinSet::new(),
@@ -119,6 +123,7 @@ impl Dispatcher {
     ) -> Result<(), Error> {
         let job_id = spec.job_id;
         info!(%job_id, name = spec.record.graph.name, "job recovered");
+        self.attach_client(&spec);
         let (mut job_master, handle, peer) = JobMaster::new(spec, &self.context);
         self.table.running.insert(job_id, handle);
         self.publish();
@@ -151,7 +156,10 @@ impl Dispatcher {
                 Some(_) = self.housekeeping.join_next() => {}
                 Some(message) = self.inbox.recv() => match message {
                     Message::Start { spec, is_begun, reply } => self.start(spec, &is_begun, reply),
+                    Message::ClientHeartbeat { job_id, until } => self.clients.renew(job_id, until),
                 },
+                // Behind the inbox: a heartbeat that has come in time counts, however late it is read.
+                () = self.context.clock.sleep_until(self.clients.next_wakeup()) => self.cancel_abandoned(),
             }
         }
         self.stop().await;
@@ -217,6 +225,7 @@ impl Dispatcher {
         let job_id = spec.job_id;
         let record = &spec.record;
         info!(%job_id, name = record.graph.name, artifact = record.submission.artifact, "job submitted");
+        self.attach_client(&spec);
         let (job_master, handle, peer) = JobMaster::new(spec, &self.context);
         // First its way in, then its start: it must be found as soon as a TaskManager hears of it.
         self.table.running.insert(job_id, handle);
@@ -229,6 +238,25 @@ impl Dispatcher {
             Ok(())
         });
         self.tasks.insert(task.id(), job_id);
+    }
+
+    /// Watches the client of a job that is to end with it. A job of an earlier leader gives it the whole time again.
+    fn attach_client(&mut self, spec: &JobSpec) {
+        if let Some(timeout) = spec.record.settings.client_timeout() {
+            self.clients.attach(spec.job_id, self.context.clock.now() + timeout);
+        }
+    }
+
+    /// Cancels the jobs whose clients have vanished.
+    fn cancel_abandoned(&mut self) {
+        for job_id in self.clients.take_expired(self.context.clock.now()) {
+            let Some(job_master) = self.table.running.get(&job_id).cloned() else { continue };
+            warn!(%job_id, "canceling a job whose client is gone");
+            self.housekeeping.spawn(async move {
+                // If nobody listens the job has ended, or this process leads no more and the next leader cancels it.
+                let _ = job_master.cancel().await;
+            });
+        }
     }
 
     /// A JobMaster's task has ended.
@@ -277,6 +305,7 @@ impl Dispatcher {
     }
 
     fn archive(&mut self, view: Arc<JobView>) {
+        self.clients.remove(view.job_id);
         let forgotten = self.table.archive(view, self.history);
         self.publish();
         if forgotten.is_empty() {

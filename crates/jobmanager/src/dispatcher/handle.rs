@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use flott_core::JobId;
+use flott_core::{JobId, MonoTime};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{actor::Dispatcher, job_table::JobTable};
@@ -27,6 +27,8 @@ pub(super) enum Message {
         is_begun: Arc<AtomicBool>,
         reply: Reply,
     },
+    /// The client of a job is there until then.
+    ClientHeartbeat { job_id: JobId, until: MonoTime },
 }
 
 /// Cheap to clone.
@@ -60,6 +62,12 @@ impl DispatcherHandle {
             true => Error::SubmissionUnknown(job_id),
             false => Error::ShuttingDown,
         })?
+    }
+
+    /// See [`ClusterHandle::client_heartbeat`](crate::ClusterHandle::client_heartbeat).
+    pub(crate) async fn client_heartbeat(&self, job_id: JobId, until: MonoTime) -> Result<(), Error> {
+        let message = Message::ClientHeartbeat { job_id, until };
+        self.inbox.send(message).await.map_err(|_| Error::ShuttingDown)
     }
 
     /// Newest first.

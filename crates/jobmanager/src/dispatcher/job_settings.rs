@@ -1,12 +1,12 @@
 //! What holds for one job: the cluster's configuration with the submitter's over it.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use flott_control::job_master::JobMasterConfig;
 use flott_core::{
     config::{
         ConfigOption, Configuration, Origin, StorageLocation,
-        options::{checkpointing, slot, state_recovery, task, web},
+        options::{checkpointing, client, execution, slot, state_recovery, task, web},
     },
     job_config::JobConfig,
     key_group::MAX_PARALLELISM_LIMIT,
@@ -28,6 +28,8 @@ pub(super) struct JobSettings {
     pub(super) savepoint_dir: Option<StorageUri>,
     /// How many checkpoints are shown.
     pub(super) checkpoint_history: usize,
+    /// For how long its client may not be heard of, if the job is to end with it.
+    pub(super) client_timeout: Option<Duration>,
     /// What it begins with.
     pub(super) restore: Option<RestoreSettings>,
 }
@@ -89,6 +91,9 @@ impl JobSettings {
             checkpoint_root: place(&checkpointing::DIR)?,
             savepoint_dir: place(&checkpointing::SAVEPOINT_DIR)?,
             checkpoint_history: usize::try_from(config.get(&web::CHECKPOINTS_HISTORY)).unwrap_or(usize::MAX),
+            client_timeout: (config.get(&execution::ATTACHED)
+                && config.get(&execution::SHUTDOWN_ON_ATTACHED_EXIT))
+            .then(|| config.get(&client::HEARTBEAT_TIMEOUT)),
             restore,
         })
     }
@@ -160,6 +165,16 @@ mod tests {
         let restore = JobSettings::new(&cluster, &explicit).unwrap().restore.unwrap();
         assert_eq!((restore.path.to_string().as_str(), restore.allow_non_restored), ("file:/sp/2", false));
         assert_eq!(restore.claim_mode, ClaimMode::NoClaim);
+    }
+
+    #[test]
+    fn only_attached_clients_that_ask_for_it_are_watched() {
+        let both = [("execution.attached", "true"), ("execution.shutdown-on-attached-exit", "true")];
+        let timeout = |own: &[(&str, &str)]| {
+            JobSettings::new(&cluster("client.heartbeat.timeout: 9 s"), &options(own)).unwrap().client_timeout
+        };
+        assert_eq!(timeout(&both), Some(Duration::from_secs(9)));
+        assert_eq!((timeout(&both[..1]), timeout(&both[1..]), timeout(&[])), (None, None, None));
     }
 
     #[test]

@@ -239,7 +239,11 @@ impl Submitter {
                 let record = JobRecord {
                     graph: Arc::new(graph),
                     submission: Arc::new(submission),
-                    settings: RecordedSettings::new(&settings.job_master, settings.checkpoint_history),
+                    settings: RecordedSettings::new(
+                        &settings.job_master,
+                        settings.checkpoint_history,
+                        settings.client_timeout,
+                    ),
                     secret: rand::random(),
                     checkpoint_dir: directory,
                     is_prepared: takes_checkpoints,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use flott_core::{JobId, job_config::ClaimMode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How to run or plan an artifact.
@@ -28,7 +29,8 @@ pub struct RunOptions {
 }
 
 /// One setting that the JobManager runs with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ConfigurationInfoEntry")]
 pub struct ConfigEntry {
     /// The key.
     pub key: String,

@@ -52,17 +52,30 @@ pub(crate) struct RecordedSettings {
     exception_history_size: usize,
     /// How many checkpoints are shown.
     pub(crate) checkpoint_history: usize,
+    /// For how long its client may not be heard of, if the job is to end with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_timeout_ms: Option<u64>,
 }
 
 impl RecordedSettings {
-    pub(crate) fn new(config: &JobMasterConfig, checkpoint_history: usize) -> Self {
+    pub(crate) fn new(
+        config: &JobMasterConfig,
+        checkpoint_history: usize,
+        client_timeout: Option<Duration>,
+    ) -> Self {
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
             slot_request_timeout_ms: millis(config.slot_request_timeout),
             cancellation_timeout_ms: millis(config.cancellation_timeout),
             exception_history_size: config.exception_history_size,
             checkpoint_history,
+            client_timeout_ms: client_timeout.map(millis),
         }
+    }
+
+    /// For how long the job's client may not be heard of; `None` if the job lives without one.
+    pub(crate) fn client_timeout(&self) -> Option<Duration> {
+        self.client_timeout_ms.map(Duration::from_millis)
     }
 }
 

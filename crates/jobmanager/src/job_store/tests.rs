@@ -64,7 +64,7 @@ fn record(name: &str) -> JobRecord {
     JobRecord {
         graph: Arc::new(graph(name)),
         submission: Arc::new(submission()),
-        settings: RecordedSettings::new(&JobMasterConfig::default(), 10),
+        settings: RecordedSettings::new(&JobMasterConfig::default(), 10, None),
         secret: [9; 32],
         checkpoint_dir: "s3://bucket/checkpoints/x".parse().unwrap(),
         is_prepared: true,

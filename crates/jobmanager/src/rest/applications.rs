@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use flott_core::{JobId, JobStatus};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -16,13 +17,15 @@ use super::{
 use crate::{clock::unix_ms, view::JobView};
 
 /// Answer of `GET /applications/overview`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MultipleApplicationsDetails")]
 pub(crate) struct Applications {
     applications: Vec<Application>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "ApplicationDetails")]
 struct Application {
     id: JobId,
     name: String,
@@ -34,8 +37,9 @@ struct Application {
 }
 
 /// Answer of `GET /applications/:applicationid`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "ApplicationDetailsInfo")]
 pub(crate) struct ApplicationDetail {
     id: JobId,
     name: String,
@@ -48,19 +52,22 @@ pub(crate) struct ApplicationDetail {
 }
 
 /// Answer of `GET /applications/:applicationid/exceptions`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ApplicationExceptionsInfoWithHistory")]
 pub(crate) struct ApplicationExceptions {
     exception_history: History,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ApplicationExceptionHistory")]
 struct History {
     entries: Vec<Entry>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ApplicationExceptionInfo")]
 struct Entry {
     exception_name: &'static str,
     stacktrace: String,

@@ -41,6 +41,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn jobs(&self) -> Answer<'_, Vec<Arc<JobView>>>;
     fn job(&self, id: JobId) -> Answer<'_, Option<Arc<JobView>>>;
     fn cancel(&self, id: JobId) -> Answer<'_, ()>;
+    fn client_heartbeat(&self, id: JobId, until_unix_ms: i64) -> Answer<'_, ()>;
     fn trigger_savepoint(&self, id: JobId, options: SavepointOptions) -> Answer<'_, TriggerId>;
     fn savepoint(&self, id: JobId, trigger: TriggerId) -> Answer<'_, Known<SnapshotTaken>>;
     fn trigger_checkpoint(
@@ -89,6 +90,10 @@ impl Backend for ClusterHandle {
 
     fn cancel(&self, id: JobId) -> Answer<'_, ()> {
         Box::pin(self.cancel(id))
+    }
+
+    fn client_heartbeat(&self, id: JobId, until_unix_ms: i64) -> Answer<'_, ()> {
+        Box::pin(self.client_heartbeat(id, until_unix_ms))
     }
 
     fn trigger_savepoint(&self, id: JobId, options: SavepointOptions) -> Answer<'_, TriggerId> {

@@ -1,8 +1,9 @@
-//! The cluster as a whole: `/config`, `/overview`, `/datasets`, `/cluster` and `/health`.
+//! The cluster as a whole: `/config`, `/overview`, `/cluster` and `/health`.
 
 use axum::extract::State;
 use flott_core::JobStatus;
 use jiff::{Timestamp, tz::TimeZone};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -21,8 +22,9 @@ const COMMIT: &str = match option_env!("FLOTT_COMMIT") {
 };
 
 /// Flink's `DashboardConfiguration`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "DashboardConfiguration")]
 pub(crate) struct DashboardConfig {
     refresh_interval: u128,
     timezone_name: String,
@@ -32,8 +34,9 @@ pub(crate) struct DashboardConfig {
     features: Features,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "DashboardFeatures")]
 struct Features {
     web_submit: bool,
     web_cancel: bool,
@@ -61,8 +64,9 @@ pub(crate) async fn config(State(api): State<Api>) -> Json<DashboardConfig> {
 }
 
 /// Flink's `ClusterOverviewWithVersion`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "ClusterOverviewWithVersion")]
 pub(crate) struct Overview {
     #[serde(rename = "taskmanagers")]
     task_managers: u32,
@@ -93,18 +97,6 @@ pub(crate) async fn overview(State(api): State<Api>) -> Result<Json<Overview>, A
     }))
 }
 
-/// Flink's `ClusterDataSetListResponseBody`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct DataSets {
-    data_sets: Vec<String>,
-}
-
-/// Cached intermediate results, which jobs cannot make yet.
-pub(crate) async fn data_sets() -> Json<DataSets> {
-    Json(DataSets { data_sets: Vec::new() })
-}
-
 /// Stops the cluster. The answer still goes out.
 pub(crate) async fn shut_down(State(api): State<Api>) -> Json<Empty> {
     tracing::info!("shutting down on request over REST");
@@ -113,7 +105,7 @@ pub(crate) async fn shut_down(State(api): State<Api>) -> Json<Empty> {
 }
 
 /// Answer of `GET /health`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Health {
     status: &'static str,
     /// What is wrong: the kinds only, as everybody may ask. `/leader` tells more.

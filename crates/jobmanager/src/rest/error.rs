@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use flott_core::{JobId, TaskManagerId, VertexId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::json::Json;
@@ -122,6 +123,12 @@ impl ApiError {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, errors: vec![INTERNAL.to_owned(), text.into()] }
     }
 
+    /// The same error with one more text.
+    pub(crate) fn and(mut self, text: impl Into<String>) -> Self {
+        self.errors.push(text.into());
+        self
+    }
+
     /// A part of the path is not of its type.
     pub(crate) fn path_parameter(name: &str, value: &str) -> Self {
         Self::parameter("path", name, value)
@@ -159,8 +166,9 @@ impl ApiError {
     }
 }
 
-#[derive(Serialize)]
-struct ErrorBody {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ErrorResponseBody")]
+pub(crate) struct ErrorBody {
     errors: Vec<String>,
 }
 

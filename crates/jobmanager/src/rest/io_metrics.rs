@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use flott_core::metrics::TaskMetrics;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Flink's `IOMetricsInfo`.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "IOMetricsInfo")]
 pub(crate) struct IoMetrics {
     read_bytes: u64,
     read_bytes_complete: bool,
@@ -58,7 +60,8 @@ pub(crate) fn aggregate<'a>(metrics: impl Iterator<Item = &'a TaskMetrics> + Clo
 }
 
 /// Smallest, largest and some in between. All 0 over no values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "TaskStatistics")]
 pub(crate) struct Statistics {
     min: u64,
     max: u64,

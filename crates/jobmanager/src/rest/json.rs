@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -19,21 +20,39 @@ pub(crate) const JSON_LIMIT_BYTES: usize = 1 << 20;
 /// An answer in JSON, with the content type that Flink sends.
 pub(crate) struct Json<T>(pub(crate) T);
 
+/// An answer in JSON to what has only begun, with status 202.
+pub(crate) struct Accepted<T>(pub(crate) T);
+
+impl<T: Serialize> IntoResponse for Accepted<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::ACCEPTED, Json(self.0)).into_response()
+    }
+}
+
+/// An answer that is JSON already.
+pub(crate) struct RawJson(pub(crate) Bytes);
+
+impl IntoResponse for RawJson {
+    fn into_response(self) -> Response {
+        json_response(self.0.into())
+    }
+}
+
+fn json_response(body: Body) -> Response {
+    let mut response = body.into_response();
+    let content_type = HeaderValue::from_static("application/json; charset=UTF-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
 /// Answer of triggers that have nothing to say.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Empty {}
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
-            Ok(bytes) => {
-                let mut response = Body::from(bytes).into_response();
-                response.headers_mut().insert(
-                    header::CONTENT_TYPE,
-                    HeaderValue::from_static("application/json; charset=UTF-8"),
-                );
-                response
-            }
+            Ok(bytes) => json_response(bytes.into()),
             Err(error) => {
                 tracing::error!(%error, "cannot serialize an answer");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -43,7 +62,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
 }
 
 /// The body of a request; each type says by which name errors call it.
-pub(crate) trait RequestBody: DeserializeOwned + Default {
+pub(crate) trait RequestBody: DeserializeOwned + Default + JsonSchema {
     /// Name of the form, as Flink calls it.
     const FORM: &'static str;
 }
@@ -103,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[derive(Debug, Default, PartialEq, Deserialize, JsonSchema)]
     #[serde(default)]
     struct Form {
         parallelism: Option<u32>,

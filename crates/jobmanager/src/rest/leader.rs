@@ -1,13 +1,14 @@
 //! `/leader`: who leads, told by every JobManager of what it knows.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Api, json::Json};
 use crate::view::{LeadershipView, OwnAddresses, ProblemView};
 
 /// What is told.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Leadership {
     leader: Option<Member>,
@@ -21,15 +22,17 @@ pub(crate) struct Leadership {
 }
 
 /// Something that is wrong.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LeadershipProblem")]
 struct Problem {
     kind: &'static str,
     text: String,
 }
 
 /// A JobManager.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "JobManagerMember")]
 struct Member {
     instance_id: String,
     rpc_address: String,

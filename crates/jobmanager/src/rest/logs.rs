@@ -5,22 +5,33 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Api, backend::Daemon, error::ApiError, json::Json, range::ByteRange};
 use crate::{LogFile, view::LogFileView};
 
 /// Flink's `LogListInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LogListInfo")]
 pub(crate) struct LogList {
     logs: Vec<LogInfo>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct LogInfo {
     name: String,
     size: u64,
     mtime: i64,
+}
+
+/// A log file or a part of it, as text.
+pub(crate) struct LogText(Response);
+
+impl IntoResponse for LogText {
+    fn into_response(self) -> Response {
+        self.0
+    }
 }
 
 /// The log files of a daemon.
@@ -36,31 +47,31 @@ pub(crate) async fn read(
     of: &Daemon,
     file: LogFile,
     request: &HeaderMap,
-) -> Result<Response, ApiError> {
+) -> Result<LogText, ApiError> {
     let Some(range) = ByteRange::of(request) else {
-        return Ok(text(StatusCode::OK, api, of, file, 0, None).await?);
+        return Ok(LogText(text(StatusCode::OK, api, of, file, 0, None).await?));
     };
     let Some(size) = size(&api.backend.logs(of).await?, &file) else {
         // Not listed, so its size is not known: a server may always send the whole.
-        return Ok(text(StatusCode::OK, api, of, file, 0, None).await?);
+        return Ok(LogText(text(StatusCode::OK, api, of, file, 0, None).await?));
     };
     if size == 0 && matches!(range, ByteRange::Last(1..)) {
         // The last bytes of nothing are nothing: a range that the RFC calls satisfiable, but has no form for.
-        return Ok(text(StatusCode::OK, api, of, file, 0, None).await?);
+        return Ok(LogText(text(StatusCode::OK, api, of, file, 0, None).await?));
     }
     let Some((first, last)) = range.within(size) else {
         let mut response =
             ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("The log has {size} bytes."))
                 .into_response();
         response.headers_mut().insert(header::CONTENT_RANGE, content_range(&format!("bytes */{size}")));
-        return Ok(response);
+        return Ok(LogText(response));
     };
     let length = last - first + 1;
     let mut response = text(StatusCode::PARTIAL_CONTENT, api, of, file, first, Some(length)).await?;
     response
         .headers_mut()
         .insert(header::CONTENT_RANGE, content_range(&format!("bytes {first}-{last}/{size}")));
-    Ok(response)
+    Ok(LogText(response))
 }
 
 async fn text(

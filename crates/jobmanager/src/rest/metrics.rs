@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, json};
 
 use super::{error::ApiError, params::Query};
 
@@ -50,7 +52,7 @@ impl Value {
 pub(crate) type Values = Vec<(&'static str, Value)>;
 
 /// One metric in an answer; without a value in a list of names.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Metric {
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,6 +127,20 @@ impl Aggregation {
 pub(crate) struct AggregatedMetric {
     id: Cow<'static, str>,
     values: Vec<(Aggregation, f64)>,
+}
+
+impl JsonSchema for AggregatedMetric {
+    fn schema_name() -> Cow<'static, str> {
+        "AggregatedMetric".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names = Aggregation::WITH_SKEW.iter().map(|aggregation| aggregation.name().to_owned());
+        let numbers = names.map(|name| (name, json!({ "type": "number" })));
+        let mut properties: Map<String, serde_json::Value> = numbers.collect();
+        properties.insert("id".to_owned(), json!({ "type": "string" }));
+        json_schema!({ "type": "object", "properties": properties, "required": ["id"] })
+    }
 }
 
 impl Serialize for AggregatedMetric {

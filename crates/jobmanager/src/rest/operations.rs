@@ -1,31 +1,31 @@
 //! Operations that take their time: a trigger answers with an id, by which clients ask until there is a result. A failure
 //! is a result too, with status 200.
 
-use axum::http::StatusCode;
+use std::borrow::Cow;
+
 use flott_core::TriggerId;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 use super::{
     error::ApiError,
-    json::Json,
+    json::{Accepted, Json},
     params::PathParams,
     throwable::{Failure, SerializedThrowable},
 };
 use crate::OperationStatus;
 
 /// Flink's `TriggerResponse`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "TriggerResponse")]
 pub(crate) struct Triggered {
     request_id: TriggerId,
 }
 
-/// The answer to a trigger that was accepted.
-pub(crate) type Accepted = (StatusCode, Json<Triggered>);
-
 /// 202 with the operation's id.
-pub(crate) fn accepted(id: TriggerId) -> Accepted {
-    (StatusCode::ACCEPTED, triggered(id))
+pub(crate) fn accepted(id: TriggerId) -> Accepted<Triggered> {
+    Accepted(Triggered { request_id: id })
 }
 
 /// The operation's id.
@@ -34,44 +34,92 @@ pub(crate) fn triggered(id: TriggerId) -> Json<Triggered> {
 }
 
 /// How far an operation is: Flink's `AsynchronousOperationResult`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AsynchronousOperationResult_of_{T}")]
 pub(crate) struct Operation<T> {
     status: QueueStatus,
     operation: Option<OperationResult<T>>,
 }
 
-#[derive(Serialize)]
-struct QueueStatus {
+/// Flink's `QueueStatus`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct QueueStatus {
     id: &'static str,
+}
+
+impl QueueStatus {
+    /// It is under way.
+    pub(crate) const IN_PROGRESS: Self = Self { id: "IN_PROGRESS" };
+    /// It has ended, whichever way.
+    pub(crate) const COMPLETED: Self = Self { id: "COMPLETED" };
 }
 
 enum OperationResult<T> {
     Done(T),
     Failed(SerializedThrowable),
+    CheckpointFailed(SerializedThrowable),
 }
 
 impl<T: Serialize> Serialize for OperationResult<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Done(result) => result.serialize(serializer),
-            Self::Failed(cause) => Failure { failure_cause: cause }.serialize(serializer),
+            Self::Failed(cause) => {
+                Failure { failure_cause: cause, of_checkpoint: None }.serialize(serializer)
+            }
+            Self::CheckpointFailed(cause) => {
+                Failure { failure_cause: cause, of_checkpoint: Some(cause) }.serialize(serializer)
+            }
         }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OperationResult<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("OperationResult_of_{}", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (done, failed) =
+            (generator.subschema_for::<T>(), generator.subschema_for::<SerializedThrowable>());
+        json_schema!({ "anyOf": [
+            {
+                "type": "object",
+                "properties": { "failure-cause": failed, "failureCause": failed },
+                "required": ["failure-cause"],
+            },
+            done,
+        ] })
     }
 }
 
 impl<T> Operation<T> {
     /// What clients are told of an operation whose result `done` puts into words.
     pub(crate) fn new<R>(status: OperationStatus<R>, done: impl FnOnce(R) -> T) -> Self {
-        let (id, operation) = match status {
-            OperationStatus::InProgress => ("IN_PROGRESS", None),
+        let (status, operation) = match status {
+            OperationStatus::InProgress => (QueueStatus::IN_PROGRESS, None),
             OperationStatus::Completed(Ok(result)) => {
-                ("COMPLETED", Some(OperationResult::Done(done(result))))
+                (QueueStatus::COMPLETED, Some(OperationResult::Done(done(result))))
             }
             OperationStatus::Completed(Err(cause)) => {
-                ("COMPLETED", Some(OperationResult::Failed(SerializedThrowable::of(&cause))))
+                (QueueStatus::COMPLETED, Some(OperationResult::Failed(SerializedThrowable::of(&cause))))
             }
         };
-        Self { status: QueueStatus { id }, operation }
+        Self { status, operation }
+    }
+
+    /// The same of a checkpoint, in which Flink names a failure differently.
+    pub(crate) fn of_checkpoint<R>(status: OperationStatus<R>, done: impl FnOnce(R) -> T) -> Self {
+        let mut operation = Self::new(status, done);
+        operation.operation = operation.operation.map(|result| match result {
+            OperationResult::Failed(cause) => OperationResult::CheckpointFailed(cause),
+            other => other,
+        });
+        operation
     }
 }
 

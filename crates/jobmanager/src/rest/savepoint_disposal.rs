@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use flott_core::TriggerId;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
 };
 
 /// Flink's `SavepointDisposalRequest`.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct SavepointDisposalRequest {
     #[serde(rename = "savepoint-path")]

@@ -1,9 +1,13 @@
 //! The whole service against made-up views, from request to answer.
 
 mod errors;
+mod flink_cli;
 mod fuzz;
 mod health;
 mod log_files;
+mod openapi;
+mod properties;
+mod samples;
 mod security;
 mod shapes;
 mod snapshots;

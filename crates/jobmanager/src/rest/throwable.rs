@@ -6,12 +6,13 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flott_core::FailureCause;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::view::ExceptionView;
 
 /// A failure as asynchronous results carry it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct SerializedThrowable {
     class: String,
@@ -24,6 +25,9 @@ pub(crate) struct SerializedThrowable {
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Failure<'a> {
     pub(crate) failure_cause: &'a SerializedThrowable,
+    /// The same under the name that Flink's CLI looks for in the results of checkpoints; without it, it waits in vain.
+    #[serde(rename = "failureCause", skip_serializing_if = "Option::is_none")]
+    pub(crate) of_checkpoint: Option<&'a SerializedThrowable>,
 }
 
 impl SerializedThrowable {

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "the test's runtime ends what it spawns")]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod attached;
 mod failover;
 mod fake_task_manager;
 mod jobs;

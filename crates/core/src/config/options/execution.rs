@@ -15,4 +15,11 @@ options! {
     /// throughput of slow streams; 0 sends after each input batch.
     BUFFER_TIMEOUT: Duration = "execution.buffer-timeout.interval", default "100 ms",
         older ["execution.buffer-timeout"];
+    /// Whether whoever submits a job stays until it has ended. Has an effect only together with
+    /// `execution.shutdown-on-attached-exit`.
+    ATTACHED: bool = "execution.attached", default "false";
+    /// Whether a job that was submitted attached is canceled when its client vanishes, which then has to send heartbeats
+    /// (`PATCH /jobs/:jobid/clientHeartbeat`) more often than every `client.heartbeat.timeout`. Leave it off if a job is to
+    /// outlive the terminal that it was started from.
+    SHUTDOWN_ON_ATTACHED_EXIT: bool = "execution.shutdown-on-attached-exit", default "false";
 }

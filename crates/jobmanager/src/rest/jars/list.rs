@@ -1,6 +1,7 @@
 //! `GET /jars`.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -10,13 +11,15 @@ use crate::{
 };
 
 /// Flink's `JarListInfo`, and size and digest.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JarListInfo")]
 pub(crate) struct Jars {
     address: String,
     files: Vec<Jar>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JarFileInfo")]
 struct Jar {
     id: ArtifactId,
     name: String,
@@ -27,7 +30,8 @@ struct Jar {
     sha256: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JarEntryInfo")]
 struct Entry {
     name: String,
     description: Option<String>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use flott_core::{JobId, job_config::ClaimMode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// The body. What it leaves open the query may say.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct JarRunRequestBody {
     entry_class: Option<String>,
@@ -20,6 +21,8 @@ pub(crate) struct JarRunRequestBody {
     program_args: Option<String>,
     parallelism: Option<u32>,
     job_id: Option<JobId>,
+    /// Of `run-application`: the same, since an application is its only job.
+    application_id: Option<JobId>,
     allow_non_restored_state: Option<bool>,
     savepoint_path: Option<String>,
     #[serde(alias = "restoreMode")]
@@ -31,7 +34,7 @@ impl RequestBody for JarRunRequestBody {
     const FORM: &'static str = "JarRunRequestBody";
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum RequestedClaimMode {
     Claim,
@@ -50,7 +53,7 @@ impl From<RequestedClaimMode> for ClaimMode {
 }
 
 /// A setting's value. Clients also write numbers and booleans without quotes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a string, a number or a boolean")]
 enum Scalar {
     Text(String),
@@ -79,6 +82,15 @@ impl JarRunRequestBody {
         if parallelism == Some(0) {
             return Err(ApiError::bad_request("The parallelism is 0: it must be at least 1."));
         }
+        let job_id = self.job_id.or(query.parse("jobId")?);
+        let job_id = match (job_id, self.application_id) {
+            (Some(job), Some(application)) if job != application => {
+                return Err(ApiError::bad_request(
+                    "jobId and applicationId differ: an application has the id of its only job.",
+                ));
+            }
+            (job, application) => job.or(application),
+        };
         let mut claim_mode = None;
         for name in ["claimMode", "restoreMode"] {
             if let Some(mode) = query.one(name) {
@@ -95,7 +107,7 @@ impl JarRunRequestBody {
             entry: non_empty(self.entry_class).or_else(|| text("entry-class")).or_else(|| text("entryClass")),
             arguments: arguments(args_list, non_empty(args_text))?,
             parallelism,
-            job_id: self.job_id.or(query.parse("jobId")?),
+            job_id,
             configuration: self
                 .flink_configuration
                 .unwrap_or_default()
@@ -159,6 +171,16 @@ mod tests {
         assert_eq!(options.savepoint, None);
         let expected = [("a", "x"), ("b", "2"), ("c", "true")].map(|(k, v)| (k.to_owned(), v.to_owned()));
         assert_eq!(options.configuration, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn an_application_has_the_id_of_its_job() {
+        let id = "00112233445566778899aabbccddeeff";
+        let body = format!("{{\"applicationId\": \"{id}\"}}");
+        assert_eq!(options(&body, "").unwrap().job_id.unwrap().to_string(), id);
+        assert!(options(&body, &format!("jobId={id}")).is_ok());
+        let other = format!("jobId={}", "1".repeat(32));
+        assert!(options(&body, &other).unwrap_err().to_string().contains("jobId and applicationId differ"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `POST /jars/:jarid/run`, `POST /jars/:jarid/run-application` and `GET, POST /jars/:jarid/plan`.
 
-use axum::{extract::State, http::StatusCode};
+use axum::extract::State;
 use flott_core::JobId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{artifact_id, request::JarRunRequestBody};
@@ -11,13 +12,14 @@ use crate::{
         Api,
         error::ApiError,
         jobs::plan::{Plan, PlanAnswer},
-        json::{Json, JsonBody},
+        json::{Accepted, Json, JsonBody},
         params::{PathParams, Query},
     },
 };
 
 /// Flink's `JarRunResponseBody`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JarRunResponseBody")]
 pub(crate) struct RunAnswer {
     jobid: JobId,
     #[serde(rename = "applicationId")]
@@ -25,7 +27,8 @@ pub(crate) struct RunAnswer {
 }
 
 /// Flink's `JarRunApplicationResponseBody`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JarRunApplicationResponseBody")]
 pub(crate) struct RunApplicationAnswer {
     applicationid: JobId,
 }
@@ -48,9 +51,9 @@ pub(crate) async fn run_application(
     params: PathParams,
     query: Query,
     body: JsonBody<JarRunRequestBody>,
-) -> Result<(StatusCode, Json<RunApplicationAnswer>), ApiError> {
+) -> Result<Accepted<RunApplicationAnswer>, ApiError> {
     let Json(answer) = run(state, params, query, body).await?;
-    Ok((StatusCode::ACCEPTED, Json(RunApplicationAnswer { applicationid: answer.application_id })))
+    Ok(Accepted(RunApplicationAnswer { applicationid: answer.application_id }))
 }
 
 /// Plans an artifact without running it.

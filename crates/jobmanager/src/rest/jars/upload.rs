@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use futures::{StreamExt, TryStreamExt};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -18,7 +19,8 @@ use crate::{
 };
 
 /// Flink's `JarUploadResponseBody`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JarUploadResponseBody")]
 pub(crate) struct UploadAnswer {
     /// The last part of this path is the artifact's id. The path itself names no file.
     filename: String,

@@ -1,18 +1,21 @@
 //! `GET /jobmanager/environment`, and the same below a job.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::rest::{Api, cluster::VERSION, error::ApiError, json::Json, params::PathParams};
 
 /// Flink's `EnvironmentInfo`. A native process has no class path.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EnvironmentInfo")]
 pub(crate) struct Environment {
     jvm: Jvm,
     classpath: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JvmInfo")]
 struct Jvm {
     version: String,
     arch: &'static str,

@@ -3,12 +3,14 @@
 
 use axum::extract::State;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::rest::{Api, error::ApiError, json::Json, params::PathParams, task_managers::list::find};
 
 /// Flink's `LogUrlResponse`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LogUrlResponse")]
 pub(crate) struct LogUrl {
     url: String,
 }

@@ -1,6 +1,6 @@
 //! Logs of this JobManager: `GET /jobmanager/{log,stdout,logs,logs/:filename}`.
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, http::HeaderMap};
 
 use crate::{
     LogFile,
@@ -8,12 +8,12 @@ use crate::{
 };
 
 /// Its log.
-pub(crate) async fn log(State(api): State<Api>, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn log(State(api): State<Api>, headers: HeaderMap) -> Result<logs::LogText, ApiError> {
     logs::read(&api, &Daemon::JobManager, LogFile::Log, &headers).await
 }
 
 /// What it wrote to stdout and stderr.
-pub(crate) async fn stdout(State(api): State<Api>, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn stdout(State(api): State<Api>, headers: HeaderMap) -> Result<logs::LogText, ApiError> {
     logs::read(&api, &Daemon::JobManager, LogFile::Stdout, &headers).await
 }
 
@@ -27,7 +27,7 @@ pub(crate) async fn named(
     State(api): State<Api>,
     params: PathParams,
     headers: HeaderMap,
-) -> Result<Response, ApiError> {
+) -> Result<logs::LogText, ApiError> {
     let file = LogFile::Named(params.text("filename").to_owned());
     logs::read(&api, &Daemon::JobManager, file, &headers).await
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::rest::{
@@ -13,8 +14,9 @@ use crate::rest::{
 };
 
 /// Flink's `JobAccumulatorsInfo`.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "JobAccumulatorsInfo")]
 pub(crate) struct JobAccumulators {
     job_accumulators: Vec<UserAccumulator>,
     user_task_accumulators: Vec<UserAccumulator>,
@@ -22,7 +24,7 @@ pub(crate) struct JobAccumulators {
 }
 
 /// One accumulator of the user's.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct UserAccumulator {
     name: String,
     #[serde(rename = "type")]

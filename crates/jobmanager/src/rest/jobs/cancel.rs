@@ -12,7 +12,7 @@ use crate::{
         Api,
         error::ApiError,
         guard::SEC_FETCH_SITE,
-        json::{Empty, Json},
+        json::{Accepted, Empty},
         params::{PathParams, Query},
     },
 };
@@ -23,16 +23,10 @@ pub(crate) async fn cancel(
     params: PathParams,
     query: Query,
     headers: HeaderMap,
-) -> Result<(StatusCode, Json<Empty>), ApiError> {
+) -> Result<Accepted<Empty>, ApiError> {
     match query.one("mode") {
         None | Some("cancel") => {}
-        Some("stop") => {
-            return Err(ApiError::new(
-                StatusCode::PERMANENT_REDIRECT,
-                "The termination mode \"stop\" has been removed. For an ungraceful shutdown, please use \"cancel\" \
-                 instead. For a graceful shutdown, please use \"jobs/:jobid/stop\" instead.",
-            ));
-        }
+        Some("stop") => return Err(stop_removed()),
         Some(other) => return Err(ApiError::query_parameter("mode", other)),
     }
     let id = params.job_id()?;
@@ -44,18 +38,32 @@ pub(crate) async fn cancel(
 pub(crate) async fn yarn_cancel(
     State(api): State<Api>,
     params: PathParams,
-) -> Result<(StatusCode, Json<Empty>), ApiError> {
+) -> Result<Accepted<Empty>, ApiError> {
     let id = params.job_id()?;
     check_enabled(&api, true)?;
     cancel_job(&api, id).await
 }
 
-/// The same for the application that a job is.
+/// `GET /jobs/:jobid/yarn-stop`, which is `PATCH /jobs/:jobid?mode=stop` as a GET.
+pub(crate) async fn yarn_stop(params: PathParams) -> Result<ApiError, ApiError> {
+    params.job_id()?;
+    Ok(stop_removed())
+}
+
+fn stop_removed() -> ApiError {
+    ApiError::new(
+        StatusCode::PERMANENT_REDIRECT,
+        "The termination mode \"stop\" has been removed. For an ungraceful shutdown, please use \"cancel\" \
+         instead. For a graceful shutdown, please use \"jobs/:jobid/stop\" instead.",
+    )
+}
+
+/// Cancels the application that a job is.
 pub(crate) async fn cancel_application(
     State(api): State<Api>,
     params: PathParams,
     headers: HeaderMap,
-) -> Result<(StatusCode, Json<Empty>), ApiError> {
+) -> Result<Accepted<Empty>, ApiError> {
     let id = params.parse("applicationid")?;
     check_may_end(&api, &headers)?;
     cancel_job(&api, id).await
@@ -84,9 +92,9 @@ fn check_enabled(api: &Api, from_page: bool) -> Result<(), ApiError> {
     ))
 }
 
-async fn cancel_job(api: &Api, id: JobId) -> Result<(StatusCode, Json<Empty>), ApiError> {
+async fn cancel_job(api: &Api, id: JobId) -> Result<Accepted<Empty>, ApiError> {
     match api.backend.cancel(id).await {
-        Ok(()) => Ok((StatusCode::ACCEPTED, Json(Empty {}))),
+        Ok(()) => Ok(Accepted(Empty {})),
         Err(Error::JobNotFound(_)) => Err(ApiError::not_found("Job could not be found.")),
         Err(error) => Err(error.into()),
     }

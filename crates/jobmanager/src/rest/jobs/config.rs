@@ -4,21 +4,24 @@ use std::{collections::BTreeMap, time::Duration};
 
 use axum::extract::State;
 use flott_core::{JobId, config::duration, restart::RestartStrategy};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::rest::{Api, error::ApiError, json::Json, params::PathParams, secrets};
 
 /// Flink's `JobConfigInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "JobConfigInfo")]
 pub(crate) struct JobConfiguration {
     jid: JobId,
     name: String,
     execution_config: ExecutionConfig,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "ExecutionConfigInfo")]
 struct ExecutionConfig {
     restart_strategy: String,
     job_parallelism: u32,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use flott_core::{ExecutionState, JobId, JobStatus, JobType, VertexId, VertexIndex, metrics::TaskMetrics};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -25,7 +26,8 @@ use crate::{
 };
 
 /// Flink's `JobDetailsInfo`, and what we know beyond it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JobDetailsInfo")]
 pub(crate) struct JobDetail {
     jid: JobId,
     #[serde(rename = "application-id")]
@@ -62,8 +64,9 @@ pub(crate) struct JobDetail {
 }
 
 /// How the job was submitted, from which it can be submitted again.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "JobSubmission")]
 struct Submission {
     jar_id: Option<String>,
     digest: String,
@@ -74,7 +77,8 @@ struct Submission {
     savepoint_path: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JobDetailsVertexInfo")]
 struct Vertex {
     id: VertexId,
     #[serde(rename = "slotSharingGroupId")]
@@ -93,15 +97,17 @@ struct Vertex {
     operators: Vec<Operator>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OperatorInfo")]
 struct Operator {
     uid: String,
     name: String,
 }
 
 /// What a vertex does a second, over all its subtasks; times as the mean of its subtasks, from 0 to 1000.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "VertexRates")]
 struct Rates {
     num_records_in_per_second: f64,
     num_records_out_per_second: f64,

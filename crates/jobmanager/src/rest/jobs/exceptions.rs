@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -19,21 +20,24 @@ use crate::{
 const DEFAULT_MAX_EXCEPTIONS: usize = 20;
 
 /// Answer of `GET /jobs/:jobid/exceptions`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "JobExceptionsInfoWithHistory")]
 pub(crate) struct Exceptions {
     exception_history: History,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JobExceptionHistory")]
 pub(crate) struct History {
     entries: Vec<Entry>,
     truncated: bool,
 }
 
 /// Flink's `RootExceptionInfo`, and its cause by parts.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "RootExceptionInfo")]
 pub(crate) struct Entry {
     exception_name: &'static str,
     stacktrace: String,
@@ -51,7 +55,7 @@ pub(crate) struct Entry {
 }
 
 /// A cause by its parts, for clients that show them apart.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RootCause {
     kind: &'static str,

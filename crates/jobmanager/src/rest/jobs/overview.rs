@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::extract::State;
 use flott_core::{ExecutionState, JobId, JobStatus, JobType};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -13,25 +14,28 @@ use crate::{
 };
 
 /// Answer of `GET /jobs`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JobIdsWithStatusOverview")]
 pub(crate) struct JobIds {
     jobs: Vec<JobIdWithStatus>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct JobIdWithStatus {
     id: JobId,
     status: JobStatus,
 }
 
 /// Answer of `GET /jobs/overview`, newest first.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MultipleJobsDetails")]
 pub(crate) struct Jobs {
     jobs: Vec<JobSummary>,
 }
 
 /// Flink's `JobDetails`: a job in a list.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JobDetails")]
 pub(crate) struct JobSummary {
     jid: JobId,
     name: String,

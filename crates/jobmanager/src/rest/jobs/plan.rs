@@ -2,18 +2,20 @@
 
 use axum::extract::State;
 use flott_core::{JobGraph, JobId, JobType, JobVertex, VertexId, VertexIndex};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::rest::{Api, error::ApiError, json::Json, params::PathParams};
 
 /// Answer of `GET /jobs/:jobid/plan`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JobPlanInfo")]
 pub(crate) struct PlanAnswer {
     plan: Plan,
 }
 
 /// A job's dataflow, as the dashboard draws it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Plan {
     jid: JobId,
     name: String,
@@ -22,7 +24,8 @@ pub(crate) struct Plan {
     nodes: Vec<Node>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PlanNode")]
 struct Node {
     id: VertexId,
     operator: &'static str,
@@ -34,10 +37,11 @@ struct Node {
     inputs: Vec<Input>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct NoProperties {}
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PlanInput")]
 struct Input {
     id: VertexId,
     num: usize,

@@ -4,36 +4,37 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use flott_core::{FailureKind, JobId, JobStatus};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::overview::duration;
 use crate::{
     clock::unix_ms,
-    rest::{Api, error::ApiError, json::Json, params::PathParams, throwable::SerializedThrowable},
+    rest::{
+        Api, error::ApiError, json::Json, operations::QueueStatus, params::PathParams,
+        throwable::SerializedThrowable,
+    },
     view::JobView,
 };
 
 /// Answer of `GET /jobs/:jobid/status`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JobStatusInfo")]
 pub(crate) struct Status {
     status: JobStatus,
 }
 
 /// Answer of `GET /jobs/:jobid/execution-result`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "JobExecutionResultResponseBody")]
 pub(crate) struct ExecutionResult {
     status: QueueStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     job_execution_result: Option<JobResult>,
 }
 
-#[derive(Serialize)]
-struct QueueStatus {
-    id: &'static str,
-}
-
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 struct JobResult {
     id: JobId,
@@ -102,11 +103,11 @@ pub(crate) async fn execution_result(
     let job = api.backend.job(id).await?.ok_or_else(|| ApiError::not_found(could_not_find(id)))?;
     Ok(Json(if job.status.is_terminal() {
         ExecutionResult {
-            status: QueueStatus { id: "COMPLETED" },
+            status: QueueStatus::COMPLETED,
             job_execution_result: Some(JobResult::new(&job, unix_ms())),
         }
     } else {
-        ExecutionResult { status: QueueStatus { id: "IN_PROGRESS" }, job_execution_result: None }
+        ExecutionResult { status: QueueStatus::IN_PROGRESS, job_execution_result: None }
     }))
 }
 

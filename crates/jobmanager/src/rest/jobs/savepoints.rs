@@ -6,6 +6,7 @@ use flott_core::{
     TriggerId,
     checkpoint::{SavepointFormat, StopMode},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cancel::check_may_end;
@@ -14,14 +15,14 @@ use crate::{
     rest::{
         Api,
         error::ApiError,
-        json::{Json, JsonBody, RequestBody},
-        operations::{Accepted, Operation, accepted, trigger_id, unknown},
+        json::{Accepted, Json, JsonBody, RequestBody},
+        operations::{Operation, Triggered, accepted, trigger_id, unknown},
         params::PathParams,
     },
 };
 
 /// Flink's `SavepointTriggerRequestBody`.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct SavepointTriggerRequestBody {
     #[serde(rename = "target-directory", alias = "targetDirectory")]
@@ -37,7 +38,7 @@ impl RequestBody for SavepointTriggerRequestBody {
 }
 
 /// Flink's `StopWithSavepointRequestBody`.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct StopWithSavepointRequestBody {
     /// Flink's other body spells it with a hyphen: whoever takes the one for the other is understood.
@@ -53,7 +54,7 @@ impl RequestBody for StopWithSavepointRequestBody {
 }
 
 /// Flink's `SavepointInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct SavepointInfo {
     location: String,
 }
@@ -64,7 +65,7 @@ pub(crate) async fn trigger(
     params: PathParams,
     headers: HeaderMap,
     JsonBody(body): JsonBody<SavepointTriggerRequestBody>,
-) -> Result<Accepted, ApiError> {
+) -> Result<Accepted<Triggered>, ApiError> {
     let then = match body.cancel_job {
         Some(true) => {
             check_may_end(&api, &headers)?;
@@ -87,7 +88,7 @@ pub(crate) async fn stop(
     params: PathParams,
     headers: HeaderMap,
     JsonBody(body): JsonBody<StopWithSavepointRequestBody>,
-) -> Result<Accepted, ApiError> {
+) -> Result<Accepted<Triggered>, ApiError> {
     let job = params.job_id()?;
     check_may_end(&api, &headers)?;
     let mode = if body.drain == Some(true) { StopMode::Drain } else { StopMode::Suspend };

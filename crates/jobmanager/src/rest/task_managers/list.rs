@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::extract::State;
 use flott_core::{JobId, TaskManagerId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::metrics::resident_bytes;
@@ -13,14 +14,16 @@ use crate::{
 };
 
 /// Answer of `GET /taskmanagers`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TaskManagersInfo")]
 pub(crate) struct TaskManagers {
     taskmanagers: Vec<TaskManager>,
 }
 
 /// Flink's `TaskManagerInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "TaskManagerInfo")]
 struct TaskManager {
     id: TaskManagerId,
     path: String,
@@ -39,8 +42,9 @@ struct TaskManager {
 }
 
 /// Flink's `TaskManagerDetailsInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "TaskManagerDetailsInfo")]
 pub(crate) struct TaskManagerDetail {
     #[serde(flatten)]
     task_manager: TaskManager,
@@ -52,8 +56,9 @@ pub(crate) struct TaskManagerDetail {
     task_hosts: Vec<TaskHost>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "SlotInfo")]
 struct AllocatedSlot {
     job_id: JobId,
     resource: Resource,
@@ -63,8 +68,9 @@ struct AllocatedSlot {
 }
 
 /// Flink's `ResourceProfileInfo`, in MiB. Memory is not divided into pools, so all of these are 0.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ResourceProfileInfo")]
 struct Resource {
     cpu_cores: f64,
     task_heap_memory: u64,
@@ -74,8 +80,9 @@ struct Resource {
     extended_resources: BTreeMap<String, f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "HardwareDescription")]
 struct Hardware {
     cpu_cores: u32,
     physical_memory: u64,
@@ -85,8 +92,9 @@ struct Hardware {
 }
 
 /// The pools of a JVM's memory, which a native process does not have.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "TaskExecutorMemoryConfiguration")]
 struct MemoryConfiguration {
     framework_heap: Option<u64>,
     task_heap: Option<u64>,
@@ -101,8 +109,9 @@ struct MemoryConfiguration {
 }
 
 /// Flink's `TaskManagerMetricsInfo`. Resident memory stands for the heap; what only a JVM has is 0.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "TaskManagerMetricsInfo")]
 struct JvmMetrics {
     heap_used: u64,
     heap_committed: u64,
@@ -125,7 +134,8 @@ struct JvmMetrics {
     garbage_collectors: Vec<GarbageCollector>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GarbageCollectorInfo")]
 struct GarbageCollector {
     name: String,
     count: u64,
@@ -133,8 +143,9 @@ struct GarbageCollector {
 }
 
 /// A process as the operating system sees it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ProcessInfo")]
 struct Process {
     resident_bytes: u64,
     peak_resident_bytes: u64,
@@ -143,8 +154,9 @@ struct Process {
 }
 
 /// The process of one job.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "TaskHostInfo")]
 struct TaskHost {
     job_id: JobId,
     pid: u32,

@@ -1,6 +1,6 @@
 //! Logs of a TaskManager: `GET /taskmanagers/:taskmanagerid/{log,stdout,logs,logs/:filename}`.
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, http::HeaderMap};
 
 use crate::{
     LogFile,
@@ -16,7 +16,7 @@ pub(crate) async fn log(
     State(api): State<Api>,
     params: PathParams,
     headers: HeaderMap,
-) -> Result<Response, ApiError> {
+) -> Result<logs::LogText, ApiError> {
     logs::read(&api, &daemon(&params), LogFile::Log, &headers).await
 }
 
@@ -25,7 +25,7 @@ pub(crate) async fn stdout(
     State(api): State<Api>,
     params: PathParams,
     headers: HeaderMap,
-) -> Result<Response, ApiError> {
+) -> Result<logs::LogText, ApiError> {
     logs::read(&api, &daemon(&params), LogFile::Stdout, &headers).await
 }
 
@@ -42,7 +42,7 @@ pub(crate) async fn named(
     State(api): State<Api>,
     params: PathParams,
     headers: HeaderMap,
-) -> Result<Response, ApiError> {
+) -> Result<logs::LogText, ApiError> {
     let file = LogFile::Named(params.text("filename").to_owned());
     logs::read(&api, &daemon(&params), file, &headers).await
 }

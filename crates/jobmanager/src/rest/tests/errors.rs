@@ -115,6 +115,31 @@ async fn the_table_of_errors() {
         ("GET", "/jars/nosuch.jar/plan".to_owned(), 500, "Internal server error. | Jar file nosuch.jar".to_owned()),
         ("POST", "/jars/upload".to_owned(), 400, "Exactly 1 file must be sent, received 0.".to_owned()),
         ("POST", "/jobs".to_owned(), 400, "This is a Flott cluster".to_owned()),
+        ("GET", format!("/jobs/{RUNNING}/yarn-stop"), 308, "The termination mode \"stop\" has been removed.".to_owned()),
+        ("GET", "/jobs/xyz/yarn-stop".to_owned(), 400, format!("{path_error} (jobid)")),
+        (
+            "PATCH",
+            format!("/jobs/{RUNNING}/rescaling?parallelism=2"),
+            503,
+            "Rescaling is temporarily disabled. See FLINK-12312.".to_owned(),
+        ),
+        ("GET", format!("/jobs/{RUNNING}/rescaling/{DONE}"), 503, "Rescaling is temporarily disabled.".to_owned()),
+        ("GET", format!("/jobs/{RUNNING}/rescaling/1"), 400, format!("{path_error} (triggerid)")),
+        (
+            "PATCH",
+            format!("/jobs/{RUNNING}/clientHeartbeat"),
+            400,
+            "Field expiredTimestamp must not be omitted or be null.".to_owned(),
+        ),
+        ("PATCH", "/jobs/xyz/clientHeartbeat".to_owned(), 400, format!("{path_error} (jobid)")),
+        (
+            "POST",
+            format!("/jobs/{RUNNING}/coordinators/uid-1"),
+            400,
+            "Field serializedCoordinationRequest must not be omitted or be null.".to_owned(),
+        ),
+        ("DELETE", "/datasets/xyz".to_owned(), 400, format!("{path_error} (datasetid)")),
+        ("GET", format!("/datasets/delete/{UNKNOWN}"), 404, format!("triggerId={UNKNOWN}.")),
         ("GET", format!("/applications/{UNKNOWN}"), 404, format!("Application {UNKNOWN} not found")),
     ];
     for (method, uri, status, start) in cases {
@@ -150,6 +175,53 @@ async fn cancel_is_accepted_whichever_way_it_is_asked_for() {
         );
     }
     assert_eq!(cluster.canceled.lock().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn heartbeats_of_clients_are_taken() {
+    let cluster: Arc<FakeCluster> = Arc::default();
+    let service = service_with(&cluster, RestOptions::default());
+    // As Flink's client sends it; of a job that is not known, too.
+    for id in [RUNNING, UNKNOWN] {
+        let uri = format!("/v1/jobs/{id}/clientHeartbeat");
+        let response = send(&service, request("PATCH", &uri, r#"{"expiredTimestamp":1795390180000}"#)).await;
+        assert_eq!((response.status().as_u16(), text(response).await.as_str()), (202, "{}"));
+    }
+    assert_eq!(cluster.heartbeats.lock().unwrap()[0], (RUNNING.parse().unwrap(), 1_795_390_180_000));
+}
+
+#[tokio::test]
+async fn data_sets_are_deleted_at_once() {
+    let service = service();
+    let (status, json) = ask(&service, "DELETE", &format!("/datasets/{UNKNOWN}")).await;
+    assert_eq!(status, 202);
+    let path = format!("/datasets/delete/{}", json["request-id"].as_str().unwrap());
+    let done = serde_json::json!({ "status": { "id": "COMPLETED" }, "operation": {} });
+    for _ in 0..100 {
+        if get(&service, &path).await == done {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("{}", get(&service, &path).await);
+}
+
+#[tokio::test]
+async fn operators_have_no_coordinators() {
+    let service = service();
+    let ask = async |job: &str| {
+        let body = r#"{"serializedCoordinationRequest":"rO0ABQ=="}"#;
+        let response =
+            send(&service, request("POST", &format!("/jobs/{job}/coordinators/uid-1"), body)).await;
+        (response.status().as_u16(), text(response).await)
+    };
+    let (status, text) = ask(RUNNING).await;
+    assert!(
+        status == 404 && text.contains("Coordinator of operator uid-1 does not exist"),
+        "{status} {text}"
+    );
+    let (status, text) = ask(UNKNOWN).await;
+    assert!(status == 404 && text.contains(&format!("Job {UNKNOWN} not found")), "{status} {text}");
 }
 
 #[tokio::test]

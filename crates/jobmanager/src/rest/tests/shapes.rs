@@ -18,6 +18,12 @@ pub(super) fn difference(place: &str, theirs: &Value, ours: &Value) -> Option<St
             let place = format!("{place}/{key}");
             match ours.get(key) {
                 None if key == "inputs" => None, // sources have none
+                // A failure of the whole job has no task.
+                None if ["endpoint", "taskName", "taskManagerId"].contains(&key.as_str())
+                    && ours.get("rootCause").is_some_and(|cause| cause["subtask"].is_null()) =>
+                {
+                    None
+                }
                 // The sample is of a completed checkpoint.
                 None if ["external_path", "discarded"].contains(&key.as_str())
                     && ours["className"] != "completed" =>
@@ -256,6 +262,8 @@ async fn watermarks_and_operators_metrics_have_flinks_ids() {
         {"id": "1.currentInputWatermark", "value": "1795390337730"}
     ]);
     assert_eq!(watermarks, expected);
+    let ended = get(&service, &format!("/jobs/{FINISHED}/vertices/{}/watermarks", self::vertex())).await;
+    assert_eq!(ended, serde_json::json!([]));
     let metrics = get(&service, &format!("{vertex}/metrics?get=1.count_by__key.numLateRecordsDropped")).await;
     let expected = serde_json::json!([{"id": "1.count_by__key.numLateRecordsDropped", "value": "4"}]);
     assert_eq!(metrics, expected);

@@ -65,6 +65,7 @@ pub(super) fn vertex() -> VertexId {
 #[derive(Default)]
 pub(super) struct FakeCluster {
     pub(super) canceled: Mutex<Vec<JobId>>,
+    pub(super) heartbeats: Mutex<Vec<(JobId, i64)>>,
     pub(super) runs: Mutex<Vec<RunOptions>>,
     pub(super) savepoints: Mutex<Vec<(JobId, SavepointOptions)>>,
     pub(super) checkpoints: Mutex<Vec<ManualCheckpoint>>,
@@ -354,6 +355,11 @@ impl Backend for Arc<FakeCluster> {
             return ready(Err(Error::JobNotFound(id)));
         }
         self.canceled.lock().unwrap().push(id);
+        ready(Ok(()))
+    }
+
+    fn client_heartbeat(&self, id: JobId, until_unix_ms: i64) -> Answer<'_, ()> {
+        self.heartbeats.lock().unwrap().push((id, until_unix_ms));
         ready(Ok(()))
     }
 

@@ -11,7 +11,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::support::*;
-use crate::rest::server;
+use crate::rest::{routes::RestService, server};
 
 pub(super) struct Server {
     pub(super) address: SocketAddr,
@@ -20,15 +20,20 @@ pub(super) struct Server {
 }
 
 pub(super) async fn start() -> Server {
+    start_with(service()).await
+}
+
+/// A server that answers by `service`.
+pub(super) async fn start_with(service: RestService) -> Server {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let task = tokio::spawn(server::serve(listener, service(), shutdown.clone()));
+    let task = tokio::spawn(server::serve(listener, service, shutdown.clone()));
     Server { address, shutdown, task }
 }
 
 /// Sends raw bytes and reads until the server closes.
-async fn exchange(address: SocketAddr, request: &[u8]) -> String {
+pub(super) async fn exchange(address: SocketAddr, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request).await.unwrap();
     let mut answer = Vec::new();

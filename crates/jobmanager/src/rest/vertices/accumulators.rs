@@ -3,6 +3,7 @@
 
 use axum::extract::State;
 use flott_core::{AttemptNumber, VertexId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -14,23 +15,26 @@ use crate::rest::{
 };
 
 /// Flink's `JobVertexAccumulatorsInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "JobVertexAccumulatorsInfo")]
 pub(crate) struct VertexAccumulators {
     id: VertexId,
     user_accumulators: Vec<UserAccumulator>,
 }
 
 /// Flink's `SubtasksAllAccumulatorsInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SubtasksAllAccumulatorsInfo")]
 pub(crate) struct SubtasksAccumulators {
     id: VertexId,
     parallelism: u32,
     subtasks: Vec<SubtaskAccumulators>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "SubtaskAccumulatorsInfo")]
 struct SubtaskAccumulators {
     subtask: u32,
     attempt: AttemptNumber,
@@ -39,8 +43,9 @@ struct SubtaskAccumulators {
 }
 
 /// Flink's `SubtaskExecutionAttemptAccumulatorsInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "SubtaskExecutionAttemptAccumulatorsInfo")]
 pub(crate) struct AttemptAccumulators {
     subtask: u32,
     attempt: AttemptNumber,

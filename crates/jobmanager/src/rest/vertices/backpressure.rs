@@ -1,6 +1,7 @@
 //! `GET …/backpressure`: how long subtasks wait for those that read from them.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Vertex;
@@ -11,7 +12,8 @@ use crate::{
 };
 
 /// Flink's `JobVertexBackPressureInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JobVertexBackPressureInfo")]
 pub(crate) struct BackPressure {
     /// `deprecated` when there is nothing to measure any more.
     status: &'static str,
@@ -23,7 +25,8 @@ pub(crate) struct BackPressure {
 }
 
 /// The level, under both names that clients read.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BackPressureLevels")]
 struct Level {
     #[serde(rename = "backpressureLevel")]
     name: &'static str,
@@ -31,8 +34,9 @@ struct Level {
     old_name: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "SubtaskBackPressureInfo")]
 struct SubtaskBackPressure {
     subtask: u32,
     #[serde(flatten)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use flott_core::{ExecutionState, VertexId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Vertex, subtask::Attempt, timing::aggregate_durations};
@@ -20,7 +21,8 @@ use crate::{
 };
 
 /// Flink's `JobVertexDetailsInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JobVertexDetailsInfo")]
 pub(crate) struct VertexDetail {
     id: VertexId,
     name: String,
@@ -33,8 +35,9 @@ pub(crate) struct VertexDetail {
 }
 
 /// Statistics over subtasks.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "AggregatedTaskDetailsInfo")]
 pub(crate) struct Aggregated {
     metrics: Aggregates,
     status_duration: BTreeMap<ExecutionState, Statistics>,

@@ -4,6 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use axum::extract::State;
 use flott_core::{AttemptNumber, ExecutionState};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -17,7 +18,8 @@ use crate::{
 };
 
 /// Flink's `SubtaskExecutionAttemptDetailsInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SubtaskExecutionAttemptDetailsInfo")]
 pub(crate) struct Attempt {
     subtask: u32,
     status: ExecutionState,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use flott_core::{ExecutionState, VertexId, metrics::TaskMetrics};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -19,7 +20,8 @@ use crate::{
 };
 
 /// Flink's `JobVertexTaskManagersInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JobVertexTaskManagersInfo")]
 pub(crate) struct VertexTaskManagers {
     id: VertexId,
     name: String,
@@ -27,8 +29,9 @@ pub(crate) struct VertexTaskManagers {
     taskmanagers: Vec<OnTaskManager>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "VertexTaskManagerInfo")]
 struct OnTaskManager {
     endpoint: String,
     status: ExecutionState,

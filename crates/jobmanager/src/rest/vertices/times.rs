@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use flott_core::{ExecutionState, VertexId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Vertex, subtask::endpoint};
@@ -14,7 +15,8 @@ use crate::{
 };
 
 /// Flink's `SubtasksTimesInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SubtasksTimesInfo")]
 pub(crate) struct SubtaskTimes {
     id: VertexId,
     name: String,
@@ -22,7 +24,8 @@ pub(crate) struct SubtaskTimes {
     subtasks: Vec<Times>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SubtaskTimeInfo")]
 struct Times {
     subtask: u32,
     endpoint: String,

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use flott_core::ExecutionState;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{rest::io_metrics::Statistics, view::SubtaskView};
 
 /// When something started to be deployed, when it ended, and the time between; -1 for what has not come yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Timing {
     pub(crate) start_time: i64,

@@ -11,7 +11,8 @@ use crate::rest::{
     params::PathParams,
 };
 
-/// The input watermarks of a vertex, none for a source. `-9223372036854775808` says that there is none yet.
+/// The input watermarks of a vertex, none for a source. `-9223372036854775808` says that there is none yet. Subtasks that have
+/// ended have none, as in Flink, whose dashboard has no date for the end of all time.
 pub(crate) async fn watermarks(
     State(api): State<Api>,
     params: PathParams,
@@ -24,5 +25,6 @@ pub(crate) async fn watermarks(
         let watermark = subtask.metrics.input_watermark.as_millis();
         Metric::new(format!("{index}.currentInputWatermark"), Value::Integer(watermark))
     };
-    Ok(Json(vertex.subtasks().map(of_subtask).collect()))
+    let running = vertex.subtasks().filter(|(_, subtask)| !subtask.state.is_terminal());
+    Ok(Json(running.map(of_subtask).collect()))
 }

@@ -2,12 +2,14 @@
 
 use axum::extract::State;
 use flott_core::checkpoint::{CheckpointMode, CheckpointSettings, Retention};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::rest::{Api, error::ApiError, json::Json, params::PathParams};
 
 /// Flink's `CheckpointConfigInfo`, and what we know beyond it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CheckpointConfigInfo")]
 pub(crate) struct CheckpointConfig {
     mode: &'static str,
     /// -1: never by itself.
@@ -32,7 +34,8 @@ pub(crate) struct CheckpointConfig {
     directory: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExternalizedCheckpointInfo")]
 struct Externalization {
     enabled: bool,
     delete_on_cancellation: bool,

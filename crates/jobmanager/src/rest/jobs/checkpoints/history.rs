@@ -3,6 +3,7 @@
 use axum::extract::State;
 use flott_control::job_master::Summaries;
 use flott_core::CheckpointId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{find, job_and_id, record::Checkpoint, summary::Statistics};
@@ -13,7 +14,8 @@ use crate::{
 };
 
 /// Flink's `CheckpointingStatistics`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CheckpointingStatistics")]
 pub(crate) struct Checkpoints {
     counts: Counts,
     summary: Summary,
@@ -22,7 +24,8 @@ pub(crate) struct Checkpoints {
     history: Vec<Checkpoint>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CheckpointCounts")]
 struct Counts {
     restored: u64,
     total: u64,
@@ -31,7 +34,8 @@ struct Counts {
     failed: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CheckpointSummary")]
 struct Summary {
     checkpointed_size: Statistics,
     state_size: Statistics,
@@ -41,7 +45,8 @@ struct Summary {
     persisted_data: Statistics,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LatestCheckpoints")]
 struct Latest {
     completed: Option<Checkpoint>,
     savepoint: Option<Checkpoint>,
@@ -49,7 +54,8 @@ struct Latest {
     restored: Option<Restored>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RestoredCheckpointStatistics")]
 struct Restored {
     id: CheckpointId,
     restore_timestamp: i64,

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use flott_control::job_master::{CheckpointRecord, RecordStatus, TaskRecord, Totals};
 use flott_core::{CheckpointId, MonoTime, VertexId, checkpoint::SavepointFormat};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::view::CheckpointsView;
 
 /// Flink's `CheckpointStatistics`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CheckpointStatistics")]
 pub(crate) struct Checkpoint {
     #[serde(rename = "className")]
     class_name: &'static str,
@@ -28,7 +30,7 @@ pub(crate) struct Checkpoint {
 }
 
 /// What differs by the way in which it ended.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum End {
     InProgress {},
@@ -37,7 +39,8 @@ enum End {
 }
 
 /// Flink's `TaskCheckpointStatistics`: a vertex's part.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TaskCheckpointStatistics")]
 pub(crate) struct Task {
     id: CheckpointId,
     status: &'static str,
@@ -46,7 +49,7 @@ pub(crate) struct Task {
 }
 
 /// What is told of a checkpoint and of each vertex's part of it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Parts {
     /// -1 as long as there is none.
     latest_ack_timestamp: i64,

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use flott_control::job_master::{CheckpointRecord, SubtaskRecord, TaskRecord};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -15,7 +16,8 @@ use crate::{
 };
 
 /// Flink's `TaskCheckpointStatisticsWithSubtaskDetails`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TaskCheckpointStatisticsWithSubtaskDetails")]
 pub(crate) struct TaskDetail {
     #[serde(flatten)]
     task: Task,
@@ -24,7 +26,8 @@ pub(crate) struct TaskDetail {
 }
 
 /// Over the subtasks that have acknowledged.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TaskCheckpointSummary")]
 struct Summary {
     checkpointed_size: Statistics,
     state_size: Statistics,
@@ -34,13 +37,15 @@ struct Summary {
     start_delay: Statistics,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CheckpointDuration_of_{T}")]
 struct Duration<T> {
     sync: T,
     r#async: T,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CheckpointAlignment_of_{T}")]
 struct Alignment<T> {
     buffered: T,
     processed: T,
@@ -49,8 +54,9 @@ struct Alignment<T> {
 }
 
 /// Flink's `SubtaskCheckpointStatistics`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "SubtaskCheckpointStatistics")]
 enum Subtask {
     Acknowledged(Acknowledged),
     Pending {
@@ -61,7 +67,8 @@ enum Subtask {
     },
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CompletedSubtaskCheckpointStatistics")]
 struct Acknowledged {
     #[serde(rename = "className")]
     class_name: &'static str,

@@ -1,10 +1,14 @@
 //! What is usual of a number, as clients read it.
 
+use std::borrow::Cow;
+
 use flott_control::job_master::Summary;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 /// Flink's `StatsSummaryDto`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "StatsSummaryDto")]
 pub(super) struct Statistics {
     min: u64,
     max: u64,
@@ -19,6 +23,20 @@ pub(super) struct Statistics {
 /// NaN, of no values, is written as text, as Flink does: JSON has no number for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Percentile(f64);
+
+impl JsonSchema for Percentile {
+    fn schema_name() -> Cow<'static, str> {
+        "Percentile".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "number" }, { "const": "NaN" }] })
+    }
+}
 
 impl Serialize for Percentile {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

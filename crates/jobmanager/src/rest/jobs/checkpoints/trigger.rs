@@ -3,18 +3,19 @@
 use axum::extract::State;
 use flott_control::job_master::ManualCheckpoint;
 use flott_core::{CheckpointId, TriggerId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::rest::{
     Api,
     error::ApiError,
-    json::{Json, JsonBody, RequestBody},
-    operations::{Accepted, Operation, accepted, trigger_id, unknown},
+    json::{Accepted, Json, JsonBody, RequestBody},
+    operations::{Operation, Triggered, accepted, trigger_id, unknown},
     params::PathParams,
 };
 
 /// Flink's `CheckpointTriggerRequestBody`.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct CheckpointTriggerRequestBody {
     checkpoint_type: Option<CheckpointType>,
@@ -25,7 +26,7 @@ impl RequestBody for CheckpointTriggerRequestBody {
     const FORM: &'static str = "CheckpointTriggerRequestBody";
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum CheckpointType {
     Configured,
@@ -44,7 +45,7 @@ impl From<CheckpointType> for ManualCheckpoint {
 }
 
 /// Flink's `CheckpointInfo`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CheckpointInfo {
     checkpoint_id: CheckpointId,
@@ -55,7 +56,7 @@ pub(crate) async fn trigger(
     State(api): State<Api>,
     params: PathParams,
     JsonBody(body): JsonBody<CheckpointTriggerRequestBody>,
-) -> Result<Accepted, ApiError> {
+) -> Result<Accepted<Triggered>, ApiError> {
     let wanted = body.checkpoint_type.map(Into::into).unwrap_or_default();
     Ok(accepted(api.backend.trigger_checkpoint(params.job_id()?, wanted, body.trigger_id).await?))
 }
@@ -68,5 +69,5 @@ pub(crate) async fn status(
     let (job, id) = (params.job_id()?, trigger_id(&params)?);
     let status = api.backend.checkpoint(job, id).await?;
     let status = status.ok_or_else(|| unknown("checkpoint operation", id, Some(job)))?;
-    Ok(Json(Operation::new(status, |taken| CheckpointInfo { checkpoint_id: taken.checkpoint_id })))
+    Ok(Json(Operation::of_checkpoint(status, |taken| CheckpointInfo { checkpoint_id: taken.checkpoint_id })))
 }
