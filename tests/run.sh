@@ -11,7 +11,7 @@ Usage: tests/run.sh [STAGE...]
 
 Runs all stages, or only those that are named. A stage that cannot run for want of a tool is SKIPPED and counted.
 
-  tools       installs shellcheck, etcd, iproute2 and chromium by apt-get if they are missing (as root or with sudo)
+  tools       installs shellcheck, etcd, iproute2, prometheus and chromium by apt-get if they are missing (as root or with sudo)
   format      cargo fmt --check
   shellcheck  all shell scripts
   dashboard   type check, unit tests and build of the web dashboard
@@ -20,6 +20,7 @@ Runs all stages, or only those that are named. A stage that cannot run for want 
   unit        unit and integration tests of all crates, and of who imports whom
   s3          storage against a server that speaks S3 (moto, from PyPI)
   etcd        election and records against servers of etcd
+  prometheus  what Prometheus is told, read by a real one
   scripts     tests of bin/ with pretended daemons
   e2e         tests with real clusters (needs build)
   browser     walks through the dashboard of a real cluster (needs build)
@@ -28,7 +29,7 @@ E2E_THREADS: how many end-to-end tests run at the same time (2).
 END
 }
 
-readonly STAGES=(tools format shellcheck dashboard clippy build unit s3 etcd scripts e2e browser)
+readonly STAGES=(tools format shellcheck dashboard clippy build unit s3 etcd prometheus scripts e2e browser)
 readonly SKIPPED=77
 
 have() { command -v "$1" > /dev/null; }
@@ -56,9 +57,10 @@ stage_tools() {
   have shellcheck || missing+=(shellcheck)
   have etcd || missing+=(etcd-server)
   have ip || missing+=(iproute2)
+  have prometheus || missing+=(prometheus)
   browser > /dev/null || missing+=(chromium)
   if [ "${#missing[@]}" -eq 0 ]; then
-    echo "shellcheck, etcd, iproute2 and a browser are there."
+    echo "shellcheck, etcd, iproute2, prometheus and a browser are there."
     return 0
   fi
   have apt-get || skip "${missing[*]} not found, and there is no apt-get to install it: install it yourself"
@@ -129,6 +131,12 @@ stage_etcd() {
   local etcd
   etcd="$(command -v etcd)" || skip "etcd is not installed (apt-get install etcd-server)"
   FLOTT_TEST_ETCD="$etcd" cargo test --workspace --test etcd
+}
+
+stage_prometheus() {
+  local prometheus
+  prometheus="$(command -v prometheus)" || skip "prometheus is not installed (apt-get install prometheus)"
+  FLOTT_TEST_PROMETHEUS="$prometheus" cargo test --package flott-reporter --test prometheus
 }
 
 stage_scripts() { tests/scripts/run.sh; }

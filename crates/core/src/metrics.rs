@@ -1,13 +1,20 @@
 //! Metrics of subtasks, with Flink's names.
 
+mod rates;
+mod readings;
+
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub use rates::TaskRates;
+pub use readings::{Reading, TaskKind, chained_readings, operator_readings, task_readings};
+
 use crate::time::Timestamp;
 
-/// What a subtask has done since its start. No value ever falls.
+/// What a subtask has done since its start, and how it is now. What it has done never falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TaskMetrics {
     /// `numRecordsIn`: records read from input channels.
     pub records_in: u64,
@@ -19,14 +26,40 @@ pub struct TaskMetrics {
     pub bytes_out: u64,
     /// Time spent processing, in milliseconds.
     pub busy_ms: u64,
+    /// `numBuffersOut`: batches sent.
+    pub buffers_out: u64,
     /// Time spent waiting for credit, in milliseconds.
     pub backpressured_ms: u64,
+    /// The part of that in which the subtask waited in the middle of a step, with its thread, in milliseconds.
+    pub hard_backpressured_ms: u64,
     /// Time spent waiting for input, in milliseconds.
     pub idle_ms: u64,
     /// `currentInputWatermark`: the smallest of its inputs' watermarks; `Timestamp::MIN` if there is none yet.
     pub input_watermark: Timestamp,
     /// `currentOutputWatermark`: the last watermark that it has sent; `Timestamp::MIN` if there is none yet.
     pub output_watermark: Timestamp,
+    /// How it is now.
+    pub now: TaskGauges,
+}
+
+/// How a subtask is at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskGauges {
+    /// Whether it waits for credit.
+    pub is_backpressured: bool,
+    /// Credits in use on its input channels: batches that were sent to it and that it has not processed.
+    pub input_queue: u32,
+    /// Credits of its input channels, in use or not.
+    pub input_credits: u32,
+    /// Credits in use on its output channels: batches that its consumers have not processed.
+    pub output_queue: u32,
+    /// Credits of its output channels, in use or not.
+    pub output_credits: u32,
+    /// How long the last checkpoint's barriers were aligned, in milliseconds.
+    pub checkpoint_alignment_ms: u64,
+    /// How long after the last checkpoint was triggered its first barrier came, in milliseconds.
+    pub checkpoint_start_delay_ms: u64,
 }
 
 impl Default for TaskMetrics {
@@ -38,10 +71,13 @@ impl Default for TaskMetrics {
             bytes_in: 0,
             bytes_out: 0,
             busy_ms: 0,
+            buffers_out: 0,
             backpressured_ms: 0,
+            hard_backpressured_ms: 0,
             idle_ms: 0,
             input_watermark: Timestamp::MIN,
             output_watermark: Timestamp::MIN,
+            now: TaskGauges::default(),
         }
     }
 }
@@ -53,7 +89,8 @@ impl TaskMetrics {
         Duration::from_millis(self.busy_ms.saturating_add(self.backpressured_ms).saturating_add(self.idle_ms))
     }
 
-    /// The sum over two subtasks. Their watermarks have none: these are the larger ones.
+    /// The sum over two subtasks of what they have done. Of the rest there is none: these are the larger watermarks, and how the
+    /// first is.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -62,10 +99,13 @@ impl TaskMetrics {
             bytes_in: self.bytes_in + other.bytes_in,
             bytes_out: self.bytes_out + other.bytes_out,
             busy_ms: self.busy_ms + other.busy_ms,
+            buffers_out: self.buffers_out + other.buffers_out,
             backpressured_ms: self.backpressured_ms + other.backpressured_ms,
+            hard_backpressured_ms: self.hard_backpressured_ms + other.hard_backpressured_ms,
             idle_ms: self.idle_ms + other.idle_ms,
             input_watermark: self.input_watermark.max(other.input_watermark),
             output_watermark: self.output_watermark.max(other.output_watermark),
+            now: self.now,
         }
     }
 
@@ -78,10 +118,13 @@ impl TaskMetrics {
             bytes_in: self.bytes_in.max(other.bytes_in),
             bytes_out: self.bytes_out.max(other.bytes_out),
             busy_ms: self.busy_ms.max(other.busy_ms),
+            buffers_out: self.buffers_out.max(other.buffers_out),
             backpressured_ms: self.backpressured_ms.max(other.backpressured_ms),
+            hard_backpressured_ms: self.hard_backpressured_ms.max(other.hard_backpressured_ms),
             idle_ms: self.idle_ms.max(other.idle_ms),
             input_watermark: self.input_watermark.max(other.input_watermark),
             output_watermark: self.output_watermark.max(other.output_watermark),
+            now: if self.running_time() > other.running_time() { self.now } else { other.now },
         }
     }
 }
@@ -120,6 +163,22 @@ pub fn metric_id_part(name: &str) -> Cow<'_, str> {
     if name.contains(is_special) { name.replace(is_special, "_").into() } else { name.into() }
 }
 
+/// Most characters of an operator's name in an id, as in Flink.
+const OPERATOR_NAME_LENGTH: usize = 80;
+
+/// The id of an operator's metric: `<operator>.<name>`.
+pub fn metric_id(operator: &str, name: &str) -> String {
+    format!("{}.{name}", metric_id_part(operator_name(operator)))
+}
+
+/// An operator's name as it stands in ids and labels, cut at a character if it is long.
+pub fn operator_name(operator: &str) -> &str {
+    match operator.char_indices().nth(OPERATOR_NAME_LENGTH) {
+        Some((end, _)) => &operator[..end],
+        None => operator,
+    }
+}
+
 /// What there is to say of a distribution. All but `count` describe the latest values; they are 0 if there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields say what they are")]
@@ -138,4 +197,34 @@ pub struct HistogramSummary {
     pub p98: f64,
     pub p99: f64,
     pub p999: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_of_an_earlier_release_can_be_read() {
+        let read: TaskMetrics = serde_json::from_str(r#"{"records_in": 5}"#).unwrap();
+        assert_eq!(read, TaskMetrics { records_in: 5, ..TaskMetrics::default() });
+    }
+
+    #[test]
+    fn of_two_reports_the_later_one_tells_how_it_is() {
+        let report = |records_in, busy_ms, input_queue| TaskMetrics {
+            records_in,
+            busy_ms,
+            now: TaskGauges { input_queue, ..TaskGauges::default() },
+            ..TaskMetrics::default()
+        };
+        let (earlier, later) = (report(5, 10, 7), report(6, 20, 3));
+        assert_eq!(earlier.latest(later), later);
+        assert_eq!(later.latest(earlier), later);
+    }
+
+    #[test]
+    fn long_names_of_operators_are_cut_at_a_character() {
+        assert_eq!(metric_id("Sink: out. 1", "lag"), "Sink__out__1.lag");
+        assert_eq!(metric_id(&"ü".repeat(100), "lag"), format!("{}.lag", "ü".repeat(80)));
+    }
 }

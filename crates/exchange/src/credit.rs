@@ -76,6 +76,42 @@ impl Credit {
     }
 }
 
+/// Shows how many of a channel's credits are in use: for batches on their way, waiting, or being processed. Reading it
+/// disturbs neither end.
+#[derive(Clone)]
+pub struct CreditUsage(Unspent);
+
+#[derive(Clone)]
+enum Unspent {
+    Producer(Arc<Credit>),
+    Consumer(Arc<AtomicU32>),
+}
+
+impl CreditUsage {
+    pub(crate) fn of_producer(credit: Arc<Credit>) -> Self {
+        Self(Unspent::Producer(credit))
+    }
+
+    pub(crate) fn of_consumer(unspent: Arc<AtomicU32>) -> Self {
+        Self(Unspent::Consumer(unspent))
+    }
+
+    /// From 0 to [`CREDITS_PER_CHANNEL`], which it also is until the consumer is there.
+    pub fn in_use(&self) -> u32 {
+        let unspent = match &self.0 {
+            Unspent::Producer(credit) => credit.available.load(Ordering::Relaxed),
+            Unspent::Consumer(unspent) => unspent.load(Ordering::Relaxed),
+        };
+        CREDITS_PER_CHANNEL.saturating_sub(unspent)
+    }
+}
+
+impl std::fmt::Debug for CreditUsage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("CreditUsage").field(&self.in_use()).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +133,19 @@ mod tests {
         assert!(credit.try_take());
         assert!(credit.grant(1));
         assert!(!credit.grant(1));
+    }
+
+    #[test]
+    fn usage_is_what_the_producer_has_spent() {
+        let credit = Arc::new(Credit::default());
+        let usage = CreditUsage::of_producer(credit.clone());
+        assert_eq!(usage.in_use(), CREDITS_PER_CHANNEL, "there is no consumer yet");
+        credit.grant(CREDITS_PER_CHANNEL);
+        assert_eq!(usage.in_use(), 0);
+        assert!(credit.try_take() && credit.try_take());
+        assert_eq!(usage.in_use(), 2);
+        credit.grant(1);
+        assert_eq!(usage.in_use(), 1);
     }
 
     #[tokio::test]

@@ -30,6 +30,7 @@ use crate::{
     buffer::{Piece, Pieces},
     codec,
     connection::Outgoing,
+    credit::CreditUsage,
     plane::{LocalEnd, Routes},
 };
 
@@ -133,6 +134,14 @@ impl<T: Record> InputGate<T> {
     /// Number of channels, those that have ended included.
     pub fn channels(&self) -> usize {
         self.channels.len()
+    }
+
+    /// Shows how many credits of each channel are in use.
+    pub fn credit_usage(&self) -> impl Iterator<Item = CreditUsage> + '_ {
+        self.channels.iter().map(|channel| match &channel.credit_return {
+            CreditReturn::Local(local) => CreditUsage::of_producer(local.credit.clone()),
+            CreditReturn::Remote(remote) => CreditUsage::of_consumer(remote.unspent.clone()),
+        })
     }
 
     /// Takes the next item, without waiting.

@@ -32,6 +32,7 @@ pub use batch::{Batch, Mark};
 pub use buffer::Buffer;
 pub use capture::{CapturedChannel, ChannelCapture};
 pub use codec::Record;
+pub use credit::CreditUsage;
 pub use error::Error;
 pub use gate::{GateItem, InputGate, UrgentItem};
 pub use plane::{ChannelPeer, DataPlane};

@@ -8,7 +8,7 @@ use serde_bytes::ByteBuf;
 use crate::{
     BATCH_BYTES, Buffer, CapturedChannel, Error, Record, codec,
     connection::Outgoing,
-    credit::Credit,
+    credit::{Credit, CreditUsage},
     frame::{self, FrameKind, HEADER_LEN, MAX_PAYLOAD},
     gate::Queued,
     plane::{LocalEnd, Routes},
@@ -74,6 +74,14 @@ impl<T: Record> ChannelSender<T> {
     /// The channel.
     pub fn id(&self) -> ChannelId {
         self.id
+    }
+
+    /// Shows how many of the channel's credits are in use.
+    pub fn credit_usage(&self) -> CreditUsage {
+        match &self.way {
+            Way::Local(local) => CreditUsage::of_producer(local.credit.clone()),
+            Way::Remote(remote) => CreditUsage::of_producer(remote.credit.clone()),
+        }
     }
 
     /// Sends the buffer if there is credit, leaving an empty one that is good for the next records. Returns whether it

@@ -9,6 +9,7 @@ use flott_core::{Partitioner, job_config::JobConfig};
 use flott_runtime::{
     Boundedness, OutputTag, Record, Result, RuntimeContext, TaskEnd,
     input::{GateInput, TaskInput, TwoGatesInput, TwoInputs},
+    operators::count_between,
     output::{AnySide, BoxOutput, Downstream, Side, SideOutputs, Tee, WithSides},
     program::TaskBuilder,
     writer::{Broadcast, Distribution, EdgeWriter, Forward, Global, Rebalance, Shuffle},
@@ -33,10 +34,16 @@ pub(crate) type BuildGate = dyn Fn(&mut TaskBuilder, AnyOutput) -> Result<Box<dy
 /// Makes what sends into an edge.
 pub(crate) type BuildWriter = dyn Fn(&TaskBuilder, &EdgeTarget) -> Result<AnyOutput> + Send + Sync;
 
-/// Hands records to several outputs; with none it drops them.
-pub(crate) type MakeTee = dyn Fn(Vec<AnyOutput>) -> AnyOutput + Send + Sync;
+/// Hands records to several outputs; with none it drops them. What stays in the chain is counted.
+pub(crate) type MakeTee = dyn Fn(&TaskBuilder, Vec<AnyOutput>, &Link) -> AnyOutput + Send + Sync;
 /// Hands the records of a side output to its readers.
 pub(crate) type MakeSide = dyn Fn(Vec<AnyOutput>) -> Box<dyn AnySide> + Send + Sync;
+
+/// Positions in their chain of an operator and of those that read it there.
+pub(crate) struct Link {
+    pub(crate) from: u32,
+    pub(crate) to: Vec<u32>,
+}
 
 /// What an operator feeds.
 pub(crate) struct Next {
@@ -126,7 +133,7 @@ impl Node {
             slot_sharing_group: None,
             inputs: Vec::new(),
             kind,
-            tee: Arc::new(|outputs| AnyOutput::new(tee::<T>(outputs))),
+            tee: Arc::new(|builder, outputs, link| AnyOutput::new(counted(builder, link, tee::<T>(outputs)))),
         }
     }
 
@@ -225,6 +232,15 @@ fn tee<T: Record>(mut outputs: Vec<AnyOutput>) -> BoxOutput<T> {
         return outputs.remove(0).downcast();
     }
     Box::new(Tee::new(outputs.into_iter().map(AnyOutput::downcast::<T>).collect()))
+}
+
+/// Counts what an operator hands on within its chain.
+fn counted<T: Record>(builder: &TaskBuilder, link: &Link, next: BoxOutput<T>) -> BoxOutput<T> {
+    if link.to.is_empty() {
+        return next;
+    }
+    let to: Vec<_> = link.to.iter().map(|position| builder.operator(*position)).collect();
+    count_between(&builder.operator(link.from), &to, next)
 }
 
 /// What sends records of type `T` as a distribution made by `make` says.

@@ -5,10 +5,14 @@ mod operations;
 mod requests;
 mod snapshots;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use flott_core::{JobGraph, JobId, TaskManagerId, job_config::JobConfig};
+use flott_reporter::CpuMeter;
 use futures::Stream;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +28,9 @@ pub use snapshots::SavepointOptions;
 use crate::{
     Error,
     artifacts::ArtifactId,
+    clock::unix_ms,
     ha::{Candidate, LeaderInfo, Problem},
+    history::{HistoryView, Subject, Wanted},
     leader_scope::{LeaderScope, PresentScope},
     view::{
         ArtifactView, ClusterOverview, JobView, LeadershipState, LeadershipView, LogFileView, OwnAddresses,
@@ -55,6 +61,7 @@ pub(crate) struct Inner {
     pub(crate) problems: watch::Receiver<Vec<Problem>>,
     pub(crate) config_entries: Vec<ConfigEntry>,
     pub(crate) logs: logs::OwnLogs,
+    pub(crate) cpu_meter: Mutex<CpuMeter>,
     /// Cancelled when this process ends, for whatever reason.
     pub(crate) shutdown: CancellationToken,
     /// Cancelled to end it in good order, `shutdown` with it.
@@ -63,7 +70,10 @@ pub(crate) struct Inner {
 
 impl ClusterHandle {
     pub(crate) fn new(inner: Inner) -> Self {
-        Self { inner: Arc::new(inner) }
+        let handle = Self { inner: Arc::new(inner) };
+        // Who asks first is told the load since now.
+        handle.cpu_load();
+        handle
     }
 
     /// Who leads, and what this JobManager has to do with it.
@@ -218,6 +228,11 @@ impl ClusterHandle {
         self.scope()?.dispatcher.wait_for_end(job_id).await
     }
 
+    /// What was recorded of a subject in the last hour. Nothing, if it is not known.
+    pub async fn history(&self, of: &Subject, wanted: &Wanted) -> Result<HistoryView, Error> {
+        Ok(self.scope()?.history.read(of, wanted))
+    }
+
     /// The registered TaskManagers, in the order of their names.
     pub async fn task_managers(&self) -> Result<Vec<Arc<TaskManagerView>>, Error> {
         Ok(self.scope()?.resource_manager.task_managers())
@@ -274,6 +289,15 @@ impl ClusterHandle {
     /// What the operating system says of this JobManager's process.
     pub fn process(&self) -> ProcessMetrics {
         crate::process::own_metrics()
+    }
+
+    /// The share of the machine's cores that this JobManager's process uses, 0 to 1; `None` if it is not known yet.
+    pub fn cpu_load(&self) -> Option<f64> {
+        let now = Duration::from_millis(u64::try_from(unix_ms()).unwrap_or(0));
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+        // Nothing can panic while it is held.
+        let mut meter = self.inner.cpu_meter.lock().unwrap_or_else(PoisonError::into_inner);
+        meter.load(now, self.process().cpu_ms, cores)
     }
 
     /// Stops the JobManager: no new jobs, running ones end unless they survive it, the process exits within seconds. Returns

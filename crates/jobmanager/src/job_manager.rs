@@ -7,7 +7,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -77,6 +77,8 @@ pub struct RunningJobManager {
     pub rpc_addr: SocketAddr,
     /// Where REST and dashboard are, if they are served.
     pub rest_addr: Option<SocketAddr>,
+    /// Where Prometheus is told the metrics, if that is at a port of its own.
+    pub metrics_addr: Option<SocketAddr>,
     /// What can be asked of it.
     pub handle: ClusterHandle,
     told_to_end: CancellationToken,
@@ -137,6 +139,7 @@ impl JobManager {
             members: high_availability.members(),
             problems: high_availability.problems(),
             config_entries: config_entries(&config),
+            cpu_meter: Mutex::default(),
             logs: OwnLogs { log: log_file, stdout: stdout_file },
             shutdown: shutdown.clone(),
             told_to_end: told_to_end.clone(),
@@ -182,6 +185,14 @@ impl JobManager {
             });
             info!(%address, "REST and dashboard are served");
         }
+        let metrics_addr = match listen::for_metrics(&config).await {
+            Some((address, listener)) => {
+                let render = rest::reporter(handle.clone());
+                parts.spawn(flott_reporter::serve(listener, render, services.clone()));
+                Some(address)
+            }
+            None => None,
+        };
         info!(address = %rpc_addr, "JobManager serves TaskManagers");
         if is_alone {
             opened.await.map_err(|_| Error::ShuttingDown)??;
@@ -190,6 +201,7 @@ impl JobManager {
         Ok(RunningJobManager {
             rpc_addr,
             rest_addr,
+            metrics_addr,
             handle,
             told_to_end,
             shutdown,

@@ -26,6 +26,7 @@ use crate::{
     dispatcher::{self, DispatcherHandle, Submitter, SubmitterOptions},
     ha::{Leadership, Standing},
     handle::Begun,
+    history::{History, Sampler},
     job_master::JobMasterContext,
     job_store::JobStore,
     resource_manager::ResourceManagerHandle,
@@ -45,6 +46,7 @@ pub(crate) struct LeaderScope {
     pub(crate) submitter: Submitter,
     pub(crate) begun: Begun,
     pub(crate) clock: Clock,
+    pub(crate) history: History,
     standing: Standing,
     /// Cancelled before anything of it goes.
     over: CancellationToken,
@@ -175,6 +177,8 @@ impl RunningScope {
         dispatcher::recover(&mut dispatcher_actor, &context.store, &storage, &artifacts, clock).await?;
         artifacts.sweep().await?;
         parts.spawn(dispatcher_actor.run(stop_jobs.clone()));
+        let recorded = History::new(clock);
+        parts.spawn(Sampler::new(recorded.clone(), dispatcher.clone(), resource_manager.clone()).run());
         let submitter = SubmitterOptions {
             plan_timeout: config.get(&jobmanager::PLAN_TIMEOUT),
             config,
@@ -195,6 +199,7 @@ impl RunningScope {
             artifacts,
             begun: Begun::new(clock),
             clock,
+            history: recorded,
             standing: leadership.standing(),
             over: CancellationToken::new(),
         };
@@ -221,7 +226,7 @@ impl RunningScope {
     /// Cancels all jobs. Returns when they have stopped or have taken too long to.
     pub(crate) async fn stop_jobs(&mut self) {
         self.stop_jobs.cancel();
-        // One of the two parts is the Dispatcher, unless that is what has ended; the other ends with its handles.
+        // Of the parts only the Dispatcher ends by itself, unless that is what has ended.
         match tokio::time::timeout(DRAIN_TIMEOUT, self.parts.join_next()).await {
             Ok(Some(Err(crash))) => error!(error = %crash, "a part of the JobManager crashed"),
             Ok(_) => {}

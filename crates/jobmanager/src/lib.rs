@@ -10,6 +10,7 @@ mod dispatcher;
 mod error;
 pub mod ha;
 pub mod handle;
+pub mod history;
 mod job_manager;
 mod job_master;
 mod job_store;

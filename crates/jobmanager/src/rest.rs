@@ -14,6 +14,7 @@ mod dashboard;
 mod data_sets;
 mod error;
 mod guard;
+mod history;
 mod io_metrics;
 mod jars;
 mod job_manager;
@@ -27,6 +28,7 @@ mod operations;
 mod options;
 mod params;
 mod path;
+mod prometheus;
 mod proxy;
 mod range;
 mod routes;
@@ -70,6 +72,11 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     server::serve(listener, routes::service(Api::new(cluster, options)), shutdown).await
+}
+
+/// What Prometheus is told at a port of its own.
+pub(crate) fn reporter(cluster: ClusterHandle) -> flott_reporter::Render {
+    prometheus::render(cluster)
 }
 
 /// What every handler has at hand.

@@ -11,7 +11,7 @@ pub use checkpoints::CheckpointsView;
 pub(crate) use job::state_index;
 pub use job::{
     AttemptView, ExceptionView, JobView, StateTimes, StatusTimes, SubmissionView, SubtaskView, TaskLocation,
-    TaskRates, VertexView,
+    VertexView,
 };
 pub use leadership::{LeadershipState, LeadershipView, OwnAddresses, ProblemView};
 pub use task_manager::{
@@ -19,6 +19,8 @@ pub use task_manager::{
 };
 
 use flott_core::{JobGraph, sdk::EntryInfo};
+
+pub use flott_core::metrics::TaskRates;
 
 use crate::artifacts::ArtifactId;
 

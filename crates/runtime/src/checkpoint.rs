@@ -23,4 +23,4 @@ pub use event::{CheckpointEvent, EventKind, OperatorPart, Redistribution};
 pub(crate) use restore::{RestoreCache, Restores};
 pub use restore::{RestoredOperator, RestoredTask};
 pub use storage::CheckpointStorage;
-pub(crate) use task::{Stop, TaskCheckpoints};
+pub(crate) use task::{Stop, TaskCheckpoints, start_delay_ms};

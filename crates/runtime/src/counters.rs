@@ -2,16 +2,17 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
 use flott_core::{
-    metrics::{OperatorMetrics, TaskMetrics},
+    metrics::{OperatorMetrics, TaskGauges, TaskMetrics},
     time::Timestamp,
 };
+use flott_exchange::{CREDITS_PER_CHANNEL, CreditUsage};
 
 use crate::{alignment::Alignments, metrics::Registry};
 
@@ -27,10 +28,18 @@ pub struct TaskCounters {
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     busy_us: AtomicU64,
+    buffers_out: AtomicU64,
     backpressured_us: AtomicU64,
+    blocked_us: AtomicU64,
     idle_us: AtomicU64,
     input_watermark: AtomicI64,
     output_watermark: AtomicI64,
+    /// Of the last checkpoint, in milliseconds.
+    checkpoint_alignment_ms: AtomicU64,
+    checkpoint_start_delay_ms: AtomicU64,
+    /// Only the reporter reads them, and only when channels are made they are added.
+    inputs: Mutex<Vec<CreditUsage>>,
+    outputs: Mutex<Vec<CreditUsage>>,
     /// What operators and user functions have registered.
     pub(crate) registry: Arc<Registry>,
     /// The alignment groups in which the subtask is.
@@ -44,10 +53,13 @@ pub(crate) enum Phase {
     Busy = 0,
     Backpressured = BACKPRESSURED,
     Idle = IDLE,
+    /// It waits for credit in the middle of a step.
+    Blocked = BLOCKED,
 }
 
 const BACKPRESSURED: u8 = 1;
 const IDLE: u8 = 2;
+const BLOCKED: u8 = 3;
 
 impl Default for TaskCounters {
     fn default() -> Self {
@@ -60,10 +72,16 @@ impl Default for TaskCounters {
             bytes_in: AtomicU64::default(),
             bytes_out: AtomicU64::default(),
             busy_us: AtomicU64::default(),
+            buffers_out: AtomicU64::default(),
             backpressured_us: AtomicU64::default(),
+            blocked_us: AtomicU64::default(),
             idle_us: AtomicU64::default(),
             input_watermark: AtomicI64::new(Timestamp::MIN.as_millis()),
             output_watermark: AtomicI64::new(Timestamp::MIN.as_millis()),
+            checkpoint_alignment_ms: AtomicU64::default(),
+            checkpoint_start_delay_ms: AtomicU64::default(),
+            inputs: Mutex::default(),
+            outputs: Mutex::default(),
             registry: Arc::default(),
             alignments: Alignments::default(),
         }
@@ -85,6 +103,27 @@ impl TaskCounters {
     /// Counts bytes that went out.
     pub fn sent_bytes(&self, bytes: u64) {
         self.bytes_out.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts a batch that went out.
+    pub(crate) fn sent_buffer(&self) {
+        self.buffers_out.fetch_add(1, Relaxed);
+    }
+
+    /// Notes how a checkpoint has begun.
+    pub(crate) fn checkpoint_began(&self, alignment: Duration, start_delay_ms: u64) {
+        self.checkpoint_alignment_ms.store(alignment.as_millis() as u64, Relaxed);
+        self.checkpoint_start_delay_ms.store(start_delay_ms, Relaxed);
+    }
+
+    /// Shows the credits of these channels among those of the subtask's input.
+    pub(crate) fn add_inputs(&self, channels: impl Iterator<Item = CreditUsage>) {
+        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).extend(channels);
+    }
+
+    /// Shows the credits of these channels among those of the subtask's output.
+    pub(crate) fn add_outputs(&self, channels: impl Iterator<Item = CreditUsage>) {
+        self.outputs.lock().unwrap_or_else(PoisonError::into_inner).extend(channels);
     }
 
     /// Notes the watermark that all inputs have reached.
@@ -114,6 +153,7 @@ impl TaskCounters {
         match phase {
             BACKPRESSURED => &self.backpressured_us,
             IDLE => &self.idle_us,
+            BLOCKED => &self.blocked_us,
             _ => &self.busy_us,
         }
     }
@@ -126,16 +166,30 @@ impl TaskCounters {
             let running = if phase == of as u8 { running } else { 0 };
             Duration::from_micros(cell.load(Relaxed) + running).as_millis() as u64
         };
+        let blocked_ms = time(Phase::Blocked, &self.blocked_us);
+        let (input_queue, input_credits) = credits(&self.inputs);
+        let (output_queue, output_credits) = credits(&self.outputs);
         TaskMetrics {
             records_in: self.records_in.load(Relaxed),
             records_out: self.records_out.load(Relaxed),
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
             busy_ms: time(Phase::Busy, &self.busy_us),
-            backpressured_ms: time(Phase::Backpressured, &self.backpressured_us),
+            buffers_out: self.buffers_out.load(Relaxed),
+            backpressured_ms: time(Phase::Backpressured, &self.backpressured_us) + blocked_ms,
+            hard_backpressured_ms: blocked_ms,
             idle_ms: time(Phase::Idle, &self.idle_us),
             input_watermark: self.input_watermark.load(Relaxed).into(),
             output_watermark: self.output_watermark.load(Relaxed).into(),
+            now: TaskGauges {
+                is_backpressured: matches!(phase, BACKPRESSURED | BLOCKED),
+                input_queue,
+                input_credits,
+                output_queue,
+                output_credits,
+                checkpoint_alignment_ms: self.checkpoint_alignment_ms.load(Relaxed),
+                checkpoint_start_delay_ms: self.checkpoint_start_delay_ms.load(Relaxed),
+            },
         }
     }
 
@@ -143,6 +197,13 @@ impl TaskCounters {
     pub fn read_operators(&self) -> OperatorMetrics {
         self.registry.read(now())
     }
+}
+
+/// How many credits of all these channels are in use, and how many there are.
+fn credits(of: &Mutex<Vec<CreditUsage>>) -> (u32, u32) {
+    let channels = of.lock().unwrap_or_else(PoisonError::into_inner);
+    let used = channels.iter().map(CreditUsage::in_use).sum();
+    (used, CREDITS_PER_CHANNEL * channels.len() as u32)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a subtask measures its own phases")]

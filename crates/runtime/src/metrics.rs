@@ -66,6 +66,11 @@ impl MetricGroup {
         self.registry.register(&self.operator, self.name(name))
     }
 
+    /// Shows a counter of another operator under a name of this one's, unless there is a metric of that name.
+    pub(crate) fn show(&self, name: &str, counter: &Counter) {
+        self.registry.share(&self.operator, self.name(name), counter.clone());
+    }
+
     /// Shows a value that goes up and down; 0 until it is set.
     pub fn gauge(&self, name: &str) -> Gauge {
         self.registry.register(&self.operator, self.name(name))

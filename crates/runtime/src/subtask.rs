@@ -13,7 +13,7 @@ use flott_rpc::protocol::CheckpointOutcome;
 
 use crate::{
     ProcessingClock, RestoredTask, Result, TaskCommand, TaskCounters, TaskEnd, TaskSignals, VertexProgram,
-    checkpoint::{Restores, Stop, TaskCheckpoints},
+    checkpoint::{Restores, Stop, TaskCheckpoints, start_delay_ms},
     counters::{Phase, now},
     input::{Step, TaskInput},
     output::Flush,
@@ -292,6 +292,7 @@ impl Loop {
         }
         // After a restore a chain is told of the end again, unless all of it has been told.
         let finished = self.has_ended && !self.signals.is_end_put_off();
+        self.counters.checkpoint_began(alignment.duration, start_delay_ms(&barrier, alignment));
         let Self { input, operators, checkpoints, .. } = self;
         scope::catch(operators, || checkpoints.begin(barrier, alignment, finished, input.as_mut()))
     }

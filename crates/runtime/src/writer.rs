@@ -15,7 +15,7 @@ pub use distribution::{Broadcast, Custom, Distribution, Forward, Global, Hash, R
 
 use crate::{
     Batch, CheckpointEvent, EventKind, Mark, Output, Record, Result, RuntimeContext, TaskCounters, TaskEnd,
-    TaskSignals, output::Flush, scope,
+    TaskSignals, counters::Phase, output::Flush, scope,
 };
 use barriers::Sent;
 
@@ -52,6 +52,7 @@ impl<T: Record> Channels<T> {
         signals: Arc<TaskSignals>,
         counters: Arc<TaskCounters>,
     ) -> Self {
+        counters.add_outputs(senders.iter().map(ChannelSender::credit_usage));
         let channels = senders
             .into_iter()
             .map(|sender| Channel {
@@ -154,6 +155,8 @@ impl<T: Record> Channels<T> {
         if must_wait || !channel.sender.try_send(&mut channel.buffer)? {
             channel.held.push_back(std::mem::take(&mut channel.buffer));
             self.signals.hold();
+        } else {
+            self.counters.sent_buffer();
         }
         self.count_bytes(index);
         Ok(())
@@ -163,7 +166,8 @@ impl<T: Record> Channels<T> {
     /// meanwhile, so the consumers go on.
     #[cold]
     fn wait_for_credit(&mut self, index: usize) -> Result<()> {
-        block_in_place(|| {
+        self.counters.enter(Phase::Blocked);
+        let result = block_in_place(|| {
             loop {
                 self.send_held(index)?;
                 if self.channels[index].held.len() < HELD_LIMIT / 2 {
@@ -174,7 +178,9 @@ impl<T: Record> Channels<T> {
                 }
                 Handle::current().block_on(self.signals.wake.notified());
             }
-        })
+        });
+        self.counters.enter(Phase::Busy);
+        result
     }
 
     fn send_held(&mut self, index: usize) -> Result<()> {
@@ -188,6 +194,7 @@ impl<T: Record> Channels<T> {
             }
             channel.held.pop_front();
             self.signals.release();
+            self.counters.sent_buffer();
         }
         self.count_bytes(index);
         Ok(())

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use flott_core::config::{
-    Configuration, Host,
-    options::{heartbeat, high_availability, io, s3, taskmanager},
+    Configuration, Host, PortRange,
+    options::{heartbeat, high_availability, io, metrics, s3, taskmanager},
 };
 
 /// What a TaskManager needs to know. All of it is public so that an embedding program can set it without a file.
@@ -34,6 +34,8 @@ pub struct TaskManagerConfig {
     pub tmp_dir: PathBuf,
     /// The daemon's log file, if it logs to one. Its other files are found beside it.
     pub log_file: Option<PathBuf>,
+    /// Ports at which Prometheus is told the metrics, of which the first free one is taken; `None`: it is not.
+    pub metrics_ports: Option<PortRange>,
     /// How task hosts reach the storage of checkpoints.
     pub storage: StorageSettings,
 }
@@ -65,6 +67,7 @@ impl TaskManagerConfig {
             leader_loss_grace: config.get(&taskmanager::LEADER_LOSS_GRACE),
             tmp_dir: tmp_dirs.first().map_or_else(std::env::temp_dir, PathBuf::from),
             log_file: None,
+            metrics_ports: metrics::prometheus_ports(config),
             storage: StorageSettings(s3::storage_options(config)),
         }
     }

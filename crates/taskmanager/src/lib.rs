@@ -12,6 +12,7 @@ mod error;
 mod hardware;
 mod leader;
 mod logs;
+mod metrics;
 mod process_metrics;
 mod registration;
 mod rpc_service;

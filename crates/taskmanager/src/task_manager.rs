@@ -4,13 +4,14 @@ mod actor;
 mod effects;
 mod input;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use flott_control::{
     protocol::TaskManagerInfo,
     task_manager::{TaskManager as Machine, TaskManagerConfig as MachineConfig},
 };
 use flott_core::TaskManagerId;
+use flott_reporter::{Render, Scope};
 use flott_rpc::{server_builder, task_manager_server, tcp_channel};
 use tokio::{
     net::TcpListener,
@@ -28,6 +29,7 @@ use crate::{
     config::host_port,
     hardware,
     logs::Logs,
+    metrics,
     registration::REGISTRATION_TIMEOUT,
     rpc_service::RpcService,
     supervisor::host::HostContext,
@@ -105,6 +107,10 @@ impl TaskManager {
             .add_service(task_manager_server(service))
             .serve_with_incoming_shutdown(TcpIncoming::from(listener), stopped.clone().cancelled_owned());
 
+        let scope = Scope::task_manager(&config.reachable_host(), task_manager_id.as_str());
+        let reporter = open_reporter(&config, metrics::render(scope, inputs.clone()), &stopped).await;
+        let (metrics_address, reporter) = reporter.unzip();
+
         tracing::info!(%task_manager_id, rpc_address, slots = config.slots, "TaskManager is up");
         let actor = Actor::new(machine, config, context, inputs, inbox, uplink, stopping.clone());
         let servers = [
@@ -118,7 +124,7 @@ impl TaskManager {
         let work = tokio::spawn(async move {
             let ended = actor.run().await;
             stopped.cancel();
-            for mut server in servers {
+            for mut server in servers.into_iter().chain(reporter) {
                 if timeout(SERVER_GRACE, &mut server).await.is_err() {
                     server.abort();
                 }
@@ -126,7 +132,7 @@ impl TaskManager {
             drop(work_dir);
             ended
         });
-        Ok(RunningTaskManager { task_manager_id, rpc_address, stopping, work })
+        Ok(RunningTaskManager { task_manager_id, rpc_address, metrics_address, stopping, work })
     }
 }
 
@@ -135,6 +141,27 @@ async fn listen(config: &TaskManagerConfig) -> Result<(TcpListener, String), Err
     let listener = TcpListener::bind((config.bind_host.as_str(), config.rpc_port)).await.map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
     Ok((listener, host_port(&config.reachable_host(), port)))
+}
+
+/// Serves metrics, if that is wanted. That they can't be is no reason not to work.
+#[expect(clippy::disallowed_methods, reason = "RunningTaskManager waits for it")]
+async fn open_reporter(
+    config: &TaskManagerConfig,
+    render: Render,
+    stopped: &CancellationToken,
+) -> Option<(SocketAddr, JoinHandle<()>)> {
+    let ports = config.metrics_ports.as_ref()?;
+    let bound = flott_reporter::bind(&config.bind_host, ports).await;
+    match bound.and_then(|listener| Ok((listener.local_addr()?, listener))) {
+        Ok((address, listener)) => {
+            tracing::info!(%address, "metrics are served");
+            Some((address, tokio::spawn(flott_reporter::serve(listener, render, stopped.clone()))))
+        }
+        Err(error) => {
+            tracing::error!(host = config.bind_host, %ports, %error, "cannot serve metrics");
+            None
+        }
+    }
 }
 
 fn machine_config(config: &TaskManagerConfig, id: &TaskManagerId, rpc_address: &str) -> MachineConfig {
@@ -171,6 +198,7 @@ pub enum Ended {
 pub struct RunningTaskManager {
     task_manager_id: TaskManagerId,
     rpc_address: String,
+    metrics_address: Option<SocketAddr>,
     stopping: CancellationToken,
     work: JoinHandle<Ended>,
 }
@@ -184,6 +212,11 @@ impl RunningTaskManager {
     /// `host:port` of its RPC server.
     pub fn rpc_address(&self) -> &str {
         &self.rpc_address
+    }
+
+    /// Where Prometheus is told the metrics, if it is.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// Tells it to end its task hosts and itself; [`ended`](Self::ended) tells when that is done.

@@ -15,14 +15,19 @@ use flott_core::{
     AllocationId, AttemptNumber, CheckpointId, FailureCause, FailureKind, HostId, LeaderEpoch, SlotIndex,
     SubtaskId,
     checkpoint::{Alignment, Barrier, CheckpointStats, RestorePoint, SnapshotKind, SubtaskSnapshot},
+    config::Configuration,
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostAddress},
     metrics::{MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
     time::Timestamp,
 };
 use flott_rpc::{SplitRequest, SplitsReport, TaskHostCommand, TaskHostMessage, protocol::SlotHolder};
-use flott_taskmanager::{Ended, Error, RunningTaskManager, StorageSettings, TaskManager};
+use flott_taskmanager::{Ended, Error, RunningTaskManager, StorageSettings, TaskManager, TaskManagerConfig};
 use support::{Cluster, FakeJobManager, FakeLauncher, HOLDER, Heard, JOB, Standby, config, order_by};
-use tokio::sync::mpsc;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::mpsc,
+};
 
 const SUBTASK: SubtaskId = SubtaskId::new(0, 0);
 const FIRST: AttemptNumber = AttemptNumber(0);
@@ -520,6 +525,45 @@ async fn without_a_job_manager_it_gives_up_in_time() {
     let Ended::Failed(error) = task_manager.ended().await else { panic!("it was not told to stop") };
     assert!(matches!(error, Error::RegistrationTimedOut { .. }), "{error}");
     assert!(error.to_string().contains(&format!("asked were {unused}, localhost:1")), "{error}");
+}
+
+#[tokio::test]
+async fn prometheus_is_told_what_task_hosts_have_reported() {
+    let any = Configuration::parse("metrics.reporter.prom.port: 0", "config.yaml").unwrap().0;
+    let change = |config: &mut TaskManagerConfig| {
+        config.metrics_ports = TaskManagerConfig::new(&any).metrics_ports;
+    };
+    let mut cluster = Cluster::start_configured(None, change).await;
+    let address = cluster.task_manager.metrics_address().unwrap();
+    let host = cluster.task_host().await;
+    deploy(&cluster).await;
+    let scrape = async || {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let own = scrape().await;
+    let id = cluster.task_manager.id();
+    let line = format!("flink_taskmanager_Status_JVM_Threads_Count{{host=\"127.0.0.1\",tm_id=\"{id}\"}} ");
+    assert!(own.contains(&line) && !own.contains("numRecordsOut"), "{own}");
+
+    let metrics = TaskMetrics { records_out: 77, ..TaskMetrics::default() };
+    let subtasks = vec![SubtaskMetrics {
+        subtask: SUBTASK,
+        attempt: FIRST,
+        metrics,
+        operators: OperatorMetrics::default(),
+    }];
+    host.tell(TaskHostMessage::Metrics(subtasks)).await;
+    cluster
+        .job_manager
+        .heartbeat(|heartbeat| heartbeat.task_hosts.iter().any(|host| !host.subtasks.is_empty()))
+        .await;
+    let told = scrape().await;
+    let sample = told.lines().find(|line| line.starts_with("flink_taskmanager_job_task_numRecordsOut{"));
+    assert!(sample.is_some_and(|line| line.ends_with(",subtask_index=\"0\"} 77")), "{told}");
 }
 
 #[tokio::test]

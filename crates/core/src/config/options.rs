@@ -8,6 +8,7 @@ pub mod heartbeat;
 pub mod high_availability;
 pub mod io;
 pub mod jobmanager;
+pub mod metrics;
 pub mod pipeline;
 pub mod rest;
 pub mod restart_strategy;
@@ -45,6 +46,7 @@ pub(super) static SECTIONS: &[Section] = &[
     Section { title: "Slots", options: slot::ALL },
     Section { title: "Heartbeats", options: heartbeat::ALL },
     Section { title: "High availability", options: high_availability::ALL },
+    Section { title: "Metrics", options: metrics::ALL },
     Section { title: "Security", options: security::ALL },
     Section { title: "Files", options: io::ALL },
     Section { title: "Client", options: client::ALL },

@@ -17,7 +17,7 @@ use crate::{
 
 /// A channel within this process. Both ends share it; it is created by whichever comes first.
 pub(crate) struct LocalChannel<T> {
-    pub(crate) credit: Credit,
+    pub(crate) credit: Arc<Credit>,
     gate: OnceLock<(Arc<GateQueue<T>>, u32)>,
     /// Emptied buffers on their way back to the producer.
     spare: Mutex<Vec<Buffer<T>>>,
@@ -25,7 +25,7 @@ pub(crate) struct LocalChannel<T> {
 
 impl<T> Default for LocalChannel<T> {
     fn default() -> Self {
-        Self { credit: Credit::default(), gate: OnceLock::new(), spare: Mutex::default() }
+        Self { credit: Arc::default(), gate: OnceLock::new(), spare: Mutex::default() }
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use flott_runtime::{Result, VertexProgram, input::TaskInput, output::SideOutputs, program::TaskBuilder};
 
 use super::{
-    AnyOutput, BuildGate, BuildOperator, BuildSource, BuildTwoInputs, BuildWriter, EdgeTarget, MakeTee, Next,
-    SideOutput,
+    AnyOutput, BuildGate, BuildOperator, BuildSource, BuildTwoInputs, BuildWriter, EdgeTarget, Link, MakeTee,
+    Next, SideOutput,
 };
 
 /// One operator of a chain.
@@ -73,6 +73,7 @@ impl Chain {
     fn next_of(&self, builder: &mut TaskBuilder, position: usize) -> Result<Next> {
         let operator = &self.operators[position];
         let mut main = Vec::new();
+        let mut link = Link { from: position as u32, to: Vec::new() };
         let mut sides: Vec<(&SideOutput, Vec<AnyOutput>)> = Vec::new();
         for (side, consumer) in &operator.consumers {
             let output = match consumer {
@@ -80,7 +81,12 @@ impl Chain {
                 Consumer::Edge { target, writer } => writer(builder, target)?,
             };
             match side {
-                None => main.push(output),
+                None => {
+                    if let Consumer::Chained(child) = consumer {
+                        link.to.push(*child as u32);
+                    }
+                    main.push(output);
+                }
                 Some(side) => match sides.iter_mut().find(|(known, _)| known.id == side.id) {
                     Some((_, outputs)) => outputs.push(output),
                     None => sides.push((side, vec![output])),
@@ -88,6 +94,6 @@ impl Chain {
             }
         }
         let sides = sides.into_iter().map(|(side, outputs)| (side.id.clone(), (side.make)(outputs)));
-        Ok(Next { main: (operator.tee)(main), sides: SideOutputs::new(sides.collect()) })
+        Ok(Next { main: (operator.tee)(builder, main, &link), sides: SideOutputs::new(sides.collect()) })
     }
 }

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 
 use flott_core::config::{
     Configuration,
-    options::{jobmanager, rest},
+    options::{jobmanager, metrics, rest},
 };
 use tokio::net::TcpListener;
+use tracing::{error, info};
 
 use crate::Error;
 
@@ -37,6 +38,24 @@ pub(super) async fn for_rest(config: &Configuration) -> Result<TcpListener, Erro
         }
     }
     Err(refused.expect("a range of ports is never empty"))
+}
+
+/// The port of metrics alone, if there is to be one: the first free one of those that are configured. That there is none is no
+/// reason not to work.
+pub(super) async fn for_metrics(config: &Configuration) -> Option<(SocketAddr, TcpListener)> {
+    let ports = metrics::prometheus_ports(config)?;
+    let host = config.get(&jobmanager::BIND_HOST);
+    let bound = flott_reporter::bind(host.as_str(), &ports).await;
+    match bound.and_then(|listener| Ok((listener.local_addr()?, listener))) {
+        Ok((address, listener)) => {
+            info!(%address, "metrics are served");
+            Some((address, listener))
+        }
+        Err(error) => {
+            error!(%host, %ports, %error, "cannot serve metrics");
+            None
+        }
+    }
 }
 
 /// Where a listener listens.

@@ -70,7 +70,7 @@ impl Viewer {
             if interval < SHORTEST_INTERVAL {
                 continue;
             }
-            let rates = rates(before, metrics, interval);
+            let rates = TaskRates::between(before, metrics, interval);
             self.samples.insert(execution.subtask, Sample { attempt, metrics, rates });
         }
     }
@@ -205,34 +205,4 @@ fn location_of(execution: &Execution) -> Option<TaskLocation> {
 
 fn location(id: Option<&TaskManagerId>, rpc_address: Option<&str>) -> Option<TaskLocation> {
     Some(TaskLocation { task_manager_id: id?.clone(), endpoint: rpc_address.unwrap_or_default().to_owned() })
-}
-
-fn rates(before: TaskMetrics, after: TaskMetrics, interval: Duration) -> TaskRates {
-    let seconds = interval.as_secs_f64();
-    let rate = |before: u64, after: u64| after.saturating_sub(before) as f64 / seconds;
-    TaskRates {
-        records_in: rate(before.records_in, after.records_in),
-        records_out: rate(before.records_out, after.records_out),
-        bytes_in: rate(before.bytes_in, after.bytes_in),
-        bytes_out: rate(before.bytes_out, after.bytes_out),
-        busy_ms: rate(before.busy_ms, after.busy_ms),
-        backpressured_ms: rate(before.backpressured_ms, after.backpressured_ms),
-        idle_ms: rate(before.idle_ms, after.idle_ms),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rates_are_differences_over_time() {
-        let before = TaskMetrics { records_in: 100, busy_ms: 500, ..TaskMetrics::default() };
-        let after = TaskMetrics { records_in: 300, busy_ms: 2_000, idle_ms: 500, ..before };
-        let rates = rates(before, after, after.running_time() - before.running_time());
-        assert_eq!(rates.records_in, 100.0);
-        assert_eq!(rates.busy_ms, 750.0);
-        assert_eq!(rates.idle_ms, 250.0);
-        assert_eq!(rates.records_out, 0.0);
-    }
 }

@@ -11,6 +11,7 @@ use crate::{
     ClusterHandle, ConfigEntry, Error, LogFile, LogStream, OperationStatus, RunOptions, SavepointOptions,
     artifacts::ArtifactId,
     ha::LeaderInfo,
+    history::{HistoryView, Subject, Wanted},
     view::{
         ArtifactView, ClusterOverview, JobView, LeadershipView, LogFileView, PlanView, ProcessMetrics,
         TaskManagerView,
@@ -60,6 +61,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn run<'a>(&'a self, id: &'a ArtifactId, options: RunOptions) -> Answer<'a, JobId>;
     fn task_managers(&self) -> Answer<'_, Vec<Arc<TaskManagerView>>>;
     fn task_manager<'a>(&'a self, id: &'a TaskManagerId) -> Answer<'a, Option<Arc<TaskManagerView>>>;
+    fn history<'a>(&'a self, of: &'a Subject, wanted: &'a Wanted) -> Answer<'a, HistoryView>;
     fn logs<'a>(&'a self, of: &'a Daemon) -> Answer<'a, Vec<LogFileView>>;
     fn log<'a>(
         &'a self,
@@ -72,6 +74,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn leader_changed(&self, leader: LeaderInfo) -> BoxFuture<'_, ()>;
     fn config_entries(&self) -> &[ConfigEntry];
     fn process(&self) -> ProcessMetrics;
+    fn cpu_load(&self) -> Option<f64>;
     fn shut_down(&self);
 }
 
@@ -153,6 +156,10 @@ impl Backend for ClusterHandle {
         Box::pin(self.task_manager(id))
     }
 
+    fn history<'a>(&'a self, of: &'a Subject, wanted: &'a Wanted) -> Answer<'a, HistoryView> {
+        Box::pin(self.history(of, wanted))
+    }
+
     fn logs<'a>(&'a self, of: &'a Daemon) -> Answer<'a, Vec<LogFileView>> {
         match of {
             Daemon::JobManager => Box::pin(self.logs()),
@@ -187,6 +194,10 @@ impl Backend for ClusterHandle {
 
     fn process(&self) -> ProcessMetrics {
         self.process()
+    }
+
+    fn cpu_load(&self) -> Option<f64> {
+        self.cpu_load()
     }
 
     fn shut_down(&self) {

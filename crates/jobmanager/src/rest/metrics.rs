@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use flott_core::metrics::Reading;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, json};
@@ -25,7 +26,7 @@ pub(crate) enum Value {
 
 impl Value {
     /// The number; NaN if it is none.
-    fn as_f64(&self) -> f64 {
+    pub(crate) fn as_f64(&self) -> f64 {
         match self {
             Self::Count(count) => *count as f64,
             Self::Millis(number) | Self::Integer(number) => *number as f64,
@@ -44,6 +45,17 @@ impl Value {
             }
             Self::Gauge(gauge) => format!("{gauge:?}"),
             Self::Text(text) => text,
+        }
+    }
+}
+
+impl From<Reading> for Value {
+    fn from(reading: Reading) -> Self {
+        match reading {
+            Reading::Count(count) => Self::Count(count),
+            Reading::Integer(number) => Self::Integer(number),
+            Reading::Gauge(gauge) => Self::Gauge(gauge),
+            Reading::Flag(flag) => Self::Text(flag.to_string()),
         }
     }
 }

@@ -14,10 +14,10 @@ use tower::{ServiceExt, util::BoxCloneSyncService};
 use super::{
     Api, applications, cluster, dashboard, data_sets,
     error::ApiError,
-    guard, jars, job_manager, jobs, leader,
+    guard, history, jars, job_manager, jobs, leader,
     openapi::{self, Operation, Routes, delete, get, parameters as query, patch, post},
     path::{OriginalPath, normalize},
-    proxy, savepoint_disposal, task_managers, unread, vertices,
+    prometheus, proxy, savepoint_disposal, task_managers, unread, vertices,
 };
 
 /// The whole of REST as one service.
@@ -70,12 +70,14 @@ fn of_cluster() -> Routes {
         .merge(of_applications())
         .merge(of_task_managers())
         .merge(of_job_manager())
+        .merge(of_history())
 }
 
 /// What every JobManager answers itself.
 fn of_process() -> Routes {
     Routes::new()
         .route("/leader", get(leader::leader).about("Who leads, told by the JobManager that is asked."))
+        .route("/metrics", get(prometheus::metrics).about("What Prometheus reads, as text."))
         .route("/openapi.json", get(openapi::serve).about("This document."))
 }
 
@@ -327,6 +329,25 @@ fn of_job_manager() -> Routes {
 }
 
 /// Not there where submitting is switched off.
+fn of_history() -> Routes {
+    Routes::new()
+        .route("/history", get(history::of_cluster).about("The cluster's last hour.").query(query::HISTORY))
+        .route(
+            "/jobs/{jobid}/history",
+            get(history::of_job).about("The last hour of a job and its vertices.").query(query::HISTORY),
+        )
+        .route(
+            "/taskmanagers/{taskmanagerid}/history",
+            get(history::of_task_manager).about("The last hour of a TaskManager.").query(query::HISTORY),
+        )
+        .route(
+            "/jobmanager/history",
+            get(history::of_job_manager)
+                .about("The last hour of the JobManager that leads.")
+                .query(query::HISTORY),
+        )
+}
+
 fn of_jars() -> Routes {
     let failure = StatusCode::INTERNAL_SERVER_ERROR;
     Routes::new()

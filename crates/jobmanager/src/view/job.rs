@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flott_core::{
     AttemptNumber, ExecutionState, FailureCause, JobGraph, JobId, JobStatus, TaskManagerId,
     job_config::JobConfig,
-    metrics::{OperatorMetrics, TaskMetrics},
+    metrics::{OperatorMetrics, TaskMetrics, TaskRates},
 };
 use serde::{Deserialize, Serialize};
 
@@ -146,25 +146,6 @@ pub struct TaskLocation {
     pub task_manager_id: TaskManagerId,
     /// `host:port` of the TaskManager.
     pub endpoint: String,
-}
-
-/// What a subtask does, per second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TaskRates {
-    /// `numRecordsInPerSecond`.
-    pub records_in: f64,
-    /// `numRecordsOutPerSecond`.
-    pub records_out: f64,
-    /// `numBytesInPerSecond`.
-    pub bytes_in: f64,
-    /// `numBytesOutPerSecond`.
-    pub bytes_out: f64,
-    /// `busyTimeMsPerSecond`, from 0 to 1000.
-    pub busy_ms: f64,
-    /// `backPressuredTimeMsPerSecond`, from 0 to 1000.
-    pub backpressured_ms: f64,
-    /// `idleTimeMsPerSecond`, from 0 to 1000.
-    pub idle_ms: f64,
 }
 
 /// Something that failed.

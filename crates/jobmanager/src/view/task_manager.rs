@@ -52,6 +52,16 @@ impl TaskManagerView {
     pub fn free_slots(&self) -> usize {
         self.slots.iter().filter(|slot| slot.job_id.is_none()).count()
     }
+
+    /// Its processes: the daemon's own and its task hosts.
+    pub fn processes(&self) -> impl Iterator<Item = &ProcessMetrics> {
+        std::iter::once(&self.process).chain(self.task_hosts.iter().map(|host| &host.process))
+    }
+
+    /// Memory that its processes hold.
+    pub fn resident_bytes(&self) -> u64 {
+        self.processes().map(|process| process.resident_bytes).sum()
+    }
 }
 
 /// A slot of a TaskManager.

@@ -2,7 +2,7 @@
 
 use flott_control::protocol::SubtaskMetrics;
 use flott_core::{
-    metrics::{HistogramSummary, MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
+    metrics::{HistogramSummary, MetricValue, OperatorMetric, OperatorMetrics, TaskGauges, TaskMetrics},
     time::Timestamp,
 };
 
@@ -24,6 +24,55 @@ impl From<pb::TaskMetrics> for TaskMetrics {
             idle_ms: metrics.idle_ms,
             input_watermark: watermark(metrics.input_watermark),
             output_watermark: watermark(metrics.output_watermark),
+            buffers_out: metrics.buffers_out,
+            hard_backpressured_ms: metrics.hard_backpressured_ms,
+            now: metrics.now.unwrap_or_default().into(),
+        }
+    }
+}
+
+impl From<pb::TaskGauges> for TaskGauges {
+    fn from(gauges: pb::TaskGauges) -> Self {
+        let pb::TaskGauges {
+            is_backpressured,
+            input_queue,
+            input_credits,
+            output_queue,
+            output_credits,
+            checkpoint_alignment_ms,
+            checkpoint_start_delay_ms,
+        } = gauges;
+        Self {
+            is_backpressured,
+            input_queue,
+            input_credits,
+            output_queue,
+            output_credits,
+            checkpoint_alignment_ms,
+            checkpoint_start_delay_ms,
+        }
+    }
+}
+
+impl From<TaskGauges> for pb::TaskGauges {
+    fn from(gauges: TaskGauges) -> Self {
+        let TaskGauges {
+            is_backpressured,
+            input_queue,
+            input_credits,
+            output_queue,
+            output_credits,
+            checkpoint_alignment_ms,
+            checkpoint_start_delay_ms,
+        } = gauges;
+        Self {
+            is_backpressured,
+            input_queue,
+            input_credits,
+            output_queue,
+            output_credits,
+            checkpoint_alignment_ms,
+            checkpoint_start_delay_ms,
         }
     }
 }
@@ -40,6 +89,9 @@ impl From<TaskMetrics> for pb::TaskMetrics {
             idle_ms: metrics.idle_ms,
             input_watermark: watermark_ms(metrics.input_watermark),
             output_watermark: watermark_ms(metrics.output_watermark),
+            buffers_out: metrics.buffers_out,
+            hard_backpressured_ms: metrics.hard_backpressured_ms,
+            now: Some(metrics.now.into()),
         }
     }
 }

@@ -15,7 +15,7 @@ use flott_core::{
     },
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostAddress, TaskHostSpec},
     job_config::{JobConfig, RuntimeMode},
-    metrics::{HistogramSummary, MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
+    metrics::{HistogramSummary, MetricValue, OperatorMetric, OperatorMetrics, TaskGauges, TaskMetrics},
     time::Timestamp,
 };
 use proptest::{
@@ -100,18 +100,48 @@ fn cause() -> impl Strategy<Value = FailureCause> {
 }
 
 fn metrics() -> impl Strategy<Value = TaskMetrics> {
-    (any::<[u64; 7]>(), watermark(), watermark()).prop_map(|(counts, input_watermark, output_watermark)| {
-        let [records_in, records_out, bytes_in, bytes_out, busy_ms, backpressured_ms, idle_ms] = counts;
+    let parts = (any::<[u64; 9]>(), gauges(), watermark(), watermark());
+    parts.prop_map(|(counts, now, input_watermark, output_watermark)| {
+        let [
+            records_in,
+            records_out,
+            bytes_in,
+            bytes_out,
+            buffers_out,
+            busy_ms,
+            backpressured_ms,
+            hard_backpressured_ms,
+            idle_ms,
+        ] = counts;
         TaskMetrics {
             records_in,
             records_out,
             bytes_in,
             bytes_out,
+            buffers_out,
             busy_ms,
             backpressured_ms,
+            hard_backpressured_ms,
             idle_ms,
             input_watermark,
             output_watermark,
+            now,
+        }
+    })
+}
+
+fn gauges() -> impl Strategy<Value = TaskGauges> {
+    any::<(bool, [u32; 4], [u64; 2])>().prop_map(|(is_backpressured, queues, times)| {
+        let [input_queue, input_credits, output_queue, output_credits] = queues;
+        let [checkpoint_alignment_ms, checkpoint_start_delay_ms] = times;
+        TaskGauges {
+            is_backpressured,
+            input_queue,
+            input_credits,
+            output_queue,
+            output_credits,
+            checkpoint_alignment_ms,
+            checkpoint_start_delay_ms,
         }
     })
 }

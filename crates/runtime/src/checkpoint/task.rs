@@ -67,6 +67,12 @@ pub(crate) enum Stop {
     Complete,
 }
 
+/// How long after the checkpoint was triggered its first barrier came, in milliseconds.
+pub(crate) fn start_delay_ms(barrier: &Barrier, alignment: AlignmentStats) -> u64 {
+    let now = Timestamp::from(std::time::SystemTime::now()).as_millis();
+    u64::try_from(now - barrier.triggered_at - alignment.duration.as_millis() as i64).unwrap_or(0)
+}
+
 #[derive(Default)]
 struct Finishing {
     count: AtomicUsize,
@@ -150,10 +156,7 @@ impl TaskCheckpoints {
         let settings = &self.storage.settings;
         let incremental =
             settings.incremental && matches!(barrier.kind, SnapshotKind::Checkpoint { full: false });
-        let since_trigger = Timestamp::from(std::time::SystemTime::now()).as_millis()
-            - barrier.triggered_at
-            - alignment.duration.as_millis() as i64;
-        let start_delay_ms = u64::try_from(since_trigger).unwrap_or(0);
+        let start_delay_ms = start_delay_ms(&barrier, alignment);
         let began = now();
         let mut snapshot = TaskSnapshot {
             operators: Vec::new(),

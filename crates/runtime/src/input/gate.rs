@@ -27,6 +27,7 @@ pub struct GateInput<T> {
 impl<T: Record> GateInput<T> {
     /// From `gate` to `head`.
     pub fn new(gate: InputGate<T>, counters: Arc<TaskCounters>, head: BoxOutput<T>) -> Self {
+        counters.add_inputs(gate.credit_usage());
         let channels = gate.channels();
         let (merger, barriers) = (WatermarkMerger::new(channels), Barriers::new(channels));
         Self { merger, barriers, gate, counters, head }

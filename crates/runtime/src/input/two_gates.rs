@@ -117,6 +117,7 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
         counters: Arc<TaskCounters>,
         head: Box<dyn TwoInputs<A, B>>,
     ) -> Self {
+        counters.add_inputs(left.credit_usage().chain(right.credit_usage()));
         let held = head.takes_right_first().then(|| Held {
             batches: VecDeque::new(),
             marks: Vec::new(),

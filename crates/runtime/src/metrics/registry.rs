@@ -66,6 +66,15 @@ kinds!(Counter Gauge Meter Histogram);
 impl Registry {
     /// The metric of this name, a new one if there is none.
     pub(super) fn register<K: Kind>(&self, operator: &Arc<str>, name: Arc<str>) -> K {
+        self.register_as(operator, name, K::default)
+    }
+
+    /// Makes `cell` the metric of this name, if there is none.
+    pub(super) fn share<K: Kind>(&self, operator: &Arc<str>, name: Arc<str>, cell: K) {
+        self.register_as(operator, name, || cell);
+    }
+
+    fn register_as<K: Kind>(&self, operator: &Arc<str>, name: Arc<str>, new: impl FnOnce() -> K) -> K {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (operator.clone(), name);
         let problem = match entries.metrics.get(&key) {
@@ -74,7 +83,7 @@ impl Registry {
                 None => "there is another kind of metric of this name".to_owned(),
             },
             None if entries.metrics.len() < LIMIT => {
-                let cell = K::default();
+                let cell = new();
                 entries.metrics.insert(key, cell.clone().into_metric());
                 return cell;
             }

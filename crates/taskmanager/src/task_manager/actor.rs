@@ -11,7 +11,10 @@ use flott_control::{
     protocol::{CallId, OrderAnswer, RegistrationAnswer, SubtaskMetrics},
     task_manager::{Event, Registration},
 };
-use flott_core::{AttemptNumber, JobId, SubtaskId, deployment::SplitAnswer};
+use flott_core::{
+    AttemptNumber, JobGraph, JobId, SubtaskId,
+    deployment::{SplitAnswer, TaskHostSpec},
+};
 use flott_rpc::{SplitRequest, SplitsReport};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -24,6 +27,7 @@ use super::{Ended, Input};
 use crate::{
     Error, TaskManagerConfig,
     clock::{Clock, now, sleep_until_deadline},
+    metrics::HostReport,
     registration::{HeartbeatStream, Registered},
     supervisor::host::{HostContext, HostOrder},
     uplink::Uplink,
@@ -71,7 +75,24 @@ pub(super) struct HostEntry {
     pub(super) orders: mpsc::Sender<HostOrder>,
     /// `None` while it is being started.
     pub(super) pid: Option<u32>,
+    pub(super) job_name: Arc<str>,
+    pub(super) graph: Arc<JobGraph>,
+    /// The last report, and the one before.
     pub(super) subtasks: Vec<SubtaskMetrics>,
+    earlier: Vec<SubtaskMetrics>,
+}
+
+impl HostEntry {
+    pub(super) fn new(orders: mpsc::Sender<HostOrder>, spec: &TaskHostSpec) -> Self {
+        Self {
+            orders,
+            pid: None,
+            job_name: spec.job_name.as_str().into(),
+            graph: spec.graph.clone(),
+            subtasks: Vec::new(),
+            earlier: Vec::new(),
+        }
+    }
 }
 
 /// A subtask's request for a split, or report of splits: job, subtask, attempt, number.
@@ -213,12 +234,29 @@ impl Actor {
                     host.pid = Some(pid);
                 }
             }
+            Input::MetricsAsked { reply } => {
+                let _ = reply.send(self.host_reports()); // whoever asked may have given up
+            }
             Input::HostMetrics { job_id, attempt, subtasks } => {
                 if let Some(host) = self.hosts.get_mut(&(job_id, attempt)) {
-                    host.subtasks = subtasks;
+                    host.earlier = std::mem::replace(&mut host.subtasks, subtasks);
                 }
             }
         }
+    }
+
+    fn host_reports(&self) -> Vec<HostReport> {
+        let hosts = self.hosts.iter().filter_map(|((job_id, _), host)| {
+            Some(HostReport {
+                pid: host.pid?,
+                job_id: *job_id,
+                job_name: host.job_name.clone(),
+                graph: host.graph.clone(),
+                subtasks: host.subtasks.clone(),
+                earlier: host.earlier.clone(),
+            })
+        });
+        hosts.collect()
     }
 
     fn handle(&mut self, event: Event) {

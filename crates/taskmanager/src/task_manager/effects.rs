@@ -94,7 +94,7 @@ impl Actor {
 
     fn spawn_host(&mut self, attempt: AttemptNumber, spec: TaskHostSpec) {
         let (orders, inbox) = mpsc::channel(HOST_ORDERS);
-        self.hosts.insert((spec.job_id, attempt), HostEntry { orders, pid: None, subtasks: Vec::new() });
+        self.hosts.insert((spec.job_id, attempt), HostEntry::new(orders, &spec));
         self.host_tasks.spawn(Host::new(self.context.clone(), attempt, spec, inbox).run());
     }
 

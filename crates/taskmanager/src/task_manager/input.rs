@@ -8,7 +8,7 @@ use flott_core::{AttemptNumber, JobId, RegistrationId, deployment::SplitAnswer};
 use flott_rpc::{FencedOrder, SplitRequest, SplitsReport};
 use tokio::sync::oneshot;
 
-use crate::registration::Registered;
+use crate::{metrics::HostReport, registration::Registered};
 
 /// Something for the event loop.
 #[derive(Debug)]
@@ -70,5 +70,10 @@ pub(crate) enum Input {
         attempt: AttemptNumber,
         /// Of all its subtasks.
         subtasks: Vec<SubtaskMetrics>,
+    },
+    /// Somebody wants to know the metrics of all task hosts.
+    MetricsAsked {
+        /// Where they go.
+        reply: oneshot::Sender<Vec<HostReport>>,
     },
 }

@@ -18,8 +18,8 @@ use flott_control::protocol::{
     Report, SlotHolder,
 };
 use flott_core::{
-    AllocationId, AttemptNumber, FailureCause, JobGraph, JobId, JobType, LeaderEpoch, RegistrationId,
-    SlotIndex,
+    AllocationId, AttemptNumber, FailureCause, JobGraph, JobId, JobType, JobVertex, LeaderEpoch,
+    RegistrationId, SlotIndex, VertexId,
     config::Configuration,
     deployment::{SplitAnswer, TaskHostSpec},
     job_config::{JobConfig, RuntimeMode},
@@ -431,7 +431,15 @@ pub(crate) fn spec() -> TaskHostSpec {
             job_type: JobType::Streaming,
             runtime_mode: RuntimeMode::Streaming,
             parallelism: 1,
-            vertices: Vec::new(),
+            vertices: vec![JobVertex {
+                id: VertexId::of_operators(["source"]),
+                name: "source".to_owned(),
+                operators: Vec::new(),
+                parallelism: 1,
+                max_parallelism: 128,
+                slot_sharing_group: "default".to_owned(),
+                is_source: true,
+            }],
             edges: Vec::new(),
             recovery: Default::default(),
         }),

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use flott_control::job_master::{CheckpointRecord, CheckpointStatistics, RecordStatus};
-use flott_core::{JobId, JobStatus};
+use flott_core::{ExecutionState, JobId, JobStatus};
 
 use crate::{
     clock::unix_ms,
@@ -13,10 +13,11 @@ use crate::{
         metrics::{AggregatedMetric, Aggregation, Metric, Value, Values, aggregate, select},
         params::{PathParams, Query},
     },
-    view::{CheckpointsView, JobView},
+    view::{CheckpointsView, JobView, SubtaskView},
 };
 
-fn values(job: &JobView, now: i64) -> Values {
+/// All of one job at `now`, in Unix milliseconds.
+pub(crate) fn values(job: &JobView, now: i64) -> Values {
     let since = |status: JobStatus| (now - job.status_times.of(status)).max(0);
     let time_in = |status: JobStatus| Value::Millis(if job.status == status { since(status) } else { 0 });
     // As Flink has it: uptime counts while the job runs, downtime while it is being restarted.
@@ -26,12 +27,15 @@ fn values(job: &JobView, now: i64) -> Values {
         JobStatus::Restarting => (0, since(JobStatus::Restarting)),
         _ => (0, 0),
     };
+    let (deploying, all_running) = deployment(job, now);
     let mut values = vec![
         ("numRestarts", Value::Count(job.restarts)),
         ("uptime", Value::Millis(uptime)),
         ("downtime", Value::Millis(downtime)),
         ("initializingTime", time_in(JobStatus::Initializing)),
         ("createdTime", time_in(JobStatus::Created)),
+        ("deployingTime", Value::Millis(deploying)),
+        ("allSubTasksRunningOrFinishedTime", Value::Millis(all_running)),
         ("runningTime", time_in(JobStatus::Running)),
         ("restartingTime", time_in(JobStatus::Restarting)),
         ("restartingTimeTotal", Value::Count(job.restarting_ms)),
@@ -40,6 +44,23 @@ fn values(job: &JobView, now: i64) -> Values {
     ];
     values.extend(of_checkpoints(&job.checkpoints));
     values
+}
+
+/// For how long a job that runs has been deploying, and for how long all its subtasks have been running or have finished, in
+/// milliseconds; one of the two is 0.
+fn deployment(job: &JobView, now: i64) -> (i64, i64) {
+    if job.status != JobStatus::Running {
+        return (0, 0);
+    }
+    let subtasks = || job.vertices.iter().flat_map(|vertex| &vertex.subtasks);
+    let is_up =
+        |subtask: &SubtaskView| matches!(subtask.state, ExecutionState::Running | ExecutionState::Finished);
+    if subtasks().all(is_up) {
+        let last = subtasks().map(|subtask| subtask.times.of(ExecutionState::Running)).max();
+        (0, (now - last.unwrap_or(now)).max(0))
+    } else {
+        ((now - job.status_times.of(JobStatus::Running)).max(0), 0)
+    }
 }
 
 /// Of its checkpoints; -1, and `n/a` in place of a path, for what there has not been yet.

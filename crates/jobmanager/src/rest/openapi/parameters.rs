@@ -122,6 +122,13 @@ pub(crate) const EXCEPTIONS: &[QueryParameter] = &[
     QueryParameter::new("maxExceptions", Kind::Number, "How many at most; 20 without it."),
     QueryParameter::new("failureLabelFilter", Kind::Texts, "Only those with these labels, as `key:value`."),
 ];
+/// Of what was measured in the last hour.
+pub(crate) const HISTORY: &[QueryParameter] = &[
+    QueryParameter::new("get", Kind::Texts, "Which series, by id; the most telling ones without it."),
+    QueryParameter::new("vertices", Kind::Texts, "Those of which vertices, by id; all without it."),
+    QueryParameter::new("from", Kind::Number, "Only values that are later, in Unix milliseconds."),
+    QueryParameter::new("list", Kind::Flag, "Whether to answer only which series there are."),
+];
 /// Of the accumulators of a job.
 pub(crate) const ACCUMULATORS: &[QueryParameter] =
     &[QueryParameter::new("includeSerializedValue", Kind::Flag, "Whether to answer serialized values, too.")];

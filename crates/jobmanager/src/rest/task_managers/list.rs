@@ -7,7 +7,6 @@ use flott_core::{JobId, TaskManagerId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::metrics::resident_bytes;
 use crate::{
     rest::{Api, error::ApiError, json::Json, params::PathParams},
     view::{HardwareView, ProcessMetrics, TaskManagerView},
@@ -199,7 +198,7 @@ impl From<&TaskManagerView> for TaskManager {
             hardware: Hardware {
                 cpu_cores: view.hardware.cpu_cores,
                 physical_memory: view.hardware.physical_memory,
-                free_memory: view.hardware.physical_memory.saturating_sub(resident_bytes(view)),
+                free_memory: view.hardware.physical_memory.saturating_sub(view.resident_bytes()),
                 managed_memory: 0,
             },
             memory_configuration: MemoryConfiguration::default(),
@@ -209,7 +208,7 @@ impl From<&TaskManagerView> for TaskManager {
 
 impl From<&TaskManagerView> for TaskManagerDetail {
     fn from(view: &TaskManagerView) -> Self {
-        let resident = resident_bytes(view);
+        let resident = view.resident_bytes();
         let allocated = view.slots.iter().filter_map(|slot| slot.job_id.map(|job_id| (slot.index, job_id)));
         Self {
             task_manager: view.into(),

@@ -26,6 +26,7 @@ fn segment() -> impl Strategy<Value = String> {
         "jobs",
         "overview",
         "metrics",
+        "history",
         "plan",
         "status",
         "vertices",

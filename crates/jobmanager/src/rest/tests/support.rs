@@ -33,6 +33,7 @@ use crate::{
     ConfigEntry, Error, LogFile, LogStream, RunOptions, SavepointOptions,
     artifacts::ArtifactId,
     ha::LeaderInfo,
+    history::{Aggregation, HistoryView, SeriesView, Subject, Wanted},
     rest::{
         Api, RestOptions,
         backend::{Answer, Backend, Daemon, Known, UploadStream},
@@ -443,6 +444,28 @@ impl Backend for Arc<FakeCluster> {
         ready(Ok((id.as_str() == TASK_MANAGER).then(task_manager)))
     }
 
+    fn history<'a>(&'a self, of: &'a Subject, wanted: &'a Wanted) -> Answer<'a, HistoryView> {
+        let series = |id: &str, vertex, aggregation, values: &[f32]| SeriesView {
+            id: id.to_owned(),
+            vertex,
+            unit: "records/s",
+            aggregation,
+            values: if wanted.is_list { Vec::new() } else { values.to_vec() },
+        };
+        let of = match of {
+            Subject::Cluster => "cluster".to_owned(),
+            Subject::JobManager => "jobmanager".to_owned(),
+            Subject::TaskManager(id) => id.to_string(),
+            Subject::Job(id) => id.to_string(),
+        };
+        let asked = format!("{of} {:?} {:?}", wanted.ids, wanted.from);
+        let of_vertex = wanted.vertices.iter().map(|vertex| {
+            series("busyTimeMsPerSecond", Some(*vertex), Aggregation::Max, &[1.0 / 3.0, -2.0, 1e12])
+        });
+        let of_all = series(&asked, None, Aggregation::Sum, &[1.5, f32::NAN, 7.0]);
+        ready(Ok(HistoryView { end: START, series: std::iter::once(of_all).chain(of_vertex).collect() }))
+    }
+
     fn logs<'a>(&'a self, of: &'a Daemon) -> Answer<'a, Vec<LogFileView>> {
         if let Daemon::TaskManager(id) = of
             && id.as_str() != TASK_MANAGER
@@ -499,6 +522,10 @@ impl Backend for Arc<FakeCluster> {
 
     fn process(&self) -> ProcessMetrics {
         ProcessMetrics { resident_bytes: 1 << 24, ..ProcessMetrics::default() }
+    }
+
+    fn cpu_load(&self) -> Option<f64> {
+        Some(0.25)
     }
 
     fn shut_down(&self) {

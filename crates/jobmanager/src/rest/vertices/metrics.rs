@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
 use axum::extract::State;
-use flott_core::time::Timestamp;
+use flott_core::metrics::{TaskKind, task_readings};
 
 use super::{Vertex, operators};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
         Api,
         error::ApiError,
         json::Json,
-        metrics::{AggregatedMetric, Aggregation, Metric, Value, Values, aggregate, select},
+        metrics::{AggregatedMetric, Aggregation, Metric, Value, aggregate, select},
         params::{PathParams, Query},
     },
     view::SubtaskView,
@@ -19,40 +19,11 @@ use crate::{
 
 /// The metrics of one subtask and of its operators, with Flink's names.
 fn values(vertex: &Vertex, subtask: &SubtaskView) -> Vec<(Cow<'static, str>, Value)> {
-    let own = of_task(subtask).into_iter().chain(watermarks(vertex, subtask));
-    own.map(|(name, value)| (name.into(), value)).chain(operators::values(subtask)).collect()
-}
-
-fn watermarks(vertex: &Vertex, subtask: &SubtaskView) -> Values {
-    let mut watermarks = Vec::new();
-    let mut add = |name, watermark: Timestamp| watermarks.push((name, Value::Integer(watermark.as_millis())));
-    if !vertex.planned().is_source {
-        add("currentInputWatermark", subtask.metrics.input_watermark);
-    }
-    if vertex.has_outputs() {
-        add("currentOutputWatermark", subtask.metrics.output_watermark);
-    }
-    watermarks
-}
-
-fn of_task(subtask: &SubtaskView) -> Values {
-    let (total, rates) = (&subtask.metrics, &subtask.rates);
-    vec![
-        ("numRecordsIn", Value::Count(total.records_in)),
-        ("numRecordsOut", Value::Count(total.records_out)),
-        ("numBytesIn", Value::Count(total.bytes_in)),
-        ("numBytesOut", Value::Count(total.bytes_out)),
-        ("numRecordsInPerSecond", Value::Gauge(rates.records_in)),
-        ("numRecordsOutPerSecond", Value::Gauge(rates.records_out)),
-        ("numBytesInPerSecond", Value::Gauge(rates.bytes_in)),
-        ("numBytesOutPerSecond", Value::Gauge(rates.bytes_out)),
-        ("busyTimeMsPerSecond", Value::Gauge(rates.busy_ms)),
-        ("idleTimeMsPerSecond", Value::Gauge(rates.idle_ms)),
-        ("backPressuredTimeMsPerSecond", Value::Gauge(rates.backpressured_ms)),
-        ("accumulateBusyTimeMs", Value::Count(total.busy_ms)),
-        ("accumulateIdleTimeMs", Value::Count(total.idle_ms)),
-        ("accumulateBackPressuredTimeMs", Value::Count(total.backpressured_ms)),
-    ]
+    let kind = TaskKind { is_source: vertex.planned().is_source, has_outputs: vertex.has_outputs() };
+    let own = task_readings(kind, &subtask.metrics, &subtask.rates);
+    let own = own.into_iter().map(|(name, value)| (name.into(), value.into()));
+    let of_chain = operators::of_chain(vertex.planned(), kind, subtask);
+    own.chain(of_chain).chain(operators::values(subtask)).collect()
 }
 
 /// All subtasks; ids are `<subtask>.<metric>` and `<subtask>.<operator>.<metric>`.
