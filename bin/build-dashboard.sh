@@ -21,7 +21,7 @@ ui="$home/crates/dashboard/ui"
 [ -d "$ui/src" ] || exit 0
 cd "$ui"
 
-sources=(src public index.html package.json package-lock.json tsconfig.json vite.config.ts)
+sources=(src public vite index.html package.json package-lock.json tsconfig.json vite.config.ts)
 
 up_to_date() {
   [ -f dist/index.html ] && [ -z "$(find "${sources[@]}" -newer dist/index.html -print -quit)" ]

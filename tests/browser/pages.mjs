@@ -2,14 +2,22 @@
 
 /** `world`: the ids of what runs. */
 export function pages(world) {
-  const { running, finished, failed, taskManager, printer, vertex, recoverable } = world;
+  const { running, finished, failed, taskManager, printer, vertex, recoverable, backpressured } = world;
   const tm = encodeURIComponent(taskManager);
   return [
-    { name: "overview", hash: "#/overview", shows: ["Running jobs", "endless", "Recently finished", "WordCount", "panic-in-map", "records/s"] },
+    { name: "overview", hash: "#/overview", shows: ["Running jobs", "endless", "Recently finished", "WordCount", "panic-in-map", "records/s", "CPU", "Memory"] },
     { name: "jobs", hash: "#/jobs", shows: ["endless", "WordCount", "panic-in-map", "RUNNING", "FINISHED", "FAILED"] },
     { name: "jobs-failed", hash: "#/jobs?q=panic", shows: ["panic-in-map"], hides: ["endless"] },
-    { name: "job-running", hash: `#/jobs/${running}`, shows: ["endless", "RUNNING", "Source: numbers", "count", "HASH"] },
+    { name: "job-running", hash: `#/jobs/${running}`, shows: ["endless", "RUNNING", "Source: numbers", "count", "HASH", "History", "Throughput"] },
     { name: "job-vertex", hash: `#/jobs/${running}?vertex=${vertex}`, shows: ["Subtasks", "count"] },
+    { name: "job-backpressured", hash: `#/jobs/${backpressured.job}`, shows: ["slow-sink", "REBALANCE", "limits this job"] },
+    { name: "vertex-backpressure", hash: `#/jobs/${backpressured.job}?vertex=${backpressured.source}&view=backpressure`, shows: ["subtasks wait", "HIGH"] },
+    { name: "vertex-taskmanagers", hash: `#/jobs/${running}?vertex=${vertex}&view=taskmanagers`, shows: ["Subtasks", "RUNNING"] },
+    { name: "vertex-accumulators", hash: `#/jobs/${running}?vertex=${vertex}&view=accumulators`, shows: ["No accumulator is registered"] },
+    { name: "vertex-flamegraph", hash: `#/jobs/${backpressured.job}?vertex=${backpressured.source}&view=flamegraph`, shows: ["On-CPU", "All subtasks"] },
+    { name: "job-metrics", hash: `#/jobs/${running}/metrics`, shows: ["numRecordsOutPerSecond", "Add metrics"] },
+    { name: "job-logs", hash: `#/jobs/${running}/logs`, shows: ["INFO", "Follow"] },
+    { name: "job-failed-logs", hash: `#/jobs/${failed}/logs`, shows: ["Follow"] },
     { name: "job-finished", hash: `#/jobs/${finished}`, shows: ["WordCount", "FINISHED", "Tokenizer", "Counter"] },
     { name: "job-failed", hash: `#/jobs/${failed}`, shows: ["FAILED", "cannot digest record 10", "explosive"] },
     { name: "job-timeline", hash: `#/jobs/${finished}/timeline`, shows: ["Tokenizer"] },
@@ -26,12 +34,15 @@ export function pages(world) {
     { name: "taskmanager", hash: `#/taskmanagers/${tm}`, shows: [taskManager, "endless", "Machine memory"] },
     { name: "taskmanager-log", hash: `#/taskmanagers/${tm}/log`, shows: ["INFO"] },
     { name: "taskmanager-stdout", hash: `#/taskmanagers/${encodeURIComponent(printer)}/stdout`, shows: ["printed line"] },
+    { name: "taskmanager-threads", hash: `#/taskmanagers/${tm}/threads`, shows: ["threads", "Take again"] },
+    { name: "taskmanager-profiler", hash: `#/taskmanagers/${tm}/profiler`, shows: ["Take a profile"] },
     { name: "taskmanager-files", hash: `#/taskmanagers/${tm}/files`, shows: [".log"] },
     { name: "taskmanager-unknown", hash: "#/taskmanagers/nobody", shows: ["It may have stopped"], missing: true },
     { name: "jobmanager", hash: "#/jobmanager", shows: ["rest.port", "jobmanager.rpc.port"] },
     { name: "jobmanager-environment", hash: "#/jobmanager/environment", shows: ["nvironment"] },
     { name: "jobmanager-log", hash: "#/jobmanager/log", shows: ["INFO"] },
     { name: "jobmanager-stdout", hash: "#/jobmanager/stdout", shows: ["Stdout"] },
+    { name: "jobmanager-threads", hash: "#/jobmanager/threads", shows: ["threads", "Take again"] },
     { name: "jobmanager-files", hash: "#/jobmanager/files", shows: [".log"] },
     { name: "submit", hash: "#/submit", shows: ["word-count", "test-jobs"] },
     { name: "no-page", hash: "#/nosuch", shows: ["There is no such page"] },

@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { binary, startCluster } from "./cluster.mjs";
+import { lookAtMetrics, lookAtProcesses, lookIntoAVertex, readLogs, rescaleAJob, runAgain, useShortcuts } from "./observe.mjs";
 import { pages } from "./pages.mjs";
 import { restartAJob, startRecoverable, stopAndGoOn, takeSnapshots } from "./snapshots.mjs";
 
@@ -82,7 +83,21 @@ async function populate(cluster) {
   const taskManager = await taskManagerOf(running, vertex);
   const printer = await taskManagerOf(print, (await api.json(`/jobs/${print}`)).vertices[0].id);
   const recoverable = await startRecoverable(cluster, testJobs);
-  return { running, finished, failed, print, vertex, taskManager, printer, testJobs, recoverable };
+  const backpressured = await startBackpressured(cluster, testJobs);
+  return { running, finished, failed, print, vertex, taskManager, printer, testJobs, recoverable, backpressured };
+}
+
+/** A job whose sink takes far less than its source makes; waits until that shows. */
+async function startBackpressured({ api, dir }, artifact) {
+  const job = await api.run(artifact, {
+    entryClass: "slow-sink",
+    programArgsList: ["--records=1000000000", "--every=10", "--pause-micros=2000", `--output=${join(dir, "slow")}`],
+    parallelism: 2,
+  });
+  await api.reached(job, "RUNNING");
+  const source = (await api.json(`/jobs/${job}`)).plan.nodes.find(({ inputs }) => !inputs?.length).id;
+  await api.until(`backpressure in job ${job}`, async () => (await api.json(`/jobs/${job}/vertices/${source}/backpressure`)).subtasks?.some(({ ratio }) => ratio > 0.5));
+  return { job, source };
 }
 
 async function walkPages(browser, cluster, world) {
@@ -184,7 +199,7 @@ async function writeDocs(browser, cluster, artifact) {
 }
 
 mkdirSync(screenshots, { recursive: true });
-const cluster = await startCluster({ taskManagers: 2, slots: 4, refresh: docs ? "3 s" : "500 ms" });
+const cluster = await startCluster({ taskManagers: 2, slots: 5, refresh: docs ? "3 s" : "500 ms" });
 try {
   const world = await populate(cluster);
   const browser = await chromium.launch({
@@ -198,8 +213,15 @@ try {
     await liveNumbers(page, cluster, world);
     await cancelAJob(page, cluster, world);
     const tools = { check, appears };
+    await lookAtMetrics(tools, page, cluster, world);
+    await lookIntoAVertex(tools, page, cluster, world);
+    await readLogs(tools, page, cluster, world);
+    await lookAtProcesses(tools, page, cluster, world);
+    await useShortcuts(tools, page, cluster);
+    await runAgain(tools, page, cluster, world);
     await takeSnapshots(tools, page, cluster, world.recoverable);
     await restartAJob(tools, page, cluster, world.recoverable);
+    await rescaleAJob(tools, page, cluster, world);
     await stopAndGoOn(tools, page, cluster, world.recoverable);
     await uploadAndRun(page, cluster);
   } finally {

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { refuses } from "./mock/leadership.mjs";
+import { isMissing } from "./mock/observe.mjs";
 import { routes } from "./mock/routes.mjs";
 
 const port = Number(process.env.PORT ?? 8099);
@@ -44,6 +45,7 @@ createServer(async (request, response) => {
   const url = new URL(request.url, "http://x");
   const path = url.pathname.replace(/^\/v1(?=\/)/, "");
   const content = await body(request);
+  if (isMissing(path)) return answer(response, 404, { errors: [`Unable to load requested file ${path}.`] });
   for (const [method, pattern, handler] of routes) {
     const match = pattern.exec(path);
     if (!match || method !== request.method) continue;

@@ -13,6 +13,9 @@ const job = (name, state) => jobs.find((j) => j.name === name && j.state === sta
 const detail = await (await fetch(`${base}/jobs/${job("fraud-detection", "RUNNING")}`)).json();
 const vertex = detail.vertices.find((v) => v.name.startsWith("session")).id;
 const words = (await (await fetch(`${base}/jobs/${job("orders-hourly", "RESTARTING")}`)).json()).vertices.find((v) => v.name === "count words").id;
+const running = (await (await fetch(`${base}/jobs/${job("word-count", "RUNNING")}`)).json()).vertices;
+const counting = running.find((v) => v.name === "count words").id;
+const lines = running.find((v) => v.name.startsWith("Source")).id;
 const tm = encodeURIComponent((await (await fetch(`${base}/taskmanagers`)).json()).taskmanagers[0].id);
 
 const pages = {
@@ -25,6 +28,14 @@ const pages = {
   "job-failed": `#/jobs/${job("orders-backfill", "FAILED")}`,
   "job-restarting": `#/jobs/${job("orders-hourly", "RESTARTING")}`,
   "job-finished": `#/jobs/${job("numbers", "FINISHED")}`,
+  metrics: `#/jobs/${job("fraud-detection", "RUNNING")}/metrics`,
+  "metrics-pick": `#/jobs/${job("fraud-detection", "RUNNING")}/metrics`,
+  "job-skew": `#/jobs/${job("word-count", "RUNNING")}?vertex=${counting}`,
+  "vertex-backpressure": `#/jobs/${job("word-count", "RUNNING")}?vertex=${counting}&view=backpressure`,
+  "vertex-accumulators": `#/jobs/${job("word-count", "RUNNING")}?vertex=${lines}&view=accumulators`,
+  "vertex-flamegraph": `#/jobs/${job("word-count", "RUNNING")}?vertex=${counting}&view=flamegraph`,
+  "job-rescale": `#/jobs/${job("fraud-detection", "RUNNING")}`,
+  "job-logs": `#/jobs/${job("fraud-detection", "RUNNING")}/logs`,
   timeline: `#/jobs/${job("word-count", "FINISHED")}/timeline`,
   checkpoints: `#/jobs/${job("fraud-detection", "RUNNING")}/checkpoints`,
   "checkpoint-open": `#/jobs/${job("fraud-detection", "RUNNING")}/checkpoints`,
@@ -38,6 +49,10 @@ const pages = {
   taskmanager: `#/taskmanagers/${tm}`,
   "tm-log": `#/taskmanagers/${tm}/log`,
   "tm-files": `#/taskmanagers/${tm}/files`,
+  "tm-threads": `#/taskmanagers/${tm}/threads`,
+  "tm-profiler": `#/taskmanagers/${tm}/profiler`,
+  "log-level": `#/taskmanagers/${tm}/log`,
+  shortcuts: "#/overview",
   "tm-unknown": "#/taskmanagers/nosuch",
   jobmanager: "#/jobmanager",
   "jm-leading": "#/jobmanager",
@@ -82,6 +97,29 @@ for (const [look, width, height] of looks) {
     if (name === "job-attempts") {
       await page.getByRole("button", { name: /earlier attempts of subtask 2/ }).click();
       await page.waitForTimeout(500);
+    }
+    if (name === "job-rescale") {
+      await page.getByRole("button", { name: "Rescale" }).click();
+      await page.waitForTimeout(300);
+    }
+    if (name === "log-level") {
+      await page.getByRole("button", { name: /^Level/ }).click();
+      await page.waitForTimeout(300);
+    }
+    if (name === "shortcuts") await page.keyboard.press("?");
+    if (name === "vertex-flamegraph") await page.waitForTimeout(2500);
+    if (name === "vertex-accumulators") await page.getByRole("button", { name: "malformed lines" }).click();
+    if (name === "tm-profiler") {
+      await page.getByLabel("Seconds").fill("1");
+      await page.getByRole("button", { name: "Take profile" }).click();
+      await page.locator("td a[download]").first().waitFor();
+      await page.locator(".twist-button").first().click();
+      await page.waitForTimeout(500);
+    }
+    if (name === "metrics-pick") {
+      await page.getByRole("button", { name: "Add metrics" }).click();
+      await page.getByRole("searchbox").fill("watermark");
+      await page.waitForTimeout(300);
     }
     if (name === "submit") {
       await page.getByRole("button", { name: "fraud-detection", exact: true }).click();

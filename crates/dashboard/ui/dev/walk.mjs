@@ -1,7 +1,9 @@
 // Walks through what a user does, against the mock server: cancel, submit, errors, lost connection, theme,
-// keyboard. Prints what does not hold and fails. Usage: npm run build && npm run walk
+// keyboard; looks into jobs; measures. Prints what does not hold and fails. Usage: npm run build && npm run walk
 import { spawn } from "node:child_process";
 import { chromium } from "playwright-core";
+import { narrow, observe, shortcuts, without } from "./walk/observe.mjs";
+import { firstPaint, many } from "./walk/speed.mjs";
 
 const port = 8098;
 const base = `http://127.0.0.1:${port}`;
@@ -33,9 +35,28 @@ try {
   page.on("pageerror", (e) => check(`no page error: ${e.stack}`, false));
   const visible = (locator) => locator.first().waitFor().then(() => true, () => false);
 
-  /** Waits until there are at least this many, then whether there are no more. */
-  const counts = async (locator, n) => (await visible(locator.nth(n - 1))) && (await locator.count()) === n;
+  /** Waits until there are exactly this many. */
+  const counts = async (locator, n) => {
+    const deadline = Date.now() + 8000;
+    while ((await locator.count()) !== n) {
+      if (Date.now() > deadline) return false;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return true;
+  };
 
+  const tools = { page, base, check, visible, counts };
+  await firstPaint(tools);
+  await observe(tools);
+  await shortcuts(tools);
+  await without(tools);
+  await narrow(tools);
+  // What was taken, stopped and rescaled until here must not be in the way of what follows.
+  server.kill();
+  server = start();
+  await up();
+
+  await page.goto("about:blank");
   await page.goto(base);
   check("the overview lists jobs", await visible(page.getByRole("link", { name: "word-count" })));
   check("throughput is measured", await visible(page.getByText("records/s")));
@@ -46,9 +67,9 @@ try {
 
   await page.getByRole("link", { name: "Jobs", exact: true }).click();
   await page.getByRole("searchbox").fill("orders");
-  check("search filters and stands in the address", (await page.getByRole("row").count()) === 3 && page.url().endsWith("?q=orders"));
+  check("search filters and stands in the address", (await counts(page.getByRole("row"), 3)) && page.url().endsWith("?q=orders"));
   await page.getByRole("button", { name: /^Failed/ }).click();
-  check("the state filter adds to it", (await page.getByRole("row").count()) === 2);
+  check("the state filter adds to it", await counts(page.getByRole("row"), 2));
   await page.reload();
   check("a reload keeps both", await visible(page.getByRole("link", { name: "orders-backfill" })) && (await page.getByRole("row").count()) === 2);
   await page.getByRole("link", { name: "orders-backfill" }).click();
@@ -130,9 +151,9 @@ try {
   check("a vertex opens by keyboard", await visible(page.getByRole("table", { name: "Subtasks" })));
   check("subtasks name their hosts", await visible(page.getByRole("link", { name: "worker-2.local:41873" })));
   check("throughput is drawn", await visible(page.locator(".chart canvas")));
-  const before = await page.locator(".flow-total").allTextContents();
+  const before = await page.locator(".flow-records").allTextContents();
   await page.waitForTimeout(2500);
-  check("numbers move by themselves", JSON.stringify(before) !== JSON.stringify(await page.locator(".flow-total").allTextContents()));
+  check("numbers move by themselves", JSON.stringify(before) !== JSON.stringify(await page.locator(".flow-records").allTextContents()));
 
   await page.getByRole("button", { name: "Cancel job" }).click();
   await page.getByRole("dialog").waitFor();
@@ -241,6 +262,7 @@ try {
   check("the theme is remembered", (await theme()) === "dark");
   await page.getByRole("button", { name: "Use light colors" }).click();
   check("and can be taken back", (await theme()) === "light");
+  await many(tools);
 } finally {
   await browser.close();
   server.kill();

@@ -1,9 +1,11 @@
 import { useEffect, useRef } from "preact/hooks";
 import { ConnectionBanner } from "./components/ConnectionBanner";
 import { Empty } from "./components/Notice";
+import { ShortcutsDialog } from "./components/ShortcutsDialog";
 import { TopBar } from "./components/TopBar";
 import { type Route, link } from "./lib/route";
 import { current } from "./live/location";
+import { helpOpen } from "./live/shortcuts";
 import { JobManagerPage } from "./pages/job-manager/JobManagerPage";
 import { JobPage } from "./pages/job/JobPage";
 import { JobsPage } from "./pages/jobs/JobsPage";
@@ -31,6 +33,7 @@ export function App() {
   const first = useRef(true);
   useEffect(() => {
     document.title = `${TITLES[route.page]} · Flott`;
+    helpOpen.value = false;
     scrollTo(0, 0);
     // After a change of page the keyboard goes on at its content, as after loading a document.
     if (!first.current) main.current?.focus({ preventScroll: true });
@@ -53,6 +56,7 @@ export function App() {
       <main ref={main} id="main" tabIndex={-1} class="page">
         <Page route={route} />
       </main>
+      <ShortcutsDialog />
     </>
   );
 }

@@ -1,6 +1,7 @@
 // The REST API's paths over the pretended world, in the shapes of the real one.
 import * as checkpoints from "./checkpoints.mjs";
 import * as leadership from "./leadership.mjs";
+import { observeRoutes } from "./observe.mjs";
 import * as world from "./world.mjs";
 import { log, stdout } from "./logs.mjs";
 
@@ -132,7 +133,8 @@ const J = "^/jobs/([^/]+)";
 const re = (s) => new RegExp(`${s}/?$`);
 
 export const routes = [
-  ["GET", re("^/config"), () => ok({ "refresh-interval": 3000, "timezone-name": "Coordinated Universal Time", "timezone-offset": 0, "flink-version": "0.1.0", "flink-revision": "5c8b05a @ 2026-11-23T01:00:00Z", features: { "web-submit": true, "web-cancel": true, "web-rescale": false, "web-history": false } })],
+  ...observeRoutes({ ok, fail, body, withJob, withVertex, withTaskManager, re, J, V }),
+  ["GET", re("^/config"), () => ok({ "refresh-interval": 3000, "timezone-name": "Coordinated Universal Time", "timezone-offset": 0, "flink-version": "0.1.0", "flink-revision": "5c8b05a @ 2026-11-23T01:00:00Z", features: { "web-submit": true, "web-cancel": true, "web-rescale": true, "web-history": false } })],
   ["GET", re("^/leader"), () => ok(leadership.told())],
   ["POST", re("^/pretend/leadership"), (r) => (leadership.pretend(r.query.get("as")) ? ok({}) : fail(404, "There is no such state."))],
   ["GET", re("^/overview"), () => ok(overview())],
@@ -167,11 +169,6 @@ export const routes = [
   ["GET", re(`${J}${V}`), withVertex((j, i) => ok({ id: world.vertexId(j, i), name: j.vertices[i].name, parallelism: j.vertices[i].parallelism, maxParallelism: 128, now: Date.now(), subtasks: world.subtasks(j, i, Date.now()) }))],
   ["GET", re(`${J}${V}/subtasktimes`), withVertex((j, i) => ok({ id: world.vertexId(j, i), name: j.vertices[i].name, now: Date.now(), subtasks: world.times(j, i, Date.now()) }))],
   ["GET", re(`${J}${V}/taskmanagers`), withVertex((j, i) => ok({ id: world.vertexId(j, i), name: j.vertices[i].name, now: Date.now(), taskmanagers: world.subtasks(j, i, Date.now()).slice(0, 3).map((s) => ({ ...s, "status-counts": { [s.status]: 1 } })) }))],
-  ["GET", re(`${J}${V}/subtasks/metrics`), withVertex((j, i) => {
-    const l = world.load(j, i, Date.now());
-    const m = (id, max) => ({ id, min: max * 0.8, max, avg: max * 0.9, sum: max * 4, skew: 4 });
-    return ok(j.end ? [] : [m("backPressuredTimeMsPerSecond", l.bp * 1000), m("busyTimeMsPerSecond", l.busy * 1000)]);
-  })],
   ["GET", re(`${J}${V}/watermarks`), withVertex((j, i) => ok(j.vertices[i].wm ? [{ id: "0.currentInputWatermark", value: String(Date.now() - j.vertices[i].wm) }] : []))],
   ["GET", re(`${J}${V}/backpressure`), withVertex((j, i) => {
     const l = world.load(j, i, Date.now());

@@ -29,7 +29,7 @@ const fraud = [
   v("enrich -> filter <suspicious>", ["enrich", "+- filter <suspicious>"], 4, [[0, "REBALANCE"], [1, "BROADCAST"]], { in: 84_000, out: 12_400, busy: 0.57, bp: 0.11, rec: 70 }),
   v("session per account", ["session per account", "+- score", "+- round"], 4, [[2, "HASH"]], { in: 12_400, out: 920, busy: 0.71, bp: 0, rec: 76, wm: 1800 }),
   v("Sink: alerts", ["Sink: alerts"], 1, [[3, "REBALANCE"]], { in: 920, busy: 0.05, bp: 0, rec: 80, wm: 2100 }),
-  v("Sink: audit log", ["Sink: audit log"], 2, [[2, "FORWARD"], [3, "FORWARD"]], { in: 13_320, busy: 0.12, bp: 0, rec: 80 }),
+  v("Sink: audit log", ["Sink: audit log"], 4, [[2, "REBALANCE"], [3, "FORWARD"]], { in: 13_320, busy: 0.12, bp: 0, rec: 80 }),
 ];
 const small = [v("Source: numbers -> sum -> Sink: print", ["Source: numbers", "+- sum", "   +- Sink: print"], 1, [], { out: 0, busy: 0.4, bp: 0, rec: 8 })];
 
@@ -63,6 +63,18 @@ export const jobs = [
   job("sessionize clicks by visitor and campaign, nightly", "CANCELED", fraud, -9_900_000, -5_400_000),
   job("numbers", "FINISHED", small, -90_200_000, -90_199_240),
 ];
+
+const wide = [
+  v("Source: clicks", ["Source: clicks"], 50, [], { out: 900_000, busy: 0.4, bp: 0.3, rec: 90 }),
+  v("sessions", ["sessions", "+- enrich"], 100, [[0, "HASH"]], { in: 900_000, out: 40_000, busy: 0.8, bp: 0.1, rec: 80, wm: 2400, skew: 0.5 }),
+  v("Sink: lake", ["Sink: lake"], 50, [[1, "REBALANCE"]], { in: 40_000, busy: 0.3, bp: 0, rec: 90, wm: 2600 }),
+];
+const widest = wide.map((vx, i) => (i === 1 ? { ...vx, parallelism: 200 } : vx));
+
+/** Adds many wide jobs: what the dashboard must show without stutter. */
+export function pretendMany(count) {
+  for (let i = 0; i < count; i++) jobs.unshift(job(`clicks-${i + 1}`, "RUNNING", i === 0 ? widest : wide, -3_000_000 - i * 7000, null));
+}
 
 const zero = (states) => Object.fromEntries(states.map((s) => [s, 0]));
 

@@ -29,7 +29,7 @@ export interface Config {
   "refresh-interval": number;
   "flink-version": string;
   "flink-revision": string;
-  features?: { "web-submit"?: boolean; "web-cancel"?: boolean };
+  features?: { "web-submit"?: boolean; "web-cancel"?: boolean; "web-rescale"?: boolean };
 }
 
 export interface ClusterOverview {

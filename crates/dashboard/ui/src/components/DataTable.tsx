@@ -1,7 +1,9 @@
 import { type ComponentChildren, Fragment } from "preact";
 import { useState } from "preact/hooks";
 import { type Order, sortBy } from "../lib/sort";
+import { pageOf } from "../lib/paging";
 import { Icon } from "./Icon";
+import { Pager } from "./Pager";
 
 export interface Column<T> {
   id: string;
@@ -30,13 +32,20 @@ interface Props<T> {
   selected?: string | null;
   /** What stands below an opened row, over its whole width; null for rows that are not open. */
   detail?: (row: T) => ComponentChildren;
+  /** Rows drawn at once: long tables are shown page by page, so that they stay quick. */
+  pageSize?: number;
 }
 
+const PAGE_SIZE = 50;
+
 /** A sortable table that turns into a list of small cards where the screen is narrow. */
-export function DataTable<T>({ label, columns, rows, rowKey, sort: start, onRow, selected, detail }: Props<T>) {
+export function DataTable<T>({ label, columns, rows, rowKey, sort: start, onRow, selected, detail, pageSize = PAGE_SIZE }: Props<T>) {
   const [sort, setSort] = useState(start ?? null);
   const by = columns.find((column) => column.id === sort?.by)?.value;
-  const shown = sort && by ? sortBy(rows, by, sort.order) : rows;
+  const [page, setPage] = useState(0);
+  const all = sort && by ? sortBy(rows, by, sort.order) : rows;
+  const range = pageOf(all.length, page, pageSize);
+  const shown = all.slice(range.from, range.to);
   const toggle = (column: Column<T>) => {
     const first: Order = column.numeric ? "descending" : "ascending";
     const other: Order = column.numeric ? "ascending" : "descending";
@@ -95,6 +104,7 @@ export function DataTable<T>({ label, columns, rows, rowKey, sort: start, onRow,
           })}
         </tbody>
       </table>
+      {range.pages > 1 && <Pager range={range} total={all.length} label={label} onPage={setPage} />}
     </div>
   );
 }

@@ -12,6 +12,8 @@ interface Props {
   /** The vertex in words, for screen readers. */
   describe: (id: string) => string;
   nodeClass?: (id: string) => string;
+  /** Variables that the style sheet colors a vertex by. */
+  nodeStyle?: (id: string) => Record<string, string>;
   selected?: string | null;
   onSelect?: (id: string) => void;
   /** Draws the edges as moving. */
@@ -26,7 +28,7 @@ const SMALLEST_FIT = { wide: 0.55, narrow: 0.7 };
 const STEP = 1.25;
 
 /** A laid-out graph that fits its place, can be zoomed and dragged, and is walked by Tab. */
-export function GraphView({ model, node, render, describe, nodeClass, selected, onSelect, flowing = false }: Props) {
+export function GraphView({ model, node, render, describe, nodeClass, nodeStyle, selected, onSelect, flowing = false }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
   const [zoom, setZoom] = useState<number | null>(null); // null: fit
@@ -58,7 +60,7 @@ export function GraphView({ model, node, render, describe, nodeClass, selected, 
               {topological(model).map((id) => {
                 const at = graph.nodes.get(id);
                 if (!at) return null;
-                const place = { left: `${at.x}px`, top: `${at.y}px`, width: `${node.width}px`, height: `${node.height}px` };
+                const place = { left: `${at.x}px`, top: `${at.y}px`, width: `${node.width}px`, height: `${node.height}px`, ...nodeStyle?.(id) };
                 const name = `node ${nodeClass?.(id) ?? ""} ${selected === id ? "node-selected" : ""}`;
                 return onSelect ? (
                   <button key={id} type="button" class={name} style={place} aria-pressed={selected === id} aria-label={describe(id)} onClick={() => onSelect(id)}>

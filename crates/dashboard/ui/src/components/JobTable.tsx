@@ -1,14 +1,40 @@
 import type { JobSummary } from "../api/types";
+import { rate } from "../lib/format";
 import { link } from "../lib/route";
+import { newest } from "../lib/sparkline";
 import { now } from "../live/clock";
-import { DataTable } from "./DataTable";
+import type { JobRates } from "../live/job-rates";
+import { type Column, DataTable } from "./DataTable";
 import { JobCell } from "./JobCell";
+import { Sparkline } from "./Sparkline";
 import { StateChip } from "./StateChip";
 import { TaskBar } from "./TaskBar";
 import { Elapsed, When } from "./Times";
 
-/** Jobs with what one asks first: which, in what state, since when. */
-export function JobTable({ label, jobs, ended }: { label: string; jobs: readonly JobSummary[]; ended: boolean }) {
+interface Props {
+  label: string;
+  jobs: readonly JobSummary[];
+  /** Whether there are ended ones among them. */
+  ended: boolean;
+  /** Throughput of those that run; without any the column is left out. */
+  rates?: ReadonlyMap<string, JobRates>;
+}
+
+/** Jobs with what one asks first: which, in what state, how fast, since when. */
+export function JobTable({ label, jobs, ended, rates }: Props) {
+  const throughput: Column<JobSummary>[] =
+    rates && rates.size > 0
+      ? [
+          {
+            id: "rate",
+            title: "Throughput",
+            numeric: true,
+            hint: "Records per second that the sources read, and its course over the last 15 minutes",
+            value: (job) => rates.get(job.jid)?.recordsIn ?? -1,
+            cell: (job) => <Throughput rates={rates.get(job.jid)} />,
+          },
+        ]
+      : [];
   return (
     <DataTable
       label={label}
@@ -19,6 +45,7 @@ export function JobTable({ label, jobs, ended }: { label: string; jobs: readonly
       columns={[
         { id: "name", title: "Job", heading: true, value: (job) => job.name, cell: (job) => <JobCell id={job.jid} name={job.name} /> },
         { id: "state", title: "State", value: (job) => job.state, cell: (job) => <StateChip state={job.state} /> },
+        ...throughput,
         { id: "tasks", title: "Subtasks", numeric: true, hint: "Subtasks running or finished, of all", value: (job) => job.tasks["total"] ?? 0, cell: (job) => <TaskBar counts={job.tasks} /> },
         { id: "start", title: "Started", numeric: true, value: (job) => job["start-time"], cell: (job) => <When time={job["start-time"]} /> },
         ...(ended
@@ -27,6 +54,19 @@ export function JobTable({ label, jobs, ended }: { label: string; jobs: readonly
         { id: "duration", title: "Duration", numeric: true, value: (job) => (job["end-time"] > 0 ? job.duration : now.peek() - job["start-time"]), cell: (job) => <Elapsed start={job["start-time"]} end={job["end-time"]} /> },
       ]}
     />
+  );
+}
+
+/** Points of the small line: a quarter of an hour. */
+const COURSE = 180;
+
+function Throughput({ rates }: { rates: JobRates | undefined }) {
+  if (!rates || rates.recordsIn === null) return <span class="muted">–</span>;
+  return (
+    <span class="rate-cell">
+      <Sparkline values={newest(rates.course, COURSE)} label="Course of the last 15 minutes" small />
+      <span class="rate-value">{rate(rates.recordsIn)}/s</span>
+    </span>
   );
 }
 

@@ -3,6 +3,9 @@ import { DataTable } from "./DataTable";
 import { Empty } from "./Notice";
 import { Search } from "./Search";
 
+/** Settings do not change while one looks: they can all be drawn, and found by the browser's own search. */
+const ALL = 1000;
+
 /** Settings with a search over keys and values. */
 export function KeyValues({ label, entries, empty }: { label: string; entries: { key: string; value: string }[]; empty: string }) {
   const [search, setSearch] = useState("");
@@ -25,6 +28,7 @@ export function KeyValues({ label, entries, empty }: { label: string; entries: {
           rows={rows}
           rowKey={(row) => row.key}
           sort={{ by: "key", order: "ascending" }}
+          pageSize={ALL}
           columns={[
             { id: "key", title: "Key", value: (row) => row.key, cell: (row) => <code>{row.key}</code>, heading: true },
             { id: "value", title: "Value", value: (row) => row.value, cell: (row) => <code class="value">{row.value}</code> },

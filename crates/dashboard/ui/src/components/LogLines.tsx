@@ -19,13 +19,14 @@ interface Props {
 export function LogLines({ lines, search, follow, onFollow, cut, label }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
-  const bySelf = useRef(false);
+  // Where this component scrolled to: an event that tells of another place is the user's doing.
+  const ownTop = useRef<number | null>(null);
 
   useLayoutEffect(() => {
     const element = frame.current;
     if (!element || !follow) return;
-    bySelf.current = true;
     element.scrollTop = element.scrollHeight;
+    ownTop.current = element.scrollTop;
     setView({ top: element.scrollTop, height: element.clientHeight });
   }, [lines, follow]);
 
@@ -41,10 +42,8 @@ export function LogLines({ lines, search, follow, onFollow, cut, label }: Props)
     const element = frame.current;
     if (!element) return;
     setView({ top: element.scrollTop, height: element.clientHeight });
-    if (bySelf.current) {
-      bySelf.current = false;
-      return;
-    }
+    if (element.scrollTop === ownTop.current) return;
+    ownTop.current = null;
     // Scrolling up to read stops following; coming back to the end takes it up again.
     const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < LINE * 2;
     if (atEnd !== follow) onFollow(atEnd);
@@ -52,23 +51,36 @@ export function LogLines({ lines, search, follow, onFollow, cut, label }: Props)
 
   const { from, to } = visibleRange(view.top, view.height, LINE, lines.length);
   const longest = lines.reduce((most, line) => Math.max(most, line.text.length), 0);
+  const tagged = lines.some((line) => line.tag !== undefined);
   return (
-    <div ref={frame} class="log" onScroll={scrolled} tabIndex={0} role="log" aria-label={label} aria-live="off">
-      {cut && from === 0 && <p class="log-cut">The beginning is left out. Download the log to see all of it.</p>}
-      <div class="log-sheet" style={{ height: `${lines.length * LINE}px`, minWidth: `calc(${longest}ch + 5rem)` }}>
-        <div class="log-window" style={{ transform: `translateY(${from * LINE}px)` }}>
-          {lines.slice(from, to).map((line) => (
-            <div key={line.number} class={`log-line ${line.level ? `level-${line.level.toLowerCase()}` : ""}`}>
-              <span class="log-number" aria-hidden="true">
-                {line.number}
-              </span>
-              <span class="log-text">
-                {markMatches(line.text, search).map((part, i) => (part.match ? <mark key={i}>{part.text}</mark> : part.text))}
-              </span>
-            </div>
-          ))}
+    <div class="log-frame">
+      <div ref={frame} class="log" onScroll={scrolled} tabIndex={0} role="log" aria-label={label} aria-live="off">
+        {cut && from === 0 && <p class="log-cut">The beginning is left out. Download the log to see all of it.</p>}
+        <div class="log-sheet" style={{ height: `${lines.length * LINE}px`, minWidth: `calc(${longest}ch + ${tagged ? 19 : 5}rem)` }}>
+          <div class="log-window" style={{ transform: `translateY(${from * LINE}px)` }}>
+            {lines.slice(from, to).map((line) => (
+              <div key={line.number} class={`log-line ${line.level ? `level-${line.level.toLowerCase()}` : ""}`}>
+                <span class="log-number" aria-hidden="true">
+                  {line.number}
+                </span>
+                {tagged && (
+                  <span class="log-tag" title={line.tag}>
+                    {line.tag}
+                  </span>
+                )}
+                <span class="log-text">
+                  {markMatches(line.text, search).map((part, i) => (part.match ? <mark key={i}>{part.text}</mark> : part.text))}
+                </span>
+              </div>
+            ))}
+          </div>
         </div>
       </div>
+      {!follow && (
+        <button type="button" class="button log-end" onClick={() => onFollow(true)}>
+          Jump to the end
+        </button>
+      )}
     </div>
   );
 }

@@ -6,6 +6,7 @@ import { LEVELS, type Level, filterLog, parseLog } from "../lib/log-lines";
 import { usePoll } from "../live/poll";
 import { Card } from "./Card";
 import { Icon } from "./Icon";
+import { LogLevel } from "./LogLevel";
 import { LogLines } from "./LogLines";
 import { Empty, ErrorNotice, Loading } from "./Notice";
 import { Search } from "./Search";
@@ -61,6 +62,7 @@ export function LogViewer({ process, source, back }: Props) {
               {plural(lines.length, "line")}, {bytes(data.size)}
             </span>
           )}
+          {source === "log" && <LogLevel process={process} />}
           <a class="button" href={path} download={`${process?.taskManager ?? "jobmanager"}-${name}.txt`}>
             <Icon name="download" size={14} /> Download
           </a>

@@ -3,6 +3,7 @@ import type { Route } from "../lib/route";
 import { link } from "../lib/route";
 import { canSubmit, config } from "../live/config";
 import { leadership, trouble } from "../live/leadership";
+import { helpOpen } from "../live/shortcuts";
 import { isDark, toggleTheme } from "../live/theme";
 import { Icon, type IconName } from "./Icon";
 import { Logo } from "./Logo";
@@ -51,6 +52,9 @@ export function TopBar({ page }: { page: Route["page"] }) {
               {version}
             </span>
           )}
+          <button type="button" class="icon-button help-button" onClick={() => (helpOpen.value = true)} aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)">
+            ?
+          </button>
           <button type="button" class="icon-button" onClick={toggleTheme} aria-label={dark ? "Use light colors" : "Use dark colors"} title={dark ? "Light" : "Dark"}>
             <Icon name={dark ? "sun" : "moon"} />
           </button>

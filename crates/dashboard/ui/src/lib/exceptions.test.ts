@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { groupFailures, headline, taskOf } from "./exceptions";
+import { groupFailures, headline, taskOf, findFailures } from "./exceptions";
 
 const entry = (timestamp: number, stacktrace: string, taskName: string | null = "map (1/2) - execution #3") => ({
   exceptionName: "UserCodePanicked", stacktrace, timestamp, taskName, endpoint: "host:1", taskManagerId: "host:1-ab",
@@ -56,4 +56,13 @@ it("takes a cause by its parts where they are given", () => {
 it("takes the attempt off a task", () => {
   expect(taskOf("Source: gen (1/1) - execution #21")).toBe("Source: gen (1/1)");
   expect(taskOf(undefined)).toBeNull();
+});
+
+it("finds failures by message, task and host", () => {
+  const entry = (message: string, taskName: string, endpoint: string) => ({ exceptionName: "E", stacktrace: message, timestamp: 1, taskName, endpoint, taskManagerId: `${endpoint}-1` });
+  const failures = groupFailures([entry("disk full", "sink (1/2)", "host-a:1"), entry("bad number", "map (1/2)", "host-b:1")]);
+  expect(findFailures(failures, "").length).toBe(2);
+  expect(findFailures(failures, "DISK").map(({ headline }) => headline)).toEqual(["disk full"]);
+  expect(findFailures(failures, "map host-b").length).toBe(1);
+  expect(findFailures(failures, "map host-a").length).toBe(0);
 });

@@ -93,3 +93,13 @@ export function groupFailures(entries: readonly ExceptionEntry[]): Failure[] {
   }
   return [...groups.values()];
 }
+
+/** Failures that have all words of `search` in their message, task, place or time's TaskManager. */
+export function findFailures(failures: readonly Failure[], search: string): Failure[] {
+  const words = search.trim().toLowerCase().split(/\s+/);
+  return failures.filter((failure) => {
+    const places = failure.occurrences.map(({ endpoint, taskManagerId }) => `${endpoint} ${taskManagerId}`);
+    const text = [failure.headline, failure.detail, failure.task, failure.operator, failure.kind, ...places].join("\n").toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+}

@@ -37,3 +37,7 @@ describe("format", () => {
     expect([shortId("2efff7fb0f9f04726989cc7c7eb9cb92"), shortId("host:1")]).toEqual(["2efff7fb", "host:1"]);
   });
 });
+
+it("leaves hours out where days are many", () => {
+  expect([99.5 * 86_400_000, 20_780.8 * 86_400_000].map(duration)).toEqual(["99 d 12 h", "20,780 d"]);
+});

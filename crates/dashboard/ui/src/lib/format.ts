@@ -64,7 +64,8 @@ export function duration(ms: number): string {
   if (m < 60) return `${m} m ${s % 60} s`;
   const h = Math.floor(m / 60);
   if (h < 24) return `${h} h ${m % 60} m`;
-  return `${Math.floor(h / 24)} d ${h % 24} h`;
+  const d = Math.floor(h / 24);
+  return d < 100 ? `${d} d ${h % 24} h` : `${grouped(d)} d`;
 }
 
 /** A duration that someone chose, so that it mostly is a round one: `10 m`, `4 s`, `1.5 s`. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { filterLog, markMatches, parseLog } from "./log-lines";
+import { filterLog, markMatches, parseLog, jobLogLines } from "./log-lines";
 import { visibleRange } from "./window";
 
 const TEXT = `2026-11-22 23:33:18,531 INFO  flott - started
@@ -48,4 +48,19 @@ describe("visibleRange", () => {
     // A filter made the list shorter while it was scrolled down.
     expect(visibleRange(9900, 100, 10, 5)).toEqual({ from: 5, to: 5 });
   });
+});
+
+it("makes lines of a job's log, each with who wrote it", () => {
+  const time = new Date(2026, 10, 23, 9, 5, 7, 42).getTime();
+  const lines = jobLogLines([
+    { time, level: "WARN", source: "jobmanager", text: "x [job_id=j1] - broken job_id=j1 at=3\n  cause" },
+    { time, level: "INFO", source: "tm-1", text: "2026-11-23 09:05:07,042 INFO  x - whole line" },
+    { time, level: "FATAL", source: "tm-1", text: "odd" },
+  ], "j1");
+  expect(lines.map(({ text, level, tag }) => [text, level, tag])).toEqual([
+    ["2026-11-23 09:05:07,042 WARN  x broken at=3", "WARN", "jobmanager"],
+    ["  cause", "WARN", ""],
+    ["2026-11-23 09:05:07,042 INFO  x - whole line", "INFO", "tm-1"],
+    ["2026-11-23 09:05:07,042 FATAL odd", null, "tm-1"],
+  ]);
 });

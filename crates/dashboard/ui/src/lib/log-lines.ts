@@ -1,3 +1,5 @@
+import type { JobLogLine } from "../api/observe-types";
+
 export type Level = "TRACE" | "DEBUG" | "INFO" | "WARN" | "ERROR";
 export const LEVELS: readonly Level[] = ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
 
@@ -6,6 +8,8 @@ export interface LogLine {
   number: number;
   text: string;
   level: Level | null;
+  /** Who wrote it, where a log is of several processes. */
+  tag?: string;
 }
 
 /** The level stands near the start of a line, in capitals: `2026-11-22 23:33:18,531 INFO  name - text`. */
@@ -24,6 +28,30 @@ export function parseLog(text: string): LogLine[] {
     if (found) level = found;
     return { number: index + 1, text: line, level };
   });
+}
+
+const STAMPED = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d/;
+const isLevel = (text: string): text is Level => (LEVELS as readonly string[]).includes(text);
+
+/** A job's log as lines to show: each says when it was and who wrote it, and what belongs to a line stands below it. */
+export function jobLogLines(entries: readonly JobLogLine[], jobId: string): LogLine[] {
+  const out: LogLine[] = [];
+  for (const { time, level, source, text } of entries) {
+    // That it is about this job need not stand in each line.
+    const short = text.replace(COLORS, "").replaceAll(` job_id=${jobId}`, "").replaceAll(`[job_id=${jobId}] - `, "").replaceAll("[] - ", "");
+    const [first = "", ...more] = short.trimEnd().split("\n");
+    const known = isLevel(level) ? level : null;
+    const head = STAMPED.test(first) ? first : `${stamp(time)} ${level.padEnd(5)} ${first}`;
+    for (const [i, line] of [head, ...more].entries()) out.push({ number: out.length + 1, text: line.trimEnd(), level: known, tag: i === 0 ? source : "" });
+  }
+  return out;
+}
+
+/** Local time, as log lines begin with it. */
+function stamp(time: number): string {
+  const t = new Date(time);
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())} ${two(t.getHours())}:${two(t.getMinutes())}:${two(t.getSeconds())},${String(t.getMilliseconds()).padStart(3, "0")}`;
 }
 
 /** Lines that contain `search` (any case) and are at least as grave as `least`. */

@@ -6,8 +6,8 @@ describe("RateMeter", () => {
     const meter = new RateMeter();
     expect(meter.sample("a", 100, 1000)).toBeNull();
     expect(meter.sample("a", 300, 2000)).toBe(200);
-    expect(meter.sample("a", 350, 2500)).toBe(100);
-    expect(meter.rate("a")).toBe(100);
+    expect(meter.sample("a", 400, 3000)).toBe(150);
+    expect(meter.rate("a")).toBe(150);
   });
 
   it("starts anew when a restart resets the total", () => {
@@ -23,7 +23,20 @@ describe("RateMeter", () => {
     meter.sample("a", 0, 1000);
     meter.sample("a", 100, 2000);
     expect(meter.sample("a", 900, 2010)).toBe(100);
-    expect(meter.sample("a", 1000, 3000)).toBe(900);
+    expect(meter.sample("a", 1000, 3000)).toBe(500);
+  });
+
+  it("evens out totals that the server learns more rarely than it is asked", () => {
+    const meter = new RateMeter();
+    const rates = Array.from({ length: 40 }, (_, i) => meter.sample("a", Math.floor(i / 2) * 1000, i * 500));
+    expect(rates.slice(8).every((rate) => rate !== null && Math.abs(rate - 1000) <= 250)).toBe(true);
+  });
+
+  it("notices within seconds that nothing moves any more", () => {
+    const meter = new RateMeter();
+    for (let i = 0; i <= 10; i++) meter.sample("a", i * 100, i * 1000);
+    for (let i = 11; i <= 13; i++) meter.sample("a", 1000, i * 1000);
+    expect(meter.sample("a", 1000, 14_000)).toBe(0);
   });
 
   it("keeps lines apart and forgets", () => {

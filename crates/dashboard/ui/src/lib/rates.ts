@@ -6,8 +6,15 @@ export const HISTORY = 600;
 /** Polls closer together than this give rates that jump; the earlier one is kept as the base. */
 const SHORTEST_MS = 300;
 
+/**
+ * Rates are over this time: the server learns most totals once a second, so that two polls that are closer together may see the
+ * same one, and the next two twice as much.
+ */
+const WINDOW_MS = 4000;
+
 interface Line {
-  last: { time: number; total: number } | null;
+  /** Totals of the window, and the last one before it. Never empty. */
+  known: { time: number; total: number }[];
   rate: number | null;
 }
 
@@ -17,16 +24,18 @@ export class RateMeter {
 
   /** Takes a total that was true at `time` (ms); returns the rate per second, null until two totals are known. */
   sample(key: string, total: number, time: number): number | null {
-    const line = this.lines.get(key) ?? { last: null, rate: null };
-    this.lines.set(key, line);
-    const { last } = line;
-    if (last === null || total < last.total || time < last.time) {
+    const line = this.lines.get(key);
+    const last = line?.known.at(-1);
+    if (!line || !last || total < last.total || time < last.time) {
       // A total that fell was reset by a restart: what went before says nothing about now.
-      line.last = { time, total };
-      line.rate = null;
-    } else if (time - last.time >= SHORTEST_MS) {
-      line.rate = ((total - last.total) * 1000) / (time - last.time);
-      line.last = { time, total };
+      this.lines.set(key, { known: [{ time, total }], rate: null });
+      return null;
+    }
+    if (time - last.time >= SHORTEST_MS) {
+      line.known.push({ time, total });
+      while (line.known[1] && line.known[1].time <= time - WINDOW_MS) line.known.shift();
+      const base = line.known[0] ?? last;
+      line.rate = ((total - base.total) * 1000) / (time - base.time);
     }
     return line.rate;
   }

@@ -1,10 +1,13 @@
 /** The pages, as they stand in the address after `#`. */
 
-export const JOB_TABS = ["graph", "timeline", "checkpoints", "exceptions", "configuration"] as const;
+export const JOB_TABS = ["graph", "metrics", "timeline", "checkpoints", "exceptions", "logs", "configuration"] as const;
 export type JobTab = (typeof JOB_TABS)[number];
-export const TM_TABS = ["slots", "log", "stdout", "files"] as const;
+/** Parts of a vertex's panel, as they stand in the query. */
+export const VERTEX_VIEWS = ["subtasks", "taskmanagers", "backpressure", "accumulators", "flamegraph"] as const;
+export type VertexView = (typeof VERTEX_VIEWS)[number];
+export const TM_TABS = ["slots", "log", "stdout", "files", "threads", "profiler"] as const;
 export type TaskManagerTab = (typeof TM_TABS)[number];
-export const JM_TABS = ["configuration", "environment", "log", "stdout", "files"] as const;
+export const JM_TABS = ["configuration", "environment", "log", "stdout", "files", "threads"] as const;
 export type JobManagerTab = (typeof JM_TABS)[number];
 
 export type Route =
@@ -18,11 +21,11 @@ export type Route =
   | { page: "unknown"; path: string };
 
 /** Spellings of Flink's dashboard: its links keep working, and the API hands some of them out. */
-const FLINK_TABS: Record<string, string> = { logs: "log", config: "configuration", overview: "", metrics: "", "log-list": "files" };
+const FLINK_TABS: Record<string, string> = { logs: "log", config: "configuration", overview: "", "log-list": "files", "thread-dump": "threads" };
 
 function oneOf<T extends string>(tabs: readonly T[], word: string | undefined): T {
-  const own = FLINK_TABS[word ?? ""] ?? word;
-  return tabs.find((tab) => tab === own) ?? (tabs[0] as T);
+  const other = FLINK_TABS[word ?? ""];
+  return tabs.find((tab) => tab === word) ?? tabs.find((tab) => tab === other) ?? (tabs[0] as T);
 }
 
 /** Reads an address such as `#/jobs/ID/exceptions?vertex=ID`. */
@@ -82,8 +85,8 @@ export type SubmitValue = "artifact" | "entry" | "args" | "parallelism" | "savep
 export const link = {
   overview: () => "#/overview",
   jobs: (group?: string) => (group ? `#/jobs?state=${enc(group)}` : "#/jobs"),
-  job: (id: string, tab: JobTab = "graph", vertex?: string | null) =>
-    `#/jobs/${enc(id)}${tab === "graph" ? "" : `/${tab}`}${vertex ? `?vertex=${enc(vertex)}` : ""}`,
+  job: (id: string, tab: JobTab = "graph", vertex?: string | null, view?: string | null) =>
+    `#/jobs/${enc(id)}${tab === "graph" ? "" : `/${tab}`}${vertex ? `?vertex=${enc(vertex)}${view ? `&view=${enc(view)}` : ""}` : ""}`,
   taskManagers: () => "#/taskmanagers",
   taskManager: (id: string, tab: TaskManagerTab = "slots", file?: string) =>
     `#/taskmanagers/${enc(id)}${tab === "slots" ? "" : `/${tab}`}${file ? `/${enc(file)}` : ""}`,

@@ -4,10 +4,10 @@ export function newest(values: readonly (number | null)[], count: number): (numb
   return [...Array<null>(count - last.length).fill(null), ...last];
 }
 
-/** A line as SVG path inside a box; gaps where values are missing. Empty when there is nothing to draw. */
-export function sparkPath(values: readonly (number | null)[], width: number, height: number): string {
+/** A line as SVG path inside a box; gaps where values are missing. Empty when there is nothing to draw. `most`: the value at the upper edge. */
+export function sparkPath(values: readonly (number | null)[], width: number, height: number, most?: number): string {
   if (values.length < 2) return "";
-  const top = Math.max(...values.map((value) => value ?? 0)) || 1;
+  const top = (most ?? Math.max(...values.map((value) => value ?? 0))) || 1;
   const step = width / (values.length - 1);
   let path = "";
   let pen = false;

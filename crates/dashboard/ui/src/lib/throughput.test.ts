@@ -38,7 +38,7 @@ describe("JobHistory", () => {
     history.add(job(1000, io(0, 0, 0), io(0, 0, "NaN")));
     history.add(job(2000, io(0, 800, 1000), io(700, 0, "NaN")));
     // Two subtasks were at work for 1000 ms together, in one second: half of their time.
-    expect(history.vertex("source")).toEqual({ recordsIn: 0, recordsOut: 800, busy: 0.5, backpressured: 0 });
+    expect(history.vertex("source")).toEqual({ recordsIn: 0, recordsOut: 800, bytesIn: 0, bytesOut: 0, busy: 0.5, backpressured: 0 });
     expect(history.vertex("sink").busy).toBeNull();
     expect(history.series.get(WHOLE_JOB)?.lines).toEqual([[null, 800], [null, 700]]);
     expect(history.emittedPerSecond()).toBe(800);

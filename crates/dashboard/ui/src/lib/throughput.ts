@@ -6,9 +6,13 @@ import { RateMeter, Series } from "./rates";
 export interface VertexRates {
   recordsIn: number | null;
   recordsOut: number | null;
+  bytesIn: number | null;
+  bytesOut: number | null;
   busy: number | null;
   backpressured: number | null;
 }
+
+export const NO_RATES: VertexRates = { recordsIn: null, recordsOut: null, bytesIn: null, bytesOut: null, busy: null, backpressured: null };
 
 /** The key of a job's own lines beside those of its vertices. */
 export const WHOLE_JOB = "";
@@ -46,11 +50,13 @@ export class JobHistory {
       return perSecond === null ? null : Math.min(1, perSecond / 1000 / Math.max(1, vertex.parallelism));
     };
     this.line(id).push(now, [recordsIn, recordsOut]);
-    this.vertexRates.set(id, { recordsIn, recordsOut, busy: share("busy"), backpressured: share("backpressured") });
+    const bytesIn = this.meter.sample(`${id}:bytes-in`, metrics["read-bytes"], now);
+    const bytesOut = this.meter.sample(`${id}:bytes-out`, metrics["write-bytes"], now);
+    this.vertexRates.set(id, { recordsIn, recordsOut, bytesIn, bytesOut, busy: share("busy"), backpressured: share("backpressured") });
   }
 
   vertex(id: string): VertexRates {
-    return this.vertexRates.get(id) ?? { recordsIn: null, recordsOut: null, busy: null, backpressured: null };
+    return this.vertexRates.get(id) ?? NO_RATES;
   }
 
   /** Records per second that all vertices emit. */

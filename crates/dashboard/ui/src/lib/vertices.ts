@@ -35,3 +35,16 @@ export function loadLevel(share: number | null): "none" | "low" | "high" {
   if (share === null || share <= 0.1) return "none";
   return share <= 0.5 ? "low" : "high";
 }
+
+/** Steps in which a vertex takes color, so that small changes do not make it flicker. */
+const HEAT_STEP = 5;
+/** The fullest color that text can still be read on, in percent. */
+const FULL_HEAT = 30;
+
+/** What a vertex is colored by: whatever it spends more of its time with, in percent of the color. */
+export function heatOf(busy: number | null, backpressured: number | null): { kind: "busy" | "backpressured" | null; degree: number } {
+  const share = Math.max(busy ?? 0, backpressured ?? 0);
+  const degree = Math.round((share * 100) / HEAT_STEP) * HEAT_STEP * (FULL_HEAT / 100);
+  if (degree === 0) return { kind: null, degree: 0 };
+  return { kind: (backpressured ?? 0) > (busy ?? 0) ? "backpressured" : "busy", degree };
+}

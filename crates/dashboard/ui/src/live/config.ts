@@ -18,6 +18,7 @@ export const pollInterval = computed(() => {
 /** Features are on until the server says otherwise: a refused action shows its error. */
 export const canSubmit = computed(() => config.value?.features?.["web-submit"] ?? true);
 export const canCancel = computed(() => config.value?.features?.["web-cancel"] ?? true);
+export const canRescale = computed(() => config.value?.features?.["web-rescale"] ?? true);
 
 /** Loads the settings, trying again until they are there. */
 export async function loadConfig(): Promise<void> {

@@ -4,8 +4,11 @@ import { KeyValues } from "../../components/KeyValues";
 import { LogFiles } from "../../components/LogFiles";
 import { LogViewer } from "../../components/LogViewer";
 import { ErrorNotice, Loading } from "../../components/Notice";
+import { ProcessCharts } from "../../components/ProcessCharts";
 import { Tabs } from "../../components/Tabs";
+import { Threads } from "../../components/Threads";
 import { type JobManagerTab, link } from "../../lib/route";
+import { isMissing } from "../../live/endpoints";
 import { usePoll } from "../../live/poll";
 import { EnvironmentTab } from "./EnvironmentTab";
 import { LeadershipCard } from "./LeadershipCard";
@@ -26,12 +29,14 @@ export function JobManagerPage({ tab, file }: { tab: JobManagerTab; file: string
           { id: "log", title: "Log", href: link.jobManager("log") },
           { id: "stdout", title: "Stdout", href: link.jobManager("stdout") },
           { id: "files", title: "Log files", href: link.jobManager("files") },
+          ...(isMissing("thread-dump") ? [] : [{ id: "threads", title: "Threads", href: link.jobManager("threads") }]),
         ]}
       />
       {tab === "configuration" && <Configuration />}
       {tab === "environment" && <EnvironmentTab />}
       {tab === "log" && <LogViewer key="log" process={null} source="log" />}
       {tab === "stdout" && <LogViewer key="stdout" process={null} source="stdout" />}
+      {tab === "threads" && <Threads process={null} />}
       {tab === "files" &&
         (file ? (
           <LogViewer key={file} process={null} source={{ file }} back={link.jobManager("files")} />
@@ -48,6 +53,7 @@ function Configuration() {
   return (
     <>
       <LeadershipCard settings={data} />
+      <ProcessCharts process={null} />
       {data ? (
         <Card title="Configuration" flush>
           <KeyValues label="Configuration of the JobManager" entries={data} empty="Everything is at its default" />

@@ -1,9 +1,11 @@
+import { useState } from "preact/hooks";
 import type { Job, JobExceptions } from "../../api/types";
 import { Card } from "../../components/Card";
 import { CopyButton } from "../../components/CopyButton";
 import { Empty, ErrorNotice, Loading } from "../../components/Notice";
+import { Search } from "../../components/Search";
 import { Ago, When } from "../../components/Times";
-import type { Failure, Occurrence } from "../../lib/exceptions";
+import { type Failure, type Occurrence, findFailures } from "../../lib/exceptions";
 import { grouped } from "../../lib/format";
 import { link } from "../../lib/route";
 import type { Polled } from "../../live/poll";
@@ -17,8 +19,13 @@ interface Props {
   restarts: number;
 }
 
+/** Fewer are found by looking. */
+const SEARCHED = 3;
+
 /** What went wrong in this job's life, newest first; repeats are one entry with a count. */
 export function ExceptionsTab({ job, failures, polled, restarts }: Props) {
+  const [search, setSearch] = useState("");
+  const shown = findFailures(failures, search);
   if (!polled.data) return polled.error ? <ErrorNotice title="The exceptions cannot be shown" error={polled.error} /> : <Loading label="Loading the exceptions" />;
   if (failures.length === 0) {
     return restarts > 0 ? (
@@ -34,7 +41,15 @@ export function ExceptionsTab({ job, failures, polled, restarts }: Props) {
   return (
     <>
       <RestartsCard job={job} restarts={restarts} />
-      {failures.map((failure, i) => (
+      {failures.length > SEARCHED && (
+        <div class="toolbar-plain">
+          <Search value={search} onInput={setSearch} label="Search message, task or host" />
+          <span class="muted">
+            {shown.length} of {failures.length} different ones
+          </span>
+        </div>
+      )}
+      {shown.map((failure, i) => (
         <FailureCard key={`${failure.headline}${failure.task}`} failure={failure} open={i === 0} />
       ))}
       {polled.data.exceptionHistory.truncated && <p class="muted">Older exceptions are not shown.</p>}
@@ -45,6 +60,7 @@ export function ExceptionsTab({ job, failures, polled, restarts }: Props) {
 function FailureCard({ failure, open }: { failure: Failure; open: boolean }) {
   const whole = failure.detail ? `${failure.headline}\n${failure.detail}` : failure.headline;
   const repeats = failure.occurrences.length;
+  const first = failure.occurrences.at(-1);
   return (
     <Card>
       <div class="exception">
@@ -52,6 +68,11 @@ function FailureCard({ failure, open }: { failure: Failure; open: boolean }) {
           <Ago time={failure.timestamp} />
           {failure.kind && <span class="badge">{failure.kind.replaceAll("_", " ").toLowerCase()}</span>}
           {repeats > 1 && <span class="badge badge-failed">{repeats} times</span>}
+          {repeats > 1 && first && (
+            <span>
+              first <Ago time={first.timestamp} />
+            </span>
+          )}
           <CopyButton text={whole} what="exception" />
         </p>
         <p class="failure-headline">{failure.headline}</p>

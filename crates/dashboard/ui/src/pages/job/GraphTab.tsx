@@ -1,3 +1,4 @@
+import { useEffect } from "preact/hooks";
 import { api } from "../../api/client";
 import type { Job } from "../../api/types";
 import { Card } from "../../components/Card";
@@ -6,13 +7,16 @@ import { Empty } from "../../components/Notice";
 import { plural } from "../../lib/format";
 import { link } from "../../lib/route";
 import { isTerminal } from "../../lib/states";
-import { historyOf } from "../../lib/throughput";
-import { LOAD_METRICS, type VertexView, loadLevel, orderedVertices, shareOf } from "../../lib/vertices";
+import { NO_RATES, historyOf } from "../../lib/throughput";
+import { LOAD_METRICS, type VertexView, heatOf, orderedVertices, shareOf } from "../../lib/vertices";
 import { lowWatermark } from "../../lib/watermark";
+import { current } from "../../live/location";
 import { usePoll } from "../../live/poll";
+import { dialogIsOpen, isTyping } from "../../live/shortcuts";
+import { BottleneckNote } from "./BottleneckNote";
+import { JobCharts } from "./JobCharts";
 import { NodeBody, describeVertex } from "./NodeBody";
-import { ThroughputCard } from "./ThroughputCard";
-import { VertexPanel } from "./VertexPanel";
+import { VertexPanel } from "./vertex/VertexPanel";
 import { VertexTable } from "./VertexTable";
 
 const NODE = { width: 236, height: 128 };
@@ -52,7 +56,7 @@ export function GraphTab({ job, selected }: { job: Job; selected: string | null 
         vertex.id,
         {
           vertex,
-          rates: live ? rates : { recordsIn: null, recordsOut: null, busy: null, backpressured: null },
+          rates: live ? rates : NO_RATES,
           busy: live ? (known?.busy ?? rates.busy) : null,
           backpressured: live ? (known?.backpressured ?? rates.backpressured) : null,
           watermark: known?.watermark ?? null,
@@ -62,8 +66,16 @@ export function GraphTab({ job, selected }: { job: Job; selected: string | null 
   );
   const chosen = selected === null ? undefined : views.get(selected);
   const select = (id: string | null) => {
-    location.replace(link.job(job.jid, "graph", id));
+    location.replace(link.job(job.jid, "graph", id, current.peek().query.get("view")));
   };
+  useEffect(() => {
+    if (selected === null) return;
+    const close = (event: KeyboardEvent) => {
+      if (event.key === "Escape" && !event.defaultPrevented && !isTyping(event.target) && !dialogIsOpen()) select(null);
+    };
+    document.addEventListener("keydown", close);
+    return () => document.removeEventListener("keydown", close);
+  }, [selected]);
   if (model.nodes.length === 0) {
     return (
       <Card>
@@ -80,9 +92,11 @@ export function GraphTab({ job, selected }: { job: Job; selected: string | null 
           <span class="graph-legend" aria-hidden="true">
             <span class="key key-busy">busy</span>
             <span class="key key-backpressured">backpressured</span>
+            <span>the fuller the color, the more of its time</span>
           </span>
         }
       >
+        {job.state === "RUNNING" && <BottleneckNote job={job} model={model} views={views} />}
         <GraphView
           model={model}
           node={NODE}
@@ -91,11 +105,12 @@ export function GraphTab({ job, selected }: { job: Job; selected: string | null 
           onSelect={(id) => select(id === selected ? null : id)}
           describe={(id) => describeVertex(views.get(id), model.nodes.find((node) => node.id === id))}
           nodeClass={(id) => nodeClass(views.get(id))}
+          nodeStyle={(id) => heat(views.get(id))}
           render={(id) => <NodeBody view={views.get(id)} node={model.nodes.find((node) => node.id === id)} live={live} />}
         />
       </Card>
       {chosen && <VertexPanel key={chosen.vertex.id} job={job} view={chosen} onClose={() => select(null)} />}
-      <ThroughputCard job={job} vertices={vertices} vertex={chosen?.vertex ?? null} />
+      <JobCharts job={job} vertices={vertices} vertex={chosen?.vertex ?? null} />
       <Card flush title={plural(vertices.length, "vertex").replace(/vertexs$/, "vertices")}>
         <VertexTable views={vertices.flatMap((vertex) => views.get(vertex.id) ?? [])} live={live} selected={selected} onSelect={select} />
       </Card>
@@ -103,10 +118,14 @@ export function GraphTab({ job, selected }: { job: Job; selected: string | null 
   );
 }
 
-/** The more a vertex is busy or held up, the more it stands out. */
 function nodeClass(view: VertexView | undefined): string {
   if (!view) return "";
   const state = view.vertex.status.toLowerCase();
-  if (loadLevel(view.backpressured) === "high") return `node-${state} node-backpressured`;
-  return (view.busy ?? 0) > 0.8 ? `node-${state} node-busy` : `node-${state}`;
+  return heatOf(view.busy, view.backpressured).kind === null ? `node-${state}` : `node-${state} node-${heatOf(view.busy, view.backpressured).kind}`;
+}
+
+/** The more a vertex is busy or held up, the more it stands out. */
+function heat(view: VertexView | undefined): Record<string, string> {
+  const { kind, degree } = heatOf(view?.busy ?? null, view?.backpressured ?? null);
+  return kind === null ? {} : { "--heat": `${degree}%` };
 }

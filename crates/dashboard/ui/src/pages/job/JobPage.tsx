@@ -9,14 +9,18 @@ import { FACT_METRICS, jobFacts } from "../../lib/job-facts";
 import { type JobTab, link } from "../../lib/route";
 import { isSettled } from "../../lib/states";
 import { historyOf } from "../../lib/throughput";
+import { isMissing } from "../../live/endpoints";
 import { type Polled, usePoll } from "../../live/poll";
 import { ConfigurationTab } from "./ConfigurationTab";
 import { OperationNotices } from "./actions/OperationNotices";
+import { RescaleNotice } from "./actions/RescaleNotice";
 import { CheckpointsTab } from "./checkpoints/CheckpointsTab";
 import { ExceptionsTab } from "./ExceptionsTab";
 import { FailureBanner } from "./FailureBanner";
 import { GraphTab } from "./GraphTab";
 import { JobHeader } from "./JobHeader";
+import { LogsTab } from "./LogsTab";
+import { MetricsTab } from "./metrics/MetricsTab";
 import { TimelineTab } from "./TimelineTab";
 
 const EXCEPTIONS = 50;
@@ -69,6 +73,7 @@ export function JobPage({ id, tab, vertex }: { id: string; tab: JobTab; vertex: 
     <>
       <JobHeader job={job} facts={facts} onChange={refresh} />
       <OperationNotices job={job} />
+      <RescaleNotice job={job} />
       {error !== null && <ErrorNotice title="The job could not be updated" error={error} />}
       {troubled && newest && tab !== "exceptions" && <FailureBanner job={job} failure={newest} total={count} restarts={facts.restarts} />}
       <Tabs
@@ -76,16 +81,20 @@ export function JobPage({ id, tab, vertex }: { id: string; tab: JobTab; vertex: 
         current={tab}
         tabs={[
           { id: "graph", title: "Graph", href: link.job(id, "graph", vertex) },
+          { id: "metrics", title: "Metrics", href: link.job(id, "metrics") },
           { id: "timeline", title: "Timeline", href: link.job(id, "timeline") },
           { id: "checkpoints", title: "Checkpoints", href: link.job(id, "checkpoints") },
           { id: "exceptions", title: <>Exceptions {count > 0 && <span class="badge badge-failed">{count}</span>}</>, href: link.job(id, "exceptions") },
+          ...(isMissing("job-logs") ? [] : [{ id: "logs", title: "Logs", href: link.job(id, "logs") }]),
           { id: "configuration", title: "Configuration", href: link.job(id, "configuration") },
         ]}
       />
       {tab === "graph" && <GraphTab job={job} selected={vertex} />}
+      {tab === "metrics" && <MetricsTab job={job} />}
       {tab === "timeline" && <TimelineTab job={job} />}
       {tab === "checkpoints" && <CheckpointsTab job={job} />}
       {tab === "exceptions" && <ExceptionsTab job={job} failures={failures} polled={exceptions} restarts={facts.restarts} />}
+      {tab === "logs" && <LogsTab job={job} />}
       {tab === "configuration" && <ConfigurationTab job={job} />}
     </>
   );

@@ -1,13 +1,14 @@
-import { duration, exactTime } from "../../lib/format";
+import { clockTime, duration, exactTime } from "../../lib/format";
+import { isOfNow, lagLevel } from "../../lib/watermark";
 import { now } from "../../live/clock";
 
 /** How far event time is behind the clock: what a watermark means to people. */
 export function Lag({ watermark, short = false }: { watermark: number; short?: boolean }) {
   const behind = Math.max(0, now.value - watermark);
   return (
-    <span class={short ? "node-lag" : ""} title={`Low watermark ${exactTime(watermark)}`}>
+    <span class={`${short ? "node-lag" : ""} lag-${lagLevel(behind)}`} title={`Low watermark ${exactTime(watermark)}`}>
       {short ? "watermark " : ""}
-      {duration(behind)} behind
+      {isOfNow(behind) ? `${duration(behind)} behind` : `at ${clockTime(watermark, now.value)}`}
     </span>
   );
 }

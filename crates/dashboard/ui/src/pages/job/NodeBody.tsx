@@ -28,8 +28,8 @@ export function NodeBody({ view, node, live }: { view: VertexView | undefined; n
       </span>
       {metrics && (
         <span class="node-io">
-          <Flow name="in" total={metrics["read-records"]} size={metrics["read-bytes"]} perSecond={live ? view.rates.recordsIn : null} />
-          <Flow name="out" total={metrics["write-records"]} size={metrics["write-bytes"]} perSecond={live ? view.rates.recordsOut : null} />
+          <Flow name="in" records={metrics["read-records"]} size={metrics["read-bytes"]} recordRate={live ? view.rates.recordsIn : null} byteRate={live ? view.rates.bytesIn : null} />
+          <Flow name="out" records={metrics["write-records"]} size={metrics["write-bytes"]} recordRate={live ? view.rates.recordsOut : null} byteRate={live ? view.rates.bytesOut : null} />
         </span>
       )}
       {view && live ? (
@@ -47,12 +47,23 @@ export function NodeBody({ view, node, live }: { view: VertexView | undefined; n
   );
 }
 
-function Flow({ name, total, size, perSecond }: { name: string; total: number; size: number; perSecond: number | null }) {
+interface FlowProps {
+  name: string;
+  records: number;
+  size: number;
+  /** Null where only totals are known. */
+  recordRate: number | null;
+  byteRate: number | null;
+}
+
+/** What goes in or out: per second while it runs, in all before and after. */
+function Flow({ name, records, size, recordRate, byteRate }: FlowProps) {
+  const none = records === 0 && size === 0;
   return (
-    <span class={`flow ${total === 0 && size === 0 ? "flow-none" : ""}`} title={`${grouped(total)} records ${name}, ${bytes(size)}`}>
+    <span class={`flow ${none ? "flow-none" : ""}`} title={`${grouped(records)} records ${name}, ${bytes(size)}, since it started`}>
       <span class="flow-name">{name}</span>
-      <span class="flow-total">{count(total)}</span>
-      <span class="flow-rate">{perSecond === null ? bytes(size) : `${rate(perSecond)}/s`}</span>
+      <span class="flow-records">{recordRate === null ? count(records) : `${rate(recordRate)}/s`}</span>
+      <span class="flow-bytes">{byteRate === null ? bytes(size) : `${bytes(byteRate)}/s`}</span>
     </span>
   );
 }

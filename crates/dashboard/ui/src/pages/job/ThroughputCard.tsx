@@ -31,7 +31,7 @@ export function ThroughputCard({ job, vertices, vertex }: { job: Job; vertices: 
     >
       {series && points ? (
         <Chart
-          series={series}
+          data={series}
           version={job.now}
           names={id === WHOLE_JOB ? ["Into the job", "Out of the job"] : ["Records in", "Records out"]}
           format={(value) => `${rate(value)}/s`}

@@ -1,7 +1,10 @@
+import { useState } from "preact/hooks";
 import type { SubtaskTimes } from "../../api/types";
 import { Icon } from "../../components/Icon";
+import { Pager } from "../../components/Pager";
 import { clockTime, duration, exactTime } from "../../lib/format";
 import { tone } from "../../lib/states";
+import { pageOf } from "../../lib/paging";
 import { endOf, merged, spans } from "../../lib/timeline";
 
 type Subtasks = SubtaskTimes["subtasks"];
@@ -11,8 +14,13 @@ interface Scale {
   end: number;
 }
 
+/** Subtasks drawn at once. */
+const PAGE_SIZE = 40;
+
 /** A vertex as one bar, and on demand each of its subtasks. */
 export function TimelineRow({ name, subtasks, scale, open, onToggle }: { name: string; subtasks: Subtasks; scale: Scale; open: boolean; onToggle: () => void }) {
+  const [page, setPage] = useState(0);
+  const range = pageOf(subtasks.length, page, PAGE_SIZE);
   return (
     <div class="timeline-vertex">
       <button type="button" class="timeline-name" aria-expanded={open} onClick={onToggle} title={name}>
@@ -23,7 +31,7 @@ export function TimelineRow({ name, subtasks, scale, open, onToggle }: { name: s
       </button>
       <Bar timestamps={merged(subtasks.map((subtask) => subtask.timestamps))} scale={scale} />
       {open &&
-        subtasks.map((subtask) => (
+        subtasks.slice(range.from, range.to).map((subtask) => (
           <div key={subtask.subtask} class="timeline-subtask">
             <span class="timeline-name muted">
               {subtask.subtask} <span class="clip">{subtask.endpoint}</span>
@@ -31,6 +39,7 @@ export function TimelineRow({ name, subtasks, scale, open, onToggle }: { name: s
             <Bar timestamps={subtask.timestamps} scale={scale} />
           </div>
         ))}
+      {open && range.pages > 1 && <Pager range={range} total={subtasks.length} label={`subtasks of ${name}`} onPage={setPage} />}
     </div>
   );
 }

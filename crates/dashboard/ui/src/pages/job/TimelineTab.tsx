@@ -8,11 +8,15 @@ import { EXECUTION_ORDER, isSettled } from "../../lib/states";
 import { ticks } from "../../lib/timeline";
 import { orderedVertices } from "../../lib/vertices";
 import { usePoll } from "../../live/poll";
+import { RescalesCard } from "./RescalesCard";
 import { TimelineRow } from "./TimelineRow";
 
 const TICKS = 6;
-/** A label that begins further right would not fit. */
-const LAST_TICK = 0.94;
+/** From here on a label stands at the left of its line, so that it never reaches out of the axis. */
+const LEFT_FROM = 0.8;
+/** A job with more subtasks is asked for less often: its answers are long. */
+const WIDE = 200;
+const WIDE_EVERY_MS = 5000;
 
 /** When each subtask was in which state, on one scale for the whole job. */
 export function TimelineTab({ job }: { job: Job }) {
@@ -21,7 +25,7 @@ export function TimelineTab({ job }: { job: Job }) {
   const { data, error } = usePoll<SubtaskTimes[]>(
     `timeline/${job.jid}`,
     (signal) => Promise.all(vertices.map((vertex) => api.subtaskTimes(job.jid, vertex.id, signal))),
-    { until: () => isSettled(job) },
+    { until: () => isSettled(job), ...(vertices.reduce((sum, { parallelism }) => sum + parallelism, 0) > WIDE ? { every: WIDE_EVERY_MS } : {}) },
   );
   if (!data) return error ? <ErrorNotice title="The timeline cannot be shown" error={error} /> : <Loading label="Loading the timeline" />;
   const begin = job["start-time"];
@@ -40,24 +44,28 @@ export function TimelineTab({ job }: { job: Job }) {
     setOpen(next);
   };
   return (
-    <Card title="Timeline" actions={<Legend />}>
-      <div class="timeline">
-        <div class="timeline-axis" aria-hidden="true">
-          {ticks(end - begin, TICKS)
-            .filter((at) => at / (end - begin) < LAST_TICK)
-            .map((at) => (
-              <span key={at} style={{ left: `${(at / (end - begin)) * 100}%` }}>
-                {at === 0 ? "start" : `+${roundDuration(at)}`}
-              </span>
-            ))}
+    <>
+      <Card title="Timeline" actions={<Legend />}>
+        <div class="timeline">
+          <div class="timeline-axis" aria-hidden="true">
+            {ticks(end - begin, TICKS).map((at) => {
+              const share = at / (end - begin);
+              return (
+                <span key={at} class={share >= LEFT_FROM ? "tick tick-left" : "tick"} style={share >= LEFT_FROM ? { right: `${(1 - share) * 100}%` } : { left: `${share * 100}%` }}>
+                  {at === 0 ? "start" : `+${roundDuration(at)}`}
+                </span>
+              );
+            })}
+          </div>
+          {vertices.map((vertex, i) => {
+            const times = data[i];
+            if (!times) return null;
+            return <TimelineRow key={vertex.id} name={vertex.name} subtasks={times.subtasks} scale={scale} open={open.has(vertex.id)} onToggle={() => toggle(vertex.id)} />;
+          })}
         </div>
-        {vertices.map((vertex, i) => {
-          const times = data[i];
-          if (!times) return null;
-          return <TimelineRow key={vertex.id} name={vertex.name} subtasks={times.subtasks} scale={scale} open={open.has(vertex.id)} onToggle={() => toggle(vertex.id)} />;
-        })}
-      </div>
-    </Card>
+      </Card>
+      <RescalesCard job={job} />
+    </>
   );
 }
 

@@ -4,6 +4,8 @@ import { TaskBar } from "../../components/TaskBar";
 import { Elapsed } from "../../components/Times";
 import { bytes, count, grouped } from "../../lib/format";
 import type { VertexView } from "../../lib/vertices";
+import { now } from "../../live/clock";
+import { Lag } from "./Lag";
 import { Load } from "./Load";
 
 interface Props {
@@ -59,6 +61,9 @@ export function VertexTable({ views, live, selected, onSelect }: Props) {
               { id: "busy", title: "Busy", numeric: true, hint: "Share of time at work, of the busiest subtask", value: (view: VertexView) => view.busy ?? -1, cell: (view: VertexView) => <Load share={view.busy} tone="busy" label="Busy" /> },
               { id: "bp", title: "Backpressured", numeric: true, hint: "Share of time waiting for the next vertex, of the subtask that waits most", value: (view: VertexView) => view.backpressured ?? -1, cell: (view: VertexView) => <Load share={view.backpressured} tone="backpressured" label="Backpressured" /> },
             ]
+          : []),
+        ...(views.some((view) => view.watermark !== null)
+          ? [{ id: "lag", title: "Watermark lag", numeric: true, hint: "How far event time is behind the clock", value: (view: VertexView) => (view.watermark === null ? -1 : now.peek() - view.watermark), cell: (view: VertexView) => (view.watermark === null ? <span class="muted">–</span> : <Lag watermark={view.watermark} />) }]
           : []),
         { id: "duration", title: "Duration", numeric: true, value: (view) => view.vertex.duration, cell: (view) => <Elapsed start={view.vertex["start-time"]} end={view.vertex["end-time"]} /> },
       ]}

@@ -3,10 +3,13 @@ import { Card } from "../../components/Card";
 import { JobTable } from "../../components/JobTable";
 import { Empty, ErrorNotice, Loading } from "../../components/Notice";
 import { Search } from "../../components/Search";
+import { plural, rate } from "../../lib/format";
+import { findJobs, jobTotals } from "../../lib/job-list";
 import { link } from "../../lib/route";
 import { type StateGroup, inGroup } from "../../lib/states";
 import { canSubmit } from "../../live/config";
 import { current, setQuery } from "../../live/location";
+import { useJobRates } from "../../live/job-rates";
 import { usePoll } from "../../live/poll";
 
 const GROUPS: { id: StateGroup; title: string }[] = [
@@ -23,9 +26,10 @@ export function JobsPage() {
   const { query } = current.value;
   const group = GROUPS.find(({ id }) => id === query.get("state"))?.id ?? "all";
   const search = query.get("q") ?? "";
-  const needle = search.trim().toLowerCase();
-  const found = (data ?? []).filter((job) => `${job.name}\n${job.jid}`.toLowerCase().includes(needle));
+  const found = findJobs(data ?? [], search);
   const shown = found.filter((job) => inGroup(job.state, group));
+  const rates = useJobRates(shown);
+  const totals = jobTotals(shown, rates);
   return (
     <>
       <div class="page-head">
@@ -39,7 +43,7 @@ export function JobsPage() {
       {error !== null && <ErrorNotice title="The jobs cannot be updated" error={error} />}
       <Card flush>
         <div class="toolbar">
-          <Search value={search} onInput={(value) => setQuery("q", value)} label="Search by name or id" />
+          <Search value={search} onInput={(value) => setQuery("q", value)} label="Search by name, id or state" />
           <div class="segments" role="group" aria-label="State">
             {GROUPS.map(({ id, title }) => (
               <button key={id} type="button" aria-pressed={id === group} onClick={() => setQuery("state", id === "all" ? "" : id)}>
@@ -47,9 +51,13 @@ export function JobsPage() {
               </button>
             ))}
           </div>
+          <span class="muted toolbar-end">
+            {plural(shown.length, "job")}, {plural(totals.subtasks, "subtask")}
+            {totals.recordsIn !== null && `, ${rate(totals.recordsIn)} records/s`}
+          </span>
         </div>
         {!data && !error && <Loading rows={5} label="Loading the jobs" />}
-        {data && shown.length > 0 && <JobTable label="Jobs" jobs={shown} ended />}
+        {data && shown.length > 0 && <JobTable label="Jobs" jobs={shown} ended rates={rates} />}
         {data && shown.length === 0 && (
           <Empty icon={data.length === 0 ? "play" : "search"} title={data.length === 0 ? "No job was submitted yet" : "No job matches"}>
             {data.length > 0 && (

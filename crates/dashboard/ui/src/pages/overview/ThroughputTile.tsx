@@ -1,23 +1,30 @@
 import { Sparkline } from "../../components/Sparkline";
-import { clusterThroughput } from "../../lib/cluster";
 import { grouped, rate } from "../../lib/format";
 import { newest } from "../../lib/sparkline";
 
-/** Polls that fill the line's width. */
-const SHOWN = 90;
+interface Props {
+  /** Records per second now; null while unknown. */
+  now: number | null;
+  values: readonly (number | null)[];
+  /** Values that fill the line's width. */
+  width: number;
+  /** What is measured, in words, and over which time. */
+  hint: string;
+  unit?: string;
+  foot?: string | undefined;
+}
 
-/** Records per second that all running jobs emit now, and their course since the page was opened. */
-export function ThroughputTile({ now, partial }: { now: number | null; partial: boolean }) {
-  const values = clusterThroughput.lines[0] ?? [];
+/** How much goes through the running jobs now, and its course. */
+export function ThroughputTile({ now, values, width, hint, unit = "records/s", foot }: Props) {
   return (
-    <div class="tile" title="Records that all subtasks emit (numRecordsOut), measured by this page">
+    <div class="tile" title={hint}>
       <span class="tile-title">Throughput</span>
       <span class="tile-value" title={now === null ? undefined : `${grouped(now)} records/s`}>
         {now === null ? <span class="muted">measuring</span> : rate(now)}
-        {now !== null && <span class="tile-of"> records/s</span>}
+        {now !== null && <span class="tile-of"> {unit}</span>}
       </span>
-      <Sparkline values={newest(values, SHOWN)} label="Throughput of the last minutes" />
-      {partial && <span class="tile-foot">of the newest running jobs</span>}
+      {foot && <span class="muted">{foot}</span>}
+      <Sparkline values={newest(values, width)} label="Course of the throughput" />
     </div>
   );
 }

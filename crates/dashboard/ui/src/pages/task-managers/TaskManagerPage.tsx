@@ -3,9 +3,13 @@ import { CopyButton } from "../../components/CopyButton";
 import { LogFiles } from "../../components/LogFiles";
 import { LogViewer } from "../../components/LogViewer";
 import { Empty, ErrorNotice, Loading } from "../../components/Notice";
+import { ProcessCharts } from "../../components/ProcessCharts";
+import { Profiler } from "../../components/Profiler";
 import { Tabs } from "../../components/Tabs";
+import { Threads } from "../../components/Threads";
 import { bytes } from "../../lib/format";
 import { type TaskManagerTab, link } from "../../lib/route";
+import { isMissing } from "../../live/endpoints";
 import { usePoll } from "../../live/poll";
 import { Heartbeat } from "./Heartbeat";
 import { MemoryCard } from "./MemoryCard";
@@ -76,16 +80,23 @@ export function TaskManagerPage({ id, tab, file }: { id: string; tab: TaskManage
           { id: "log", title: "Log", href: link.taskManager(id, "log") },
           { id: "stdout", title: "Stdout", href: link.taskManager(id, "stdout") },
           { id: "files", title: "Log files", href: link.taskManager(id, "files") },
+          ...(isMissing("thread-dump") ? [] : [{ id: "threads", title: "Threads", href: link.taskManager(id, "threads") }]),
+          ...(isMissing("profiler") ? [] : [{ id: "profiler", title: "Profiler", href: link.taskManager(id, "profiler") }]),
         ]}
       />
       {tab === "slots" && (
-        <div class="columns">
-          <SlotsCard tm={tm} jobs={data.names} />
-          <MemoryCard tm={tm} />
-        </div>
+        <>
+          <div class="columns">
+            <SlotsCard tm={tm} jobs={data.names} />
+            <MemoryCard tm={tm} />
+          </div>
+          <ProcessCharts process={process} />
+        </>
       )}
       {tab === "log" && <LogViewer key="log" process={process} source="log" />}
       {tab === "stdout" && <LogViewer key="stdout" process={process} source="stdout" />}
+      {tab === "threads" && <Threads process={process} />}
+      {tab === "profiler" && <Profiler process={process} />}
       {tab === "files" &&
         (file ? (
           <LogViewer key={file} process={process} source={{ file }} back={link.taskManager(id, "files")} />

@@ -1,11 +1,14 @@
 import { api } from "../../api/client";
 import type { TaskManager } from "../../api/types";
 import { Card } from "../../components/Card";
-import { DataTable } from "../../components/DataTable";
+import { type Column, DataTable } from "../../components/DataTable";
 import { Empty, ErrorNotice, Loading } from "../../components/Notice";
-import { bytes, plural } from "../../lib/format";
+import { Sparkline } from "../../components/Sparkline";
+import { bytes, percent, plural } from "../../lib/format";
 import { link } from "../../lib/route";
+import { newest } from "../../lib/sparkline";
 import { usePoll } from "../../live/poll";
+import { type ProcessLoad, useTaskManagerLoad } from "../../live/process-load";
 import { Heartbeat } from "./Heartbeat";
 import { SlotMarks } from "./SlotMarks";
 
@@ -38,7 +41,32 @@ export function TaskManagersPage() {
   );
 }
 
+/** Points of the small line: a quarter of an hour. */
+const COURSE = 180;
+
 function List({ rows }: { rows: readonly TaskManager[] }) {
+  const load = useTaskManagerLoad(rows.map(({ id }) => id));
+  const used: Column<TaskManager>[] =
+    load.size === 0
+      ? []
+      : [
+          {
+            id: "cpu",
+            title: "CPU",
+            numeric: true,
+            hint: "Share of the machine's cores that it uses with its task hosts, and its course over the last 15 minutes",
+            value: (tm) => load.get(tm.id)?.cpu ?? -1,
+            cell: (tm) => <Cpu load={load.get(tm.id)} />,
+          },
+          {
+            id: "used",
+            title: "Memory",
+            numeric: true,
+            hint: "Resident memory of the TaskManager and its task hosts",
+            value: (tm) => load.get(tm.id)?.memory ?? -1,
+            cell: (tm) => <Memory load={load.get(tm.id)} />,
+          },
+        ];
   return (
     <DataTable
       label="TaskManagers"
@@ -50,6 +78,7 @@ function List({ rows }: { rows: readonly TaskManager[] }) {
         { id: "id", title: "TaskManager", heading: true, value: (tm) => tm.id, cell: (tm) => <a href={link.taskManager(tm.id)}>{tm.id}</a> },
         { id: "slots", title: "Slots", numeric: true, hint: "Slots held by jobs, of all", value: (tm) => tm.freeSlots, cell: (tm) => <SlotMarks total={tm.slotsNumber} free={tm.freeSlots} /> },
         { id: "heartbeat", title: "Last heartbeat", numeric: true, value: (tm) => -tm.timeSinceLastHeartbeat, cell: (tm) => <Heartbeat time={tm.timeSinceLastHeartbeat} /> },
+        ...used,
         { id: "cores", title: "Cores", numeric: true, value: (tm) => tm.hardware.cpuCores, cell: (tm) => tm.hardware.cpuCores },
         { id: "memory", title: "Machine memory", numeric: true, value: (tm) => tm.hardware.physicalMemory, cell: (tm) => bytes(tm.hardware.physicalMemory) },
         { id: "port", title: "Data port", numeric: true, value: (tm) => tm.dataPort, cell: (tm) => (tm.dataPort > 0 ? tm.dataPort : <span class="muted">–</span>) },
@@ -57,4 +86,18 @@ function List({ rows }: { rows: readonly TaskManager[] }) {
       ]}
     />
   );
+}
+
+function Cpu({ load }: { load: ProcessLoad | undefined }) {
+  if (!load || load.cpu === null) return <span class="muted">–</span>;
+  return (
+    <span class="rate-cell">
+      <Sparkline values={newest(load.course, COURSE)} label="Course of the last 15 minutes" small top={1} />
+      <span class="rate-value">{percent(load.cpu)}</span>
+    </span>
+  );
+}
+
+function Memory({ load }: { load: ProcessLoad | undefined }) {
+  return load?.memory == null ? <span class="muted">–</span> : <>{bytes(load.memory)}</>;
 }

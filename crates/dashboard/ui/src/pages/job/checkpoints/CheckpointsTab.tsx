@@ -7,6 +7,7 @@ import { usePoll } from "../../../live/poll";
 import { HistoryCard } from "./HistoryCard";
 import { NoCheckpoints } from "./NoCheckpoints";
 import { OverviewCard } from "./OverviewCard";
+import { SavepointsCard } from "./SavepointsCard";
 import { SettingsCard } from "./SettingsCard";
 import { SummaryCard } from "./SummaryCard";
 import { TrendCard } from "./TrendCard";
@@ -32,6 +33,7 @@ export function CheckpointsTab({ job }: { job: Job }) {
       {error !== null && <ErrorNotice title="The checkpoints could not be updated" error={error} />}
       {none ? <NoCheckpoints job={job} settings={settings.data} /> : <OverviewCard job={job} checkpoints={data} periodic={periodic} />}
       <TrendCard job={job} />
+      <SavepointsCard job={job} checkpoints={data} />
       {data.history.length > 0 && <HistoryCard job={job} checkpoints={data} />}
       {data.counts.completed > 0 && <SummaryCard summary={data.summary} />}
       {settings.data && <SettingsCard settings={settings.data} />}

@@ -1,18 +1,19 @@
 import { useState } from "preact/hooks";
-import { api } from "../../api/client";
-import type { Job, Subtask } from "../../api/types";
-import { DataTable } from "../../components/DataTable";
-import { ErrorNotice, Loading } from "../../components/Notice";
-import { StateChip } from "../../components/StateChip";
-import { Elapsed, When } from "../../components/Times";
-import { Twist } from "../../components/Twist";
-import { bytes, count, grouped, percent } from "../../lib/format";
-import { skew } from "../../lib/skew";
-import { isSettled } from "../../lib/states";
-import { usePoll } from "../../live/poll";
+import { api } from "../../../api/client";
+import type { Job, Subtask } from "../../../api/types";
+import { DataTable } from "../../../components/DataTable";
+import { ErrorNotice, Loading } from "../../../components/Notice";
+import { StateChip } from "../../../components/StateChip";
+import { Elapsed, When } from "../../../components/Times";
+import { Twist } from "../../../components/Twist";
+import { bytes, count, grouped } from "../../../lib/format";
+import { againstMean, meanOf } from "../../../lib/skew";
+import { isSettled } from "../../../lib/states";
+import { usePoll } from "../../../live/poll";
 import { Host } from "./Host";
-import { Load } from "./Load";
+import { Load } from "../Load";
 import { PastAttempts } from "./PastAttempts";
+import { SkewNote } from "./SkewNote";
 
 interface Row extends Subtask {
   busy: number | null;
@@ -37,27 +38,29 @@ function share(value: unknown): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
-/** The subtasks of a vertex, each with where it runs and what it did. */
-export function Subtasks({ job, vertexId }: { job: Job; vertexId: string }) {
-  const { data, error } = usePoll(`vertex/${job.jid}/${vertexId}`, (signal) => load(job.jid, vertexId, job.state === "RUNNING", signal), { until: () => isSettled(job) });
+/** A wide vertex is asked for less often: its answer is long, and nobody reads two hundred numbers twice a second. */
+const WIDE = 64;
+const WIDE_EVERY_MS = 3000;
+
+/** The subtasks of a vertex, each with where it runs, what it did, and how that compares with the others. */
+export function Subtasks({ job, vertexId, parallelism }: { job: Job; vertexId: string; parallelism: number }) {
+  const { data, error } = usePoll(`vertex/${job.jid}/${vertexId}`, (signal) => load(job.jid, vertexId, job.state === "RUNNING", signal), {
+    until: () => isSettled(job),
+    ...(parallelism > WIDE ? { every: WIDE_EVERY_MS } : {}),
+  });
   const [open, setOpen] = useState<number | null>(null);
   if (!data) return error ? <ErrorNotice title="The subtasks cannot be shown" error={error} /> : <Loading label="Loading the subtasks" />;
-  const read = skew(data.rows.map((row) => row.metrics["read-records"]));
-  const written = skew(data.rows.map((row) => row.metrics["write-records"]));
-  const most = (key: "read-records" | "write-records") => Math.max(1, ...data.rows.map((row) => row.metrics[key]));
   const records = (key: "read-records" | "write-records", title: string) => {
-    const top = most(key);
+    const values = data.rows.map((row) => row.metrics[key]);
+    const top = Math.max(1, ...values);
+    const mean = meanOf(values);
     return {
       id: key,
       title,
       numeric: true,
+      hint: "The bar is this subtask's share, the line the mean of all",
       value: (row: Row) => row.metrics[key],
-      cell: (row: Row) => (
-        <span class="bar-cell" title={grouped(row.metrics[key])}>
-          <span class="bar-back" style={{ width: `${(row.metrics[key] / top) * 100}%` }} />
-          <span>{count(row.metrics[key])}</span>
-        </span>
-      ),
+      cell: (row: Row) => <AgainstMean value={row.metrics[key]} mean={mean} top={top} />,
     };
   };
   const size = (key: "read-bytes" | "write-bytes", title: string) => ({
@@ -69,11 +72,7 @@ export function Subtasks({ job, vertexId }: { job: Job; vertexId: string }) {
   });
   return (
     <>
-      {(read !== null || written !== null) && (
-        <p class="skew" title="Average distance of the subtasks from their mean, in percent of the mean. 0% is even.">
-          Data skew {read !== null && <Skew name="in" value={read} />} {written !== null && <Skew name="out" value={written} />}
-        </p>
-      )}
+      <SkewNote read={data.rows.map((row) => row.metrics["read-records"])} written={data.rows.map((row) => row.metrics["write-records"])} />
       <DataTable
         label="Subtasks"
         rows={data.rows}
@@ -103,13 +102,13 @@ export function Subtasks({ job, vertexId }: { job: Job; vertexId: string }) {
   );
 }
 
-/** From here on a few subtasks do most of the work. */
-const UNEVEN = 0.5;
-
-function Skew({ name, value }: { name: string; value: number }) {
+/** A number as a bar beside those of the other subtasks, with their mean as a line. */
+function AgainstMean({ value, mean, top }: { value: number; mean: number | null; top: number }) {
   return (
-    <span class={`badge ${value >= UNEVEN ? "badge-warning" : ""}`}>
-      {name} {percent(value)}
+    <span class="bar-cell" title={mean === null ? grouped(value) : `${grouped(value)}, ${againstMean(value, mean)} against the mean of ${count(mean)}`}>
+      <span class="bar-back" style={{ width: `${(value / top) * 100}%` }} />
+      {mean !== null && <span class="bar-mean" style={{ right: `${(mean / top) * 100}%` }} />}
+      <span class="bar-value">{count(value)}</span>
     </span>
   );
 }

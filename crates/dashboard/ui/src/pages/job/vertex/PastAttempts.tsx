@@ -1,12 +1,12 @@
-import { api } from "../../api/client";
-import { ApiError } from "../../api/errors";
-import type { Job, Subtask } from "../../api/types";
-import { DataTable } from "../../components/DataTable";
-import { ErrorNotice, Loading } from "../../components/Notice";
-import { StateChip } from "../../components/StateChip";
-import { Elapsed, When } from "../../components/Times";
-import { count, grouped } from "../../lib/format";
-import { usePoll } from "../../live/poll";
+import { api } from "../../../api/client";
+import { ApiError } from "../../../api/errors";
+import type { Job, Subtask } from "../../../api/types";
+import { DataTable } from "../../../components/DataTable";
+import { ErrorNotice, Loading } from "../../../components/Notice";
+import { StateChip } from "../../../components/StateChip";
+import { Elapsed, When } from "../../../components/Times";
+import { count, grouped } from "../../../lib/format";
+import { usePoll } from "../../../live/poll";
 import { Host } from "./Host";
 
 /** How many attempts of a subtask the server remembers. */

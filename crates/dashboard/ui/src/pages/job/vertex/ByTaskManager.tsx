@@ -1,14 +1,14 @@
-import { api } from "../../api/client";
-import type { Job } from "../../api/types";
-import { DataTable } from "../../components/DataTable";
-import { ErrorNotice, Loading } from "../../components/Notice";
-import { StateChip } from "../../components/StateChip";
-import { TaskBar } from "../../components/TaskBar";
-import { Elapsed } from "../../components/Times";
-import { bytes, count, grouped } from "../../lib/format";
-import { link } from "../../lib/route";
-import { isSettled } from "../../lib/states";
-import { usePoll } from "../../live/poll";
+import { api } from "../../../api/client";
+import type { Job } from "../../../api/types";
+import { DataTable } from "../../../components/DataTable";
+import { ErrorNotice, Loading } from "../../../components/Notice";
+import { StateChip } from "../../../components/StateChip";
+import { TaskBar } from "../../../components/TaskBar";
+import { Elapsed } from "../../../components/Times";
+import { bytes, count, grouped } from "../../../lib/format";
+import { link } from "../../../lib/route";
+import { isSettled } from "../../../lib/states";
+import { usePoll } from "../../../live/poll";
 
 /** A vertex by the TaskManagers that run it. */
 export function ByTaskManager({ job, vertexId }: { job: Job; vertexId: string }) {

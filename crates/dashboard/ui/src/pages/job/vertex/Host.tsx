@@ -1,5 +1,5 @@
-import type { Subtask } from "../../api/types";
-import { link } from "../../lib/route";
+import type { Subtask } from "../../../api/types";
+import { link } from "../../../lib/route";
 
 /** Where a subtask runs or ran, with the way to that TaskManager's log. */
 export function Host({ row }: { row: Pick<Subtask, "endpoint" | "taskmanager-id"> }) {
