@@ -37,5 +37,5 @@ pub use reference::reference;
 pub use settings::{Configuration, UnknownKey};
 pub use value::{
     ByteSize, ClusterId, ConfigValue, EtcdEndpoint, HighAvailability, Host, HostPort, LogLevel, Mismatch,
-    Port, PortRange, RawValue, RestartStrategyName, StateBackend, StorageLocation, duration,
+    Port, PortRange, RawValue, RestartStrategyName, StateBackend, StorageLocation, UnknownLogLevel, duration,
 };

@@ -10,8 +10,10 @@ pub mod ids;
 pub mod job_config;
 pub mod job_graph;
 pub mod key_group;
+pub mod logs;
 pub mod metrics;
 pub mod output_tail;
+pub mod profile;
 pub mod restart;
 #[cfg(feature = "sabotage")]
 pub mod sabotage;

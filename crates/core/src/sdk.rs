@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::JobGraph;
 
 /// Version of everything in this module and of the task-host protocol. A program of another version is refused.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// Name of the file that the JobManager puts into the directory of a job's checkpoints, by which a task host can tell that
 /// it sees the same directory.
@@ -16,7 +16,7 @@ pub const JOB_MARKER: &str = ".flott-job";
 pub const MARKER_SECTION: &str = ".flott.sdk";
 
 /// Content of [`MARKER_SECTION`].
-pub const MARKER: [u8; 21] = *b"flott-sdk protocol=2\0";
+pub const MARKER: [u8; 21] = *b"flott-sdk protocol=3\0";
 
 /// Chooses the entry point: unset = local, [`MODE_PLAN`] or [`MODE_TASK_HOST`]. Only Flott sets it.
 pub const ENV_MODE: &str = "FLOTT_MODE";

@@ -51,6 +51,16 @@ pub enum Error {
     #[error("there is no log file {0}")]
     LogNotFound(String),
 
+    /// It leaves logging to the program that it is a part of.
+    #[error("the {0} is a part of a program that logs for it, and that decides what is logged")]
+    NoLogFilter(&'static str),
+    /// What should say which events are logged does not.
+    #[error("{0}")]
+    BadLogFilter(String),
+    /// Only one profile of a TaskManager is taken at a time.
+    #[error("a profile of TaskManager {0} is being taken: wait until it is done")]
+    ProfileUnderway(TaskManagerId),
+
     /// The upload's name can't be used.
     #[error("the artifact's file name is empty: send one")]
     NamelessArtifact,
@@ -213,8 +223,9 @@ impl Error {
             | Self::ArtifactNotFound(_)
             | Self::DigestNotFound(_)
             | Self::TaskManagerNotFound(_)
-            | Self::LogNotFound(_) => ErrorKind::NotFound,
-            Self::NamelessArtifact | Self::UploadBroken(_) | Self::Setting(_) => {
+            | Self::LogNotFound(_)
+            | Self::NoLogFilter(_) => ErrorKind::NotFound,
+            Self::BadLogFilter(_) | Self::NamelessArtifact | Self::UploadBroken(_) | Self::Setting(_) => {
                 ErrorKind::Rejected(R::Invalid)
             }
             Self::NoSavepointDirectory => ErrorKind::Rejected(R::Invalid),
@@ -232,6 +243,7 @@ impl Error {
             Self::JobExists(_)
             | Self::SnapshotClaimed { .. }
             | Self::SnapshotInUse { .. }
+            | Self::ProfileUnderway(_)
             | Self::TriggerIdInUse(_) => ErrorKind::Rejected(R::Conflict),
             Self::Artifact(error) => match error.kind() {
                 flott_artifact::ErrorKind::User if error.is_plan_failure() => ErrorKind::Rejected(R::Program),

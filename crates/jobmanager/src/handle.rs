@@ -1,5 +1,6 @@
 //! The cluster's front door: what REST, and a program that embeds a JobManager, can ask of it.
 
+mod diagnostics;
 mod logs;
 mod operations;
 mod requests;
@@ -12,11 +13,13 @@ use std::{
 
 use bytes::Bytes;
 use flott_core::{JobGraph, JobId, TaskManagerId, job_config::JobConfig};
+use flott_logging::LogFilter;
 use flott_reporter::CpuMeter;
 use futures::Stream;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use diagnostics::{JobLogLine, JobLogs};
 pub(crate) use logs::OwnLogs;
 pub use logs::{LogFile, LogStream};
 pub use operations::OperationStatus;
@@ -62,6 +65,8 @@ pub(crate) struct Inner {
     pub(crate) config_entries: Vec<ConfigEntry>,
     pub(crate) logs: logs::OwnLogs,
     pub(crate) cpu_meter: Mutex<CpuMeter>,
+    /// What decides which events this process logs.
+    pub(crate) log_filter: Option<LogFilter>,
     /// Cancelled when this process ends, for whatever reason.
     pub(crate) shutdown: CancellationToken,
     /// Cancelled to end it in good order, `shutdown` with it.

@@ -17,6 +17,7 @@ use flott_core::config::{
     Configuration,
     options::{checkpointing, jobmanager, rest as rest_options, s3, web},
 };
+use flott_logging::LogFilter;
 use flott_storage::{Storage, StorageOptions, StorageUri};
 use tokio::{
     sync::{oneshot, watch},
@@ -55,6 +56,8 @@ pub struct JobManagerOptions {
     pub rest: bool,
     /// File that this process logs to, for the pages that show it.
     pub log_file: Option<PathBuf>,
+    /// What decides which events this process logs; `None` if it leaves that to the program that it is a part of.
+    pub log_filter: Option<LogFilter>,
     /// File that stdout and stderr of this process go to.
     pub stdout_file: Option<PathBuf>,
     /// What this JobManager shares with others of this process, of which one leads. `None`: as is configured.
@@ -63,7 +66,7 @@ pub struct JobManagerOptions {
 
 impl Default for JobManagerOptions {
     fn default() -> Self {
-        Self { rest: true, log_file: None, stdout_file: None, high_availability: None }
+        Self { rest: true, log_file: None, log_filter: None, stdout_file: None, high_availability: None }
     }
 }
 
@@ -111,7 +114,7 @@ impl JobManager {
         options: JobManagerOptions,
     ) -> Result<RunningJobManager, Error> {
         let clock = Clock::start();
-        let JobManagerOptions { rest, log_file, stdout_file, high_availability } = options;
+        let JobManagerOptions { rest, log_file, log_filter, stdout_file, high_availability } = options;
         let rpc_listener = listen::for_task_managers(&config).await?;
         let rest_listener = if rest { Some(listen::for_rest(&config).await?) } else { None };
         let rpc_addr = listen::address(&rpc_listener)?;
@@ -141,6 +144,7 @@ impl JobManager {
             config_entries: config_entries(&config),
             cpu_meter: Mutex::default(),
             logs: OwnLogs { log: log_file, stdout: stdout_file },
+            log_filter,
             shutdown: shutdown.clone(),
             told_to_end: told_to_end.clone(),
         });

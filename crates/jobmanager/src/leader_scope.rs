@@ -29,6 +29,7 @@ use crate::{
     history::{History, Sampler},
     job_master::JobMasterContext,
     job_store::JobStore,
+    profiles::{Profiles, ProfilingOptions},
     resource_manager::ResourceManagerHandle,
 };
 
@@ -47,6 +48,7 @@ pub(crate) struct LeaderScope {
     pub(crate) begun: Begun,
     pub(crate) clock: Clock,
     pub(crate) history: History,
+    pub(crate) profiles: Profiles,
     standing: Standing,
     /// Cancelled before anything of it goes.
     over: CancellationToken,
@@ -179,6 +181,12 @@ impl RunningScope {
         parts.spawn(dispatcher_actor.run(stop_jobs.clone()));
         let recorded = History::new(clock);
         parts.spawn(Sampler::new(recorded.clone(), dispatcher.clone(), resource_manager.clone()).run());
+        let profiles = Profiles::new(
+            ProfilingOptions::new(&config),
+            clock,
+            resource_manager.clone(),
+            dispatcher.clone(),
+        );
         let submitter = SubmitterOptions {
             plan_timeout: config.get(&jobmanager::PLAN_TIMEOUT),
             config,
@@ -200,6 +208,7 @@ impl RunningScope {
             begun: Begun::new(clock),
             clock,
             history: recorded,
+            profiles,
             standing: leadership.standing(),
             over: CancellationToken::new(),
         };

@@ -17,6 +17,7 @@ mod job_store;
 mod leader_scope;
 mod outbox;
 mod process;
+pub mod profiles;
 mod resource_manager;
 pub mod rest;
 mod rpc;

@@ -3,11 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use flott_control::protocol::{Fence, Order, OrderAnswer};
-use flott_core::{RegistrationId, TaskManagerId};
+use flott_core::{
+    RegistrationId, TaskManagerId,
+    logs::{FoundLines, LogQuery},
+    profile::{JobSamples, ThreadInfo},
+};
+use flott_rpc::SampleTasks;
 use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
 use tracing::{debug, warn};
 
-use crate::{Error, LogFile, LogStream, rpc::outgoing::Connection, view::LogFileView};
+use crate::{
+    Error, LogFile, LogStream,
+    rpc::outgoing::{Connection, describe},
+    view::LogFileView,
+};
 
 /// How long we wait before an order is sent again, at first; doubled with each try.
 const FIRST_BACKOFF: Duration = Duration::from_millis(20);
@@ -109,6 +119,54 @@ impl TaskManagerClient {
             Ok(None) => Err(file.not_found()),
             Err(status) => Err(self.unreachable(status)),
         }
+    }
+
+    /// The newest events in the TaskManager's log that match.
+    ///
+    /// # Errors
+    /// [`Error::TaskManagerUnreachable`].
+    pub(crate) async fn search_log(&self, query: LogQuery) -> Result<FoundLines, Error> {
+        self.shared.connection.search_log(query).await.map_err(|status| self.unreachable(status))
+    }
+
+    /// Which events the TaskManager logs.
+    ///
+    /// # Errors
+    /// [`Error::TaskManagerUnreachable`], [`Error::NoLogFilter`].
+    pub(crate) async fn log_filter(&self) -> Result<String, Error> {
+        self.shared.connection.log_filter().await.map_err(|status| self.of_filter(&status))
+    }
+
+    /// Changes which events the TaskManager logs, and returns the filter as it reads it.
+    ///
+    /// # Errors
+    /// [`Error::TaskManagerUnreachable`], [`Error::NoLogFilter`], [`Error::BadLogFilter`].
+    pub(crate) async fn set_log_filter(&self, filter: &str) -> Result<String, Error> {
+        self.shared.connection.set_log_filter(filter).await.map_err(|status| self.of_filter(&status))
+    }
+
+    fn of_filter(&self, status: &Status) -> Error {
+        match status.code() {
+            Code::NotFound => Error::NoLogFilter("TaskManager"),
+            Code::InvalidArgument => Error::BadLogFilter(status.message().to_owned()),
+            _ => self.unreachable(describe(status)),
+        }
+    }
+
+    /// What the threads of the TaskManager and its task hosts do.
+    ///
+    /// # Errors
+    /// [`Error::TaskManagerUnreachable`].
+    pub(crate) async fn threads(&self) -> Result<Vec<ThreadInfo>, Error> {
+        self.shared.connection.threads().await.map_err(|status| self.unreachable(status))
+    }
+
+    /// What the subtasks of a job, or of all, do on the TaskManager. Takes as long as the sampling.
+    ///
+    /// # Errors
+    /// [`Error::TaskManagerUnreachable`].
+    pub(crate) async fn sample(&self, wish: SampleTasks) -> Result<Vec<JobSamples>, Error> {
+        self.shared.connection.sample(wish).await.map_err(|status| self.unreachable(status))
     }
 
     fn unreachable(&self, status: String) -> Error {

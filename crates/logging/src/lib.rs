@@ -7,17 +7,23 @@
 //! ```
 //!
 //! The brackets hold the fields of the spans around the event. A file is bounded in size; older ones are kept beside it
-//! as `.1`, `.2` and so on.
+//! as `.1`, `.2` and so on. Which events are logged can be changed while the process runs ([`LogFilter`]), and what was
+//! logged can be searched ([`search`]).
 
+mod filter;
 mod format;
 mod rotate;
+mod search;
 
 use std::{io, path::PathBuf};
 
 use flott_core::config::{Configuration, LogLevel, options::env};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{Registry, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+pub use crate::{
+    filter::{BadFilter, LogFilter},
+    search::search,
+};
 use crate::{format::FlinkLines, rotate::RotatingFile};
 
 /// Names the log file; set by the scripts. Unset: the log goes to stdout.
@@ -26,11 +32,11 @@ pub const ENV_LOG_FILE: &str = "FLOTT_LOG_FILE";
 /// Beats `env.log.max`.
 pub const ENV_LOG_MAX: &str = "FLOTT_LOG_MAX";
 
+/// What Flink's scripts call it; counts if `FLOTT_LOG_MAX` is not set.
+pub const ENV_MAX_LOG_FILE_NUMBER: &str = "MAX_LOG_FILE_NUMBER";
+
 /// A log file that has grown beyond this is set aside and a new one begun.
 pub const MAX_FILE_BYTES: u64 = 10 * 1024 * 1024;
-
-/// Libraries whose news are of interest only when something is wrong with them.
-const QUIET: [&str; 6] = ["h2", "hyper", "hyper_util", "rustls", "tonic", "tower"];
 
 /// Where and how much to log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,9 +50,10 @@ pub struct LogConfig {
 }
 
 impl LogConfig {
-    /// What environment and configuration say. An `FLOTT_LOG_MAX` that is no number is passed over.
+    /// What environment and configuration say. A variable that should be a number and is none is passed over.
     pub fn new(config: &Configuration) -> Self {
-        let from_environment = std::env::var(ENV_LOG_MAX).ok().and_then(|text| text.trim().parse().ok());
+        let number = |name| std::env::var(name).ok().and_then(|text: String| text.trim().parse().ok());
+        let from_environment = number(ENV_LOG_MAX).or_else(|| number(ENV_MAX_LOG_FILE_NUMBER));
         Self {
             file: std::env::var_os(ENV_LOG_FILE).filter(|name| !name.is_empty()).map(PathBuf::from),
             level: config.get(&env::LOG_LEVEL),
@@ -71,14 +78,15 @@ pub enum Error {
     AlreadySetUp,
 }
 
-/// Sends all events of this process to where `config` says, and panics too. For the `main` of a daemon: what is
-/// embedded in other programs leaves logging to them.
+/// Sends all events of this process to where `config` says, and panics too. Returns what changes which events that are. For
+/// the `main` of a daemon: what is embedded in other programs leaves logging to them.
 ///
 /// # Errors
 ///
 /// If the file can't be opened, or the process logs already.
-pub fn init(config: &LogConfig) -> Result<(), Error> {
-    let registry = Registry::default().with(filter(config.level));
+pub fn init(config: &LogConfig) -> Result<LogFilter, Error> {
+    let (filter, filter_layer) = LogFilter::new(config.level);
+    let registry = Registry::default().with(filter_layer);
     let layer = fmt::layer().with_ansi(false).event_format(FlinkLines).fmt_fields(format::Fields);
     let outcome = match &config.file {
         Some(path) => {
@@ -90,19 +98,7 @@ pub fn init(config: &LogConfig) -> Result<(), Error> {
     };
     outcome.map_err(|_| Error::AlreadySetUp)?;
     log_panics();
-    Ok(())
-}
-
-fn filter(level: LogLevel) -> Targets {
-    let level = match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let quiet = level.min(LevelFilter::WARN);
-    Targets::new().with_default(level).with_targets(QUIET.map(|target| (target, quiet)))
+    Ok(filter)
 }
 
 /// Panics of daemons are bugs of ours: they belong in the log, and on stderr as ever.
@@ -114,18 +110,4 @@ fn log_panics() {
         tracing::error!(%location, "panicked: {message}");
         previous(panic);
     }));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn libraries_are_quiet_at_any_level() {
-        let filter = filter(LogLevel::Debug);
-        assert!(filter.would_enable("flott_taskmanager::slots", &tracing::Level::DEBUG));
-        assert!(!filter.would_enable("flott_taskmanager::slots", &tracing::Level::TRACE));
-        assert!(!filter.would_enable("h2::codec", &tracing::Level::INFO));
-        assert!(filter.would_enable("h2::codec", &tracing::Level::WARN));
-    }
 }

@@ -9,6 +9,7 @@ mod local_job;
 mod logs;
 mod metrics;
 mod order;
+mod profile;
 mod registration;
 mod report;
 mod task;

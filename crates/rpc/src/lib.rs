@@ -24,7 +24,7 @@ pub use error::{Error, Problem};
 pub use flott_control::protocol;
 pub use message::{
     AlignWatermarks, FencedOrder, Heartbeat, JobReports, LeaderInfo, LeaderView, LogFile, LogSelector,
-    ProcessMetrics, ReadLog, Sender, SplitRequest, SplitsReport, TaskHostCommand, TaskHostHello,
+    ProcessMetrics, ReadLog, SampleTasks, Sender, SplitRequest, SplitsReport, TaskHostCommand, TaskHostHello,
     TaskHostMessage, TaskHostMetrics, TaskHostSetup,
 };
 pub use retry::{CallError, RetryPolicy, call_with_retry, is_retriable};

@@ -10,6 +10,7 @@ use flott_core::{
     AttemptNumber, FailureCause, HostId, JobId, LeaderEpoch, SubtaskId, TaskManagerId,
     checkpoint::Barrier,
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
+    profile::{TaskSamples, TaskSampling},
 };
 
 /// Which TaskManager speaks, by which registration.
@@ -144,6 +145,13 @@ pub enum TaskHostMessage {
         /// Which attempt of it.
         attempt: AttemptNumber,
     },
+    /// What its subtasks were seen doing.
+    Samples {
+        /// Of the command that asked for it.
+        request_id: u64,
+        /// What was seen.
+        samples: TaskSamples,
+    },
 }
 
 /// How a task host introduces itself.
@@ -209,6 +217,13 @@ pub enum TaskHostCommand {
     NotifyCheckpoint {
         /// How.
         notice: CheckpointNotice,
+    },
+    /// Look at what subtasks do, and report it.
+    Sample {
+        /// Comes back with the report.
+        request_id: u64,
+        /// How to look.
+        sampling: TaskSampling,
     },
     /// All is done: end with exit code 0.
     Shutdown,
@@ -291,4 +306,13 @@ pub struct ReadLog {
     pub offset: u64,
     /// Most bytes to read; `None` = to the end.
     pub limit: Option<u64>,
+}
+
+/// A wish to see what subtasks do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SampleTasks {
+    /// Of which job; `None` = of all.
+    pub job_id: Option<JobId>,
+    /// How to look.
+    pub sampling: TaskSampling,
 }

@@ -145,6 +145,15 @@ impl TaskCounters {
         now
     }
 
+    /// The current phase.
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Relaxed) {
+            BACKPRESSURED => Phase::Backpressured,
+            IDLE => Phase::Idle,
+            _ => Phase::Busy,
+        }
+    }
+
     fn since_start(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.start).as_micros() as u64
     }

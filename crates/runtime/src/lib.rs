@@ -26,6 +26,7 @@ mod context;
 mod counters;
 mod failure;
 mod lanes;
+mod sampling;
 mod scope;
 mod signals;
 mod subtask;

@@ -26,7 +26,7 @@ use flott_exchange::DataPlane;
 use flott_rpc::{TaskHostCommand, TaskHostHello, TaskHostMessage, TaskHostSetup};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::{JobProgram, checkpoint::CheckpointStorage, counters::now};
+use crate::{JobProgram, checkpoint::CheckpointStorage, counters::now, sampling::SlotThreads};
 use connection::Connection;
 use tasks::Tasks;
 
@@ -121,7 +121,8 @@ pub async fn serve(program: Arc<JobProgram>, address: TaskManagerAddress) -> Res
         Ok(SetUp { plane, data_port, slots, storage }) => {
             connection.send(TaskHostMessage::Listening { data_port });
             let sender = connection.sender();
-            let tasks = Tasks::new(program, &setup.spec, plane, slots.handle(), storage, sender);
+            let threads = (slots.handle(), slots.threads.clone());
+            let tasks = Tasks::new(program, &setup.spec, plane, threads, storage, sender);
             follow_orders(&mut connection, tasks).await
         }
         Err(cause) => {
@@ -147,9 +148,13 @@ async fn set_up(program: &JobProgram, setup: &TaskHostSetup) -> Result<SetUp, Fa
         .listen(&setup.bind_host, setup.bind_port)
         .await
         .map_err(|error| FailureCause::new(FailureKind::TaskHostStart, error.to_string()))?;
+    let threads = SlotThreads::default();
+    let (entering, leaving) = (threads.clone(), threads.clone());
     let slots = Builder::new_multi_thread()
         .worker_threads(spec.slots.max(1) as usize)
         .thread_name("flott-slot")
+        .on_thread_start(move || entering.enter())
+        .on_thread_stop(move || leaving.leave())
         // Each subtask may be stopped within a batch, waiting for credit; the threads then still have to go on.
         .max_blocking_threads(spec.graph.total_subtasks() + 1)
         .enable_all()
@@ -160,7 +165,7 @@ async fn set_up(program: &JobProgram, setup: &TaskHostSetup) -> Result<SetUp, Fa
                 format!("cannot start {} slot threads: {error}", spec.slots),
             )
         })?;
-    Ok(SetUp { plane, data_port, slots: Slots(Some(slots)), storage })
+    Ok(SetUp { plane, data_port, slots: Slots { runtime: Some(slots), threads }, storage })
 }
 
 /// What a task host consists of that can run its job.
@@ -172,17 +177,20 @@ struct SetUp {
 }
 
 /// The threads of user code.
-struct Slots(Option<Runtime>);
+struct Slots {
+    runtime: Option<Runtime>,
+    threads: SlotThreads,
+}
 
 impl Slots {
     fn handle(&self) -> Handle {
-        self.0.as_ref().expect("the runtime is there until dropped").handle().clone()
+        self.runtime.as_ref().expect("the runtime is there until dropped").handle().clone()
     }
 }
 
 impl Drop for Slots {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             // A user function that never returns must not keep the process alive.
             runtime.shutdown_background();
         }
@@ -215,6 +223,7 @@ async fn follow_orders(connection: &mut Connection, mut tasks: Tasks) -> Result<
             TaskHostCommand::NotifyCheckpoint { notice } => tasks.notify_checkpoint(notice),
             TaskHostCommand::SplitResponse { request, answer } => tasks.answer_split(request, answer),
             TaskHostCommand::Align { groups } => tasks.align(&groups),
+            TaskHostCommand::Sample { request_id, sampling } => tasks.sample(request_id, sampling),
             TaskHostCommand::Shutdown => return Ok(()),
         }
     }

@@ -6,6 +6,7 @@ use flott_core::config::{
     Configuration, Host, PortRange,
     options::{heartbeat, high_availability, io, metrics, s3, taskmanager},
 };
+use flott_logging::LogFilter;
 
 /// What a TaskManager needs to know. All of it is public so that an embedding program can set it without a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct TaskManagerConfig {
     pub log_file: Option<PathBuf>,
     /// Ports at which Prometheus is told the metrics, of which the first free one is taken; `None`: it is not.
     pub metrics_ports: Option<PortRange>,
+    /// What decides which events this process logs; `None` if it leaves logging to the program that it is a part of.
+    pub log_filter: Option<LogFilter>,
     /// How task hosts reach the storage of checkpoints.
     pub storage: StorageSettings,
 }
@@ -51,7 +54,7 @@ impl fmt::Debug for StorageSettings {
 }
 
 impl TaskManagerConfig {
-    /// Takes the TaskManager's settings out of `config`. The log file is not one of them: see `flott_logging`.
+    /// Takes the TaskManager's settings out of `config`. Log file and filter are none of them: see `flott_logging`.
     pub fn new(config: &Configuration) -> Self {
         let job_managers = high_availability::job_managers(config);
         let tmp_dirs = config.get(&io::TMP_DIRS);
@@ -68,6 +71,7 @@ impl TaskManagerConfig {
             tmp_dir: tmp_dirs.first().map_or_else(std::env::temp_dir, PathBuf::from),
             log_file: None,
             metrics_ports: metrics::prometheus_ports(config),
+            log_filter: None,
             storage: StorageSettings(s3::storage_options(config)),
         }
     }

@@ -14,6 +14,7 @@ mod leader;
 mod logs;
 mod metrics;
 mod process_metrics;
+mod profiles;
 mod registration;
 mod rpc_service;
 mod supervisor;

@@ -6,6 +6,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
+use flott_core::logs::{FoundLines, LogQuery};
 use flott_rpc::{FILE_CHUNK_BYTES, LogFile, LogSelector, ReadLog, pb::ReadLogResponse};
 use tokio::{
     fs::{self, File},
@@ -48,6 +49,14 @@ impl Logs {
         }
         files.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(files)
+    }
+
+    /// Finds events in the log; none if the daemon logs to stdout.
+    pub(crate) async fn search(&self, query: LogQuery) -> Result<FoundLines, Status> {
+        let Some(log_file) = self.log_file.clone() else { return Ok(FoundLines::default()) };
+        let found = tokio::task::spawn_blocking(move || flott_logging::search(&log_file, &query)).await;
+        let found = found.map_err(|error| Status::internal(format!("the search has crashed: {error}")))?;
+        found.map_err(|error| Status::internal(format!("cannot read the log: {error}")))
     }
 
     /// Opens a file to be read from the wanted place on.

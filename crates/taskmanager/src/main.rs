@@ -85,12 +85,13 @@ fn read_config(dir: &Path) -> Result<(String, String), Vec<String>> {
 
 fn run(config: &Configuration, warnings: &[Warning]) -> anyhow::Result<()> {
     let log = LogConfig::new(config);
-    flott_logging::init(&log)?;
+    let log_filter = flott_logging::init(&log)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     let mut settings = TaskManagerConfig::new(config);
     settings.log_file = log.file;
+    settings.log_filter = Some(log_filter);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
         .max_blocking_threads(MAX_BLOCKING_THREADS)

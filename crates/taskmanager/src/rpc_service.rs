@@ -1,12 +1,16 @@
 //! The service through which leaders give orders.
 
 use flott_control::protocol::OrderAnswer;
-use flott_rpc::{FencedOrder, ReadLog, order_answer_response, pb, pb::task_manager_server::TaskManager};
+use flott_core::logs::LogQuery;
+use flott_logging::LogFilter;
+use flott_rpc::{
+    FencedOrder, ReadLog, SampleTasks, order_answer_response, pb, pb::task_manager_server::TaskManager,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use crate::{logs::Logs, task_manager::Input};
+use crate::{logs::Logs, profiles::Profiles, task_manager::Input};
 
 /// Pieces of a log file that are read ahead.
 const LOG_PIECES: usize = 2;
@@ -15,9 +19,17 @@ const LOG_PIECES: usize = 2;
 pub(crate) struct RpcService {
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) logs: Logs,
+    /// `None`: another one logs for this process.
+    pub(crate) log_filter: Option<LogFilter>,
+    pub(crate) profiles: Profiles,
 }
 
 impl RpcService {
+    fn log_filter(&self) -> Result<&LogFilter, Status> {
+        let missing = || Status::not_found("the TaskManager is a part of a program that logs for it");
+        self.log_filter.as_ref().ok_or_else(missing)
+    }
+
     async fn order<P>(&self, request: Request<P>) -> Result<pb::OrderAnswer, Status>
     where
         FencedOrder: TryFrom<P, Error = flott_rpc::Error>,
@@ -114,5 +126,47 @@ impl TaskManager for RpcService {
         #[expect(clippy::disallowed_methods, reason = "ends with the file, or when nobody listens any more")]
         tokio::spawn(reader.send(sender));
         Ok(Response::new(ReceiverStream::new(pieces)))
+    }
+
+    async fn search_log(
+        &self,
+        request: Request<pb::SearchLogRequest>,
+    ) -> Result<Response<pb::SearchLogResponse>, Status> {
+        let found = self.logs.search(LogQuery::try_from(request.into_inner())?).await?;
+        Ok(Response::new(found.into()))
+    }
+
+    async fn get_log_filter(
+        &self,
+        _: Request<pb::GetLogFilterRequest>,
+    ) -> Result<Response<pb::GetLogFilterResponse>, Status> {
+        Ok(Response::new(pb::GetLogFilterResponse { filter: self.log_filter()?.text() }))
+    }
+
+    async fn set_log_filter(
+        &self,
+        request: Request<pb::SetLogFilterRequest>,
+    ) -> Result<Response<pb::SetLogFilterResponse>, Status> {
+        let filter = self.log_filter()?;
+        filter
+            .set(&request.into_inner().filter)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        Ok(Response::new(pb::SetLogFilterResponse { filter: filter.text() }))
+    }
+
+    async fn dump_threads(
+        &self,
+        _: Request<pb::DumpThreadsRequest>,
+    ) -> Result<Response<pb::DumpThreadsResponse>, Status> {
+        let threads = self.profiles.threads().await?.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::DumpThreadsResponse { threads }))
+    }
+
+    async fn sample_tasks(
+        &self,
+        request: Request<pb::SampleTasksRequest>,
+    ) -> Result<Response<pb::SampleTasksResponse>, Status> {
+        let jobs = self.profiles.sample(SampleTasks::try_from(request.into_inner())?).await?;
+        Ok(Response::new(pb::SampleTasksResponse { jobs: jobs.into_iter().map(Into::into).collect() }))
     }
 }

@@ -30,6 +30,7 @@ use crate::{
     hardware,
     logs::Logs,
     metrics,
+    profiles::Profiles,
     registration::REGISTRATION_TIMEOUT,
     rpc_service::RpcService,
     supervisor::host::HostContext,
@@ -102,7 +103,12 @@ impl TaskManager {
             inputs: inputs.clone(),
         };
         let machine = Machine::new(machine_config(&config, &task_manager_id, &rpc_address));
-        let service = RpcService { inputs: inputs.clone(), logs: Logs::new(config.log_file.clone()) };
+        let service = RpcService {
+            inputs: inputs.clone(),
+            logs: Logs::new(config.log_file.clone()),
+            log_filter: config.log_filter.clone(),
+            profiles: Profiles::new(inputs.clone()),
+        };
         let rpc_server = server_builder()
             .add_service(task_manager_server(service))
             .serve_with_incoming_shutdown(TcpIncoming::from(listener), stopped.clone().cancelled_owned());

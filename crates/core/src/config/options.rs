@@ -10,6 +10,7 @@ pub mod io;
 pub mod jobmanager;
 pub mod metrics;
 pub mod pipeline;
+pub mod profiling;
 pub mod rest;
 pub mod restart_strategy;
 pub mod s3;
@@ -34,6 +35,7 @@ pub(super) static SECTIONS: &[Section] = &[
     Section { title: "JobManager", options: jobmanager::ALL },
     Section { title: "TaskManager", options: taskmanager::ALL },
     Section { title: "REST", options: rest::ALL },
+    Section { title: "Flame graphs and profiles", options: profiling::ALL },
     Section { title: "Web dashboard and artifacts", options: web::ALL },
     Section { title: "Jobs: execution", options: execution::ALL },
     Section { title: "Jobs: pipeline", options: pipeline::ALL },

@@ -11,7 +11,7 @@ mod storage;
 pub use high_availability::{ClusterId, EtcdEndpoint, HighAvailability, HostPort};
 pub use network::{Host, Port, PortRange};
 pub use recovery::{RestartStrategyName, StateBackend};
-pub use scalar::LogLevel;
+pub use scalar::{LogLevel, UnknownLogLevel};
 pub use size::ByteSize;
 pub use storage::StorageLocation;
 

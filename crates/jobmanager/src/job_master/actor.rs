@@ -20,7 +20,7 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
-use tracing::{Instrument, debug, info_span, warn};
+use tracing::{Instrument, debug, error_span, warn};
 
 use super::{
     CallError, FromResourceManager, JobMasterHandle, JobMasterPeer, SplitCaller, TaskManagerReports,
@@ -194,7 +194,8 @@ impl JobMaster {
 
     /// Runs the job until it has ended and has given everything back.
     pub(crate) async fn run(self) {
-        let span = info_span!("job", job_id = %self.machine.job_id());
+        // Of the highest level, so that a warning names its job even where less than that is not logged.
+        let span = error_span!("job", job_id = %self.machine.job_id());
         self.drive().instrument(span).await;
     }
 

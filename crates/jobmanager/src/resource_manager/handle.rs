@@ -169,7 +169,11 @@ impl ResourceManagerHandle {
         self.client(id)?.read_log(file, offset, limit).await
     }
 
-    fn client(&self, id: &TaskManagerId) -> Result<TaskManagerClient, Error> {
+    /// The way to a TaskManager.
+    ///
+    /// # Errors
+    /// [`Error::TaskManagerNotFound`].
+    pub(crate) fn client(&self, id: &TaskManagerId) -> Result<TaskManagerClient, Error> {
         let view = self.view.borrow();
         let known = view.task_managers.get(id).ok_or_else(|| Error::TaskManagerNotFound(id.clone()))?;
         Ok(known.client.clone())

@@ -1,5 +1,7 @@
 //! What REST needs of the cluster, so that its handlers can be tried on views made up by a test.
 
+mod diagnostics;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,6 +19,8 @@ use crate::{
         TaskManagerView,
     },
 };
+
+pub(crate) use diagnostics::Diagnostics;
 
 /// A future that borrows the backend.
 pub(crate) type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -37,7 +41,7 @@ pub(crate) enum Daemon {
 }
 
 /// The methods of [`ClusterHandle`], which says what each does.
-pub(crate) trait Backend: Send + Sync + 'static {
+pub(crate) trait Backend: Diagnostics {
     fn overview(&self) -> Answer<'_, ClusterOverview>;
     fn jobs(&self) -> Answer<'_, Vec<Arc<JobView>>>;
     fn job(&self, id: JobId) -> Answer<'_, Option<Arc<JobView>>>;

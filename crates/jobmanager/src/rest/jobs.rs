@@ -8,6 +8,7 @@ pub(crate) mod coordinators;
 pub(crate) mod detail;
 pub(crate) mod exceptions;
 pub(crate) mod heartbeat;
+pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod overview;
 pub(crate) mod plan;

@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use flott_core::config::{
     Configuration,
-    options::{rest, security, web},
+    options::{profiling, rest, security, web},
 };
 
 use super::guard::HostPolicy;
@@ -18,6 +18,10 @@ pub struct RestOptions {
     pub(crate) submit_enabled: bool,
     /// Whether jobs can be canceled from the dashboard.
     pub(crate) cancel_enabled: bool,
+    /// Whether flame graphs of vertices can be had.
+    pub(crate) flame_graphs_enabled: bool,
+    /// Longest that a profile may be taken; `None`: none can be had.
+    pub(crate) longest_profile: Option<Duration>,
     /// Largest artifact, in bytes.
     pub(crate) upload_limit: u64,
     /// By which names clients may call this server.
@@ -41,6 +45,10 @@ impl RestOptions {
             refresh_interval: config.get(&web::REFRESH_INTERVAL),
             submit_enabled: config.get(&web::SUBMIT_ENABLE),
             cancel_enabled: config.get(&web::CANCEL_ENABLE),
+            flame_graphs_enabled: config.get(&profiling::FLAMEGRAPH_ENABLED),
+            longest_profile: config
+                .get(&profiling::PROFILING_ENABLED)
+                .then(|| config.get(&profiling::PROFILING_DURATION_MAX)),
             upload_limit: config.get(&rest::MAX_CONTENT_LENGTH).bytes(),
             hosts: HostPolicy::new(names, listens_everywhere),
             address: format!("http://{}", client_host.with_port(port)),

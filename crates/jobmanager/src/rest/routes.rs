@@ -14,10 +14,12 @@ use tower::{ServiceExt, util::BoxCloneSyncService};
 use super::{
     Api, applications, cluster, dashboard, data_sets,
     error::ApiError,
-    guard, history, jars, job_manager, jobs, leader,
+    guard, history, jars, job_manager, jobs, leader, log_level,
     openapi::{self, Operation, Routes, delete, get, parameters as query, patch, post},
     path::{OriginalPath, normalize},
-    prometheus, proxy, savepoint_disposal, task_managers, unread, vertices,
+    prometheus, proxy, savepoint_disposal,
+    task_managers::{self, profiler},
+    thread_dump, unread, vertices,
 };
 
 /// The whole of REST as one service.
@@ -27,6 +29,7 @@ pub(crate) type RestService = BoxCloneSyncService<Request, Response, std::conver
 pub(crate) fn service(api: Api) -> RestService {
     let routes = of_cluster()
         .merge(of_jars().route_layer(middleware::from_fn_with_state(api.clone(), jars::gate)))
+        .merge(of_profiles().route_layer(middleware::from_fn_with_state(api.clone(), profiler::gate)))
         .route_layer(middleware::from_fn_with_state(api.clone(), proxy::to_leader))
         .merge(of_process())
         .into_router()
@@ -45,7 +48,7 @@ pub(crate) fn service(api: Api) -> RestService {
 
 /// All operations, as they stand in the OpenAPI document.
 pub(crate) fn operations() -> Vec<Operation> {
-    of_cluster().merge(of_jars()).merge(of_process()).merge(of_health()).into_operations()
+    of_cluster().merge(of_jars()).merge(of_profiles()).merge(of_process()).merge(of_health()).into_operations()
 }
 
 /// What the leader answers, for whichever JobManager is asked.
@@ -71,6 +74,7 @@ fn of_cluster() -> Routes {
         .merge(of_task_managers())
         .merge(of_job_manager())
         .merge(of_history())
+        .merge(of_diagnostics())
 }
 
 /// What every JobManager answers itself.
@@ -329,6 +333,66 @@ fn of_job_manager() -> Routes {
 }
 
 /// Not there where submitting is switched off.
+fn of_diagnostics() -> Routes {
+    Routes::new()
+        .route(
+            "/jobs/{jobid}/logs",
+            get(jobs::logs::logs).about("What all daemons have logged of a job.").query(query::JOB_LOGS),
+        )
+        .route(
+            "/jobs/{jobid}/vertices/{vertexid}/flamegraph",
+            get(vertices::flamegraph::flame_graph)
+                .about("What a vertex spends its time with.")
+                .query(query::FLAME_GRAPH),
+        )
+        .route(
+            "/jobmanager/thread-dump",
+            get(thread_dump::of_job_manager).about("The threads of the JobManager."),
+        )
+        .route(
+            "/taskmanagers/{taskmanagerid}/thread-dump",
+            get(thread_dump::of_task_manager)
+                .about("The threads of a TaskManager and its task hosts.")
+                .fails(StatusCode::INTERNAL_SERVER_ERROR, NO_TASK_MANAGER),
+        )
+        .route(
+            "/jobmanager/log-level",
+            get(log_level::of_job_manager)
+                .about("Which events the JobManager logs.")
+                .put(log_level::set_of_job_manager)
+                .about("Changes which events the JobManager logs."),
+        )
+        .route(
+            "/taskmanagers/{taskmanagerid}/log-level",
+            get(log_level::of_task_manager)
+                .about("Which events a TaskManager logs.")
+                .fails(StatusCode::INTERNAL_SERVER_ERROR, NO_TASK_MANAGER)
+                .put(log_level::set_of_task_manager)
+                .about("Changes which events a TaskManager logs.")
+                .fails(StatusCode::INTERNAL_SERVER_ERROR, NO_TASK_MANAGER),
+        )
+}
+
+/// Those that there are only with `rest.profiling.enabled`.
+fn of_profiles() -> Routes {
+    Routes::new()
+        .route(
+            "/taskmanagers/{taskmanagerid}/profiler",
+            get(profiler::list)
+                .about("The profiles of a TaskManager that are kept, newest first.")
+                .fails(StatusCode::INTERNAL_SERVER_ERROR, NO_TASK_MANAGER)
+                .post(profiler::take)
+                .about("Begins a profile of a TaskManager and its task hosts.")
+                .fails(StatusCode::INTERNAL_SERVER_ERROR, NO_TASK_MANAGER),
+        )
+        .route(
+            "/taskmanagers/{taskmanagerid}/profiler/{file}",
+            get(profiler::file)
+                .about("The result of a profile: a page, or with another ending the tree or lines.")
+                .fails(StatusCode::INTERNAL_SERVER_ERROR, NO_TASK_MANAGER),
+        )
+}
+
 fn of_history() -> Routes {
     Routes::new()
         .route("/history", get(history::of_cluster).about("The cluster's last hour.").query(query::HISTORY))

@@ -1,5 +1,6 @@
 //! The whole service against made-up views, from request to answer.
 
+mod diagnostics;
 mod errors;
 mod flink_cli;
 mod fuzz;

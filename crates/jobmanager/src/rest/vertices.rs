@@ -3,6 +3,7 @@
 pub(crate) mod accumulators;
 pub(crate) mod backpressure;
 pub(crate) mod detail;
+pub(crate) mod flamegraph;
 pub(crate) mod metrics;
 mod operators;
 pub(crate) mod subtask;
@@ -24,7 +25,7 @@ pub(crate) const UNASSIGNED: &str = "(unassigned)";
 /// A vertex of a job, found by the ids in the path.
 pub(crate) struct Vertex {
     pub(crate) job: Arc<JobView>,
-    index: VertexIndex,
+    pub(crate) index: VertexIndex,
 }
 
 impl Vertex {

@@ -3,7 +3,11 @@
 use std::{io, time::Duration};
 
 use flott_control::protocol::{Fence, Order, OrderAnswer};
-use flott_rpc::{LogSelector, ReadLog, pb};
+use flott_core::{
+    logs::{FoundLines, LogQuery},
+    profile::{JobSamples, ThreadInfo},
+};
+use flott_rpc::{LogSelector, ReadLog, SampleTasks, pb};
 use futures::StreamExt;
 use tonic::{Code, Request, Status, transport::Channel};
 
@@ -13,6 +17,9 @@ use crate::{LogFile, LogStream, view::LogFileView};
 const ORDER_DEADLINE: Duration = Duration::from_secs(5);
 /// How long it may take to list its logs, or to begin to send one. A reader waits.
 const LOG_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How much longer than a sampling a TaskManager may take to tell of it: longer than it waits for its task hosts.
+const SAMPLING_GRACE: Duration = Duration::from_secs(20);
 
 /// A connection that comes about with the first call, and again after a break. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -90,9 +97,71 @@ impl Connection {
         });
         Ok(Some(LogStream::new(pieces)))
     }
+
+    /// The newest events in the TaskManager's log that match.
+    ///
+    /// # Errors
+    /// With what the call ended with.
+    pub(crate) async fn search_log(&self, query: LogQuery) -> Result<FoundLines, String> {
+        let request = within(pb::SearchLogRequest::from(query), LOG_DEADLINE);
+        let response = flott_rpc::task_manager_client(self.0.clone()).search_log(request).await;
+        let response = response.map_err(|status| describe(&status))?.into_inner();
+        FoundLines::try_from(response).map_err(|error| error.to_string())
+    }
+
+    /// Which events the TaskManager logs.
+    ///
+    /// # Errors
+    /// With the call's.
+    pub(crate) async fn log_filter(&self) -> Result<String, Status> {
+        let request = within(pb::GetLogFilterRequest {}, ORDER_DEADLINE);
+        let response = flott_rpc::task_manager_client(self.0.clone()).get_log_filter(request).await?;
+        Ok(response.into_inner().filter)
+    }
+
+    /// Changes that, and returns the filter as the TaskManager reads it.
+    ///
+    /// # Errors
+    /// With the call's.
+    pub(crate) async fn set_log_filter(&self, filter: &str) -> Result<String, Status> {
+        let request = within(pb::SetLogFilterRequest { filter: filter.to_owned() }, ORDER_DEADLINE);
+        let response = flott_rpc::task_manager_client(self.0.clone()).set_log_filter(request).await?;
+        Ok(response.into_inner().filter)
+    }
+
+    /// What the threads of the TaskManager and its task hosts do.
+    ///
+    /// # Errors
+    /// With what the call ended with.
+    pub(crate) async fn threads(&self) -> Result<Vec<ThreadInfo>, String> {
+        let request = within(pb::DumpThreadsRequest {}, LOG_DEADLINE);
+        let response = flott_rpc::task_manager_client(self.0.clone()).dump_threads(request).await;
+        let threads = response.map_err(|status| describe(&status))?.into_inner().threads;
+        Ok(threads.into_iter().map(Into::into).collect())
+    }
+
+    /// What subtasks on the TaskManager do.
+    ///
+    /// # Errors
+    /// With what the call ended with.
+    pub(crate) async fn sample(&self, wish: SampleTasks) -> Result<Vec<JobSamples>, String> {
+        let deadline = wish.sampling.duration().saturating_add(SAMPLING_GRACE);
+        let request = within(pb::SampleTasksRequest::from(wish), deadline);
+        let response = flott_rpc::task_manager_client(self.0.clone()).sample_tasks(request).await;
+        let jobs = response.map_err(|status| describe(&status))?.into_inner().jobs;
+        let converted: Result<Vec<_>, _> = jobs.into_iter().map(JobSamples::try_from).collect();
+        converted.map_err(|error| error.to_string())
+    }
 }
 
-fn describe(status: &Status) -> String {
+fn within<T>(message: T, deadline: Duration) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(deadline);
+    request
+}
+
+/// A status as text.
+pub(crate) fn describe(status: &Status) -> String {
     let message = status.message();
     if message.is_empty() { status.code().to_string() } else { message.to_owned() }
 }

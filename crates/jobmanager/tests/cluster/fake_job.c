@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-__attribute__((section(".flott.sdk"), used)) static const char marker[] = "flott-sdk protocol=2";
+__attribute__((section(".flott.sdk"), used)) static const char marker[] = "flott-sdk protocol=3";
 
 int main(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "";

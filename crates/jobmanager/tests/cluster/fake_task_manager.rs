@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use flott_control::protocol::{
@@ -34,6 +37,7 @@ pub(crate) struct FakeTaskManager {
     rpc_address: String,
     channel: Channel,
     slots: Arc<Mutex<SlotReport>>,
+    samplings: Arc<AtomicU32>,
     orders: mpsc::Receiver<FencedOrder>,
     heartbeats: mpsc::Sender<pb::HeartbeatRequest>,
     answers: Streaming<pb::HeartbeatResponse>,
@@ -49,7 +53,8 @@ impl FakeTaskManager {
         let slots = Arc::new(Mutex::new(report));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let rpc_address = listener.local_addr().unwrap().to_string();
-        let service = Service { orders: sender, slots: slots.clone() };
+        let samplings = Arc::<AtomicU32>::default();
+        let service = Service { orders: sender, slots: slots.clone(), samplings: samplings.clone() };
         let server = flott_rpc::server_builder().add_service(flott_rpc::task_manager_server(service));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
 
@@ -66,6 +71,7 @@ impl FakeTaskManager {
             rpc_address,
             channel,
             slots,
+            samplings,
             orders,
             heartbeats,
             sequence: 0,
@@ -73,6 +79,11 @@ impl FakeTaskManager {
         };
         assert!(this.heartbeat_answer().await.expect("the stream is open"));
         this
+    }
+
+    /// How often it was asked what subtasks do.
+    pub(crate) fn samplings(&self) -> u32 {
+        self.samplings.load(Ordering::Relaxed)
     }
 
     /// Registers again, as after a broken connection that the JobManager has not noticed.
@@ -387,6 +398,7 @@ fn heartbeat(
 struct Service {
     orders: mpsc::Sender<FencedOrder>,
     slots: Arc<Mutex<SlotReport>>,
+    samplings: Arc<AtomicU32>,
 }
 
 impl Service {
@@ -446,6 +458,61 @@ macro_rules! orders {
                 let text = b"hello".iter().skip(offset as usize).take(limit.unwrap_or(100) as usize);
                 let pieces: Vec<_> = text.map(|byte| Ok(pb::ReadLogResponse { data: vec![*byte].into() })).collect();
                 Ok(Response::new(tokio_stream::iter(pieces)))
+            }
+
+            async fn search_log(
+                &self,
+                request: Request<pb::SearchLogRequest>,
+            ) -> Result<Response<pb::SearchLogResponse>, Status> {
+                let request = request.into_inner();
+                let text = format!("about {} {} at {}", request.about, request.search, request.level);
+                let line = pb::LogLine { time_unix_ms: 7, level: "INFO".to_owned(), text };
+                Ok(Response::new(pb::SearchLogResponse { lines: vec![line], truncated: false }))
+            }
+
+            async fn get_log_filter(
+                &self,
+                _request: Request<pb::GetLogFilterRequest>,
+            ) -> Result<Response<pb::GetLogFilterResponse>, Status> {
+                Err(Status::not_found("another one logs"))
+            }
+
+            async fn set_log_filter(
+                &self,
+                request: Request<pb::SetLogFilterRequest>,
+            ) -> Result<Response<pb::SetLogFilterResponse>, Status> {
+                Err(Status::invalid_argument(format!("{} is no filter", request.into_inner().filter)))
+            }
+
+            async fn dump_threads(
+                &self,
+                _request: Request<pb::DumpThreadsRequest>,
+            ) -> Result<Response<pb::DumpThreadsResponse>, Status> {
+                let thread = pb::ThreadInfo { name: "fake".to_owned(), id: 3, ..Default::default() };
+                Ok(Response::new(pb::DumpThreadsResponse { threads: vec![thread] }))
+            }
+
+            async fn sample_tasks(
+                &self,
+                request: Request<pb::SampleTasksRequest>,
+            ) -> Result<Response<pb::SampleTasksResponse>, Status> {
+                let request = flott_rpc::SampleTasks::try_from(request.into_inner())?;
+                self.samplings.fetch_add(1, Ordering::Relaxed);
+                let vertex = request.sampling.vertices.first().map_or(0, |vertex| vertex.0);
+                let stack = pb::SampledStack {
+                    vertex,
+                    subtask: 0,
+                    activity: pb::TaskActivity::OnCpu.into(),
+                    frames: vec![0],
+                    count: request.sampling.samples,
+                };
+                let samples = pb::JobSamples {
+                    job_id: request.job_id.map_or(vec![0; 16], |job_id| job_id.as_bytes().to_vec()),
+                    functions: vec!["busy".to_owned()],
+                    stacks: vec![stack],
+                    problem: String::new(),
+                };
+                Ok(Response::new(pb::SampleTasksResponse { jobs: vec![samples] }))
             }
         }
     };

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod attached;
+mod diagnostics;
 mod failover;
 mod fake_task_manager;
 mod jobs;

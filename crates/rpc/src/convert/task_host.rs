@@ -40,6 +40,9 @@ impl TryFrom<pb::TaskHostMessage> for TaskHostMessage {
                 let (subtask, attempt) = required(awaits.subtask, "awaits_checkpoint.subtask")?;
                 Self::AwaitsCheckpoint { subtask, attempt }
             }
+            Message::Samples(report) => {
+                Self::Samples { request_id: report.request_id, samples: required(Some(report), "samples")? }
+            }
         })
     }
 }
@@ -69,6 +72,9 @@ impl From<TaskHostMessage> for pb::TaskHostMessage {
             TaskHostMessage::Checkpoint(report) => Message::Checkpoint(report.into()),
             TaskHostMessage::AwaitsCheckpoint { subtask, attempt } => {
                 Message::AwaitsCheckpoint(pb::AwaitsCheckpoint { subtask: Some((subtask, attempt).into()) })
+            }
+            TaskHostMessage::Samples { request_id, samples } => {
+                Message::Samples(pb::SamplesReport { request_id, ..samples.into() })
             }
         };
         Self { message: Some(message) }
@@ -123,6 +129,10 @@ impl TryFrom<pb::TaskHostCommand> for TaskHostCommand {
             Command::NotifyCheckpoint(notice) => {
                 Self::NotifyCheckpoint { notice: required(Some(notice), "notify_checkpoint")? }
             }
+            Command::Sample(sample) => Self::Sample {
+                request_id: sample.request_id,
+                sampling: required(sample.sampling, "sample.sampling")?,
+            },
             Command::Shutdown(pb::ShutdownCommand {}) => Self::Shutdown,
         })
     }
@@ -170,6 +180,9 @@ impl From<TaskHostCommand> for pb::TaskHostCommand {
                 })
             }
             TaskHostCommand::NotifyCheckpoint { notice } => Command::NotifyCheckpoint(notice.into()),
+            TaskHostCommand::Sample { request_id, sampling } => {
+                Command::Sample(pb::SampleCommand { request_id, sampling: Some(sampling.into()) })
+            }
             TaskHostCommand::Shutdown => Command::Shutdown(pb::ShutdownCommand {}),
         };
         Self { command: Some(command) }

@@ -1,4 +1,4 @@
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use flott_control::protocol::{
     AlignedWatermark, CheckpointNotice, CheckpointOutcome, CheckpointReport, Fence, GroupWatermark, Hardware,
@@ -8,14 +8,20 @@ use flott_control::protocol::{
 };
 use flott_core::{
     AllocationId, AttemptNumber, CheckpointId, FailureCause, FailureKind, HostId, JobGraph, JobId, JobType,
-    LeaderEpoch, RegistrationId, SubtaskId, TaskManagerId,
+    LeaderEpoch, RegistrationId, SubtaskId, TaskManagerId, VertexIndex,
     checkpoint::{
         Alignment, Barrier, Blob, CheckpointStats, OperatorSubtaskState, RestorePoint, SavepointFormat,
         SnapshotKind, SourceProgress, StateFile, StopMode, SubtaskSnapshot,
     },
+    config::LogLevel,
     deployment::{EnumeratedSplits, Placement, SplitAnswer, TaskDescriptor, TaskHostAddress, TaskHostSpec},
     job_config::{JobConfig, RuntimeMode},
+    logs::{FoundLines, LogLine, LogQuery, MAX_LOG_LINES},
     metrics::{HistogramSummary, MetricValue, OperatorMetric, OperatorMetrics, TaskGauges, TaskMetrics},
+    profile::{
+        JobSamples, MAX_SAMPLES, MAX_STACK_DEPTH, SampledStack, TaskActivity, TaskSamples, TaskSampling,
+        TaskStack,
+    },
     time::Timestamp,
 };
 use proptest::{
@@ -28,8 +34,9 @@ use prost::Message;
 
 use crate::{
     AlignWatermarks, Error, FencedOrder, Heartbeat, JobReports, LeaderInfo, LeaderView, LogFile, LogSelector,
-    PROTOCOL_VERSION, ProcessMetrics, ReadLog, Sender, SplitRequest, SplitsReport, TaskHostCommand,
-    TaskHostHello, TaskHostMessage, TaskHostMetrics, TaskHostSetup, order_answer_response, pb,
+    PROTOCOL_VERSION, ProcessMetrics, ReadLog, SampleTasks, Sender, SplitRequest, SplitsReport,
+    TaskHostCommand, TaskHostHello, TaskHostMessage, TaskHostMetrics, TaskHostSetup, order_answer_response,
+    pb,
 };
 
 /// Sends `value` over the wire and checks that the same arrives.
@@ -425,6 +432,8 @@ fn host_message() -> impl Strategy<Value = TaskHostMessage> {
         vec(aligned_watermark(), 0..3).prop_map(TaskHostMessage::Watermarks),
         checkpoint_report().prop_map(TaskHostMessage::Checkpoint),
         attempt().prop_map(|(subtask, attempt)| TaskHostMessage::AwaitsCheckpoint { subtask, attempt }),
+        (any::<u64>(), samples())
+            .prop_map(|(request_id, samples)| TaskHostMessage::Samples { request_id, samples }),
     ]
 }
 
@@ -450,8 +459,103 @@ fn host_command() -> impl Strategy<Value = TaskHostCommand> {
         (split_request(), split_answer())
             .prop_map(|(request, answer)| TaskHostCommand::SplitResponse { request, answer }),
         vec(group_watermark(), 0..3).prop_map(|groups| TaskHostCommand::Align { groups }),
+        (any::<u64>(), sampling())
+            .prop_map(|(request_id, sampling)| TaskHostCommand::Sample { request_id, sampling }),
         Just(TaskHostCommand::Shutdown),
     ]
+}
+
+fn sampling() -> impl Strategy<Value = TaskSampling> {
+    (vec(any::<u32>(), 0..3), 1..=MAX_SAMPLES, any::<u32>(), 1..=MAX_STACK_DEPTH).prop_map(
+        |(vertices, samples, delay_ms, max_depth)| TaskSampling {
+            vertices: vertices.into_iter().map(VertexIndex).collect(),
+            samples,
+            delay: Duration::from_millis(delay_ms.into()),
+            max_depth,
+        },
+    )
+}
+
+fn activity() -> impl Strategy<Value = TaskActivity> {
+    use TaskActivity::{Backpressured, Blocked, Idle, OnCpu, Ready};
+    prop::sample::select(vec![OnCpu, Blocked, Idle, Backpressured, Ready])
+}
+
+fn samples() -> impl Strategy<Value = TaskSamples> {
+    let thread = option::of(1_u32..);
+    let stack = (attempt(), thread, activity(), vec(any::<u64>(), 0..4), any::<u32>()).prop_map(
+        |((subtask, _), thread, activity, addresses, count)| TaskStack {
+            subtask,
+            thread,
+            activity,
+            addresses,
+            count,
+        },
+    );
+    (vec(stack, 0..3), option::of(".{1,9}")).prop_map(|(stacks, problem)| TaskSamples { stacks, problem })
+}
+
+fn job_samples() -> impl Strategy<Value = JobSamples> {
+    let stack = (attempt(), activity(), vec(0_u32..3, 0..4), any::<u32>()).prop_map(
+        |((subtask, _), activity, frames, count)| SampledStack { subtask, activity, frames, count },
+    );
+    (job_id(), vec(any::<String>(), 3), vec(stack, 0..3), option::of(".{1,9}"))
+        .prop_map(|(job_id, functions, stacks, problem)| JobSamples { job_id, functions, stacks, problem })
+}
+
+fn log_level() -> impl Strategy<Value = LogLevel> {
+    prop::sample::select(vec![
+        LogLevel::Error,
+        LogLevel::Warn,
+        LogLevel::Info,
+        LogLevel::Debug,
+        LogLevel::Trace,
+    ])
+}
+
+fn found_lines() -> impl Strategy<Value = FoundLines> {
+    let line = (any::<i64>(), log_level(), any::<String>()).prop_map(|(unix_ms, level, text)| LogLine {
+        unix_ms,
+        level,
+        text,
+    });
+    (vec(line, 0..4), any::<bool>()).prop_map(|(lines, truncated)| FoundLines { lines, truncated })
+}
+
+fn log_query() -> impl Strategy<Value = LogQuery> {
+    (any::<String>(), any::<String>(), log_level(), 0..=MAX_LOG_LINES)
+        .prop_map(|(about, search, level, lines)| LogQuery { about, search, level, lines })
+}
+
+proptest! {
+    #[test]
+    fn profiles_and_logs_survive_the_wire(
+        samples in job_samples(),
+        wish in (option::of(job_id()), sampling()),
+        query in log_query(),
+        found in found_lines(),
+    ) {
+        round_trip::<pb::JobSamples, _>(samples);
+        let (job_id, sampling) = wish;
+        round_trip::<pb::SampleTasksRequest, _>(SampleTasks { job_id, sampling });
+        round_trip::<pb::SearchLogRequest, _>(query);
+        round_trip::<pb::SearchLogResponse, _>(found);
+    }
+}
+
+#[test]
+fn stacks_of_unknown_functions_are_refused() {
+    let stack = pb::SampledStack { activity: 1, frames: vec![0, 1], count: 1, ..Default::default() };
+    let samples = pb::JobSamples {
+        job_id: vec![0; 16],
+        functions: vec!["one".to_owned()],
+        stacks: vec![stack],
+        ..Default::default()
+    };
+    let error = JobSamples::try_from(samples).unwrap_err().to_string();
+    assert!(error.contains("stacks"), "{error}");
+    let error = TaskStack::try_from(pb::TaskStack::default()).unwrap_err().to_string();
+    assert!(error.contains("activity"), "{error}");
 }
 
 fn local_host() -> impl Strategy<Value = LocalHost> {

@@ -14,6 +14,7 @@ use flott_core::{
     checkpoint::Barrier,
     deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostSpec},
     job_config::RuntimeMode,
+    profile::{TaskSamples, TaskSampling},
 };
 use flott_exchange::DataPlane;
 use flott_rpc::{
@@ -33,6 +34,7 @@ use crate::{
     checkpoint::{CheckpointStorage, RestoreCache, TaskCheckpoints},
     counters::now,
     program::TaskBuilder,
+    sampling::{Sampled, Sampler, SlotThreads, marked},
     subtask::{self, TaskListener},
 };
 
@@ -52,6 +54,7 @@ pub(super) struct Tasks {
     job_name: Arc<str>,
     plane: DataPlane,
     slots: Handle,
+    threads: SlotThreads,
     storage: CheckpointStorage,
     restores: RestoreCache,
     pub(super) messages: MessageSender,
@@ -67,7 +70,7 @@ impl Tasks {
         program: Arc<JobProgram>,
         spec: &TaskHostSpec,
         plane: DataPlane,
-        slots: Handle,
+        (slots, threads): (Handle, SlotThreads),
         storage: CheckpointStorage,
         messages: MessageSender,
     ) -> Self {
@@ -78,6 +81,7 @@ impl Tasks {
             job_name,
             plane,
             slots,
+            threads,
             restores: RestoreCache::new(storage.clone()),
             storage,
             messages,
@@ -124,14 +128,15 @@ impl Tasks {
         let program = self.program.clone();
         let restores = self.restores.of(subtask, descriptor.restore.clone());
         let checkpoints = TaskCheckpoints::new(self.storage.clone(), reporter.clone(), signals.clone());
-        let running = self.slots.spawn({
+        let work = {
             let reporter = reporter.clone();
             async move {
                 let vertex = &program.vertices[subtask.vertex.0 as usize];
                 let buffer_timeout = Duration::from_millis(program.config.buffer_timeout_ms);
                 subtask::run(vertex, builder, restores, checkpoints, buffer_timeout, reporter).await;
             }
-        });
+        };
+        let running = self.slots.spawn(marked(subtask, work));
         // User code can't get here by a panic, but a subtask that vanished would leave its job hanging.
         while self.watchers.try_join_next().is_some() {}
         self.watchers.spawn(async move {
@@ -211,6 +216,26 @@ impl Tasks {
         if let Some(task) = self.tasks.get(&(request.subtask, request.attempt)) {
             *task.mailbox.lock().unwrap_or_else(PoisonError::into_inner) = Some((request.request_id, answer));
             task.signals.wake.notify_one();
+        }
+    }
+
+    /// Looks at what subtasks do, and reports it when that is done.
+    pub(super) fn sample(&self, request_id: u64, sampling: TaskSampling) {
+        let running = self.tasks.iter().filter(|(_, task)| !task.ended.load(Relaxed));
+        let subtasks = running.map(|(&(subtask, _), task)| Sampled {
+            subtask,
+            counters: task.counters.clone(),
+            ended: task.ended.clone(),
+        });
+        let sampler = Sampler { sampling, threads: self.threads.clone(), subtasks: subtasks.collect() };
+        let (waiting, messages) = (self.messages.clone(), self.messages.clone());
+        let report = move |samples| {
+            let _ = messages.send(TaskHostMessage::Samples { request_id, samples });
+        };
+        if let Err(error) = sampler.start(move || !waiting.is_closed(), report) {
+            let problem = Some(format!("the task host can't start a thread for it: {error}"));
+            let samples = TaskSamples { problem, ..TaskSamples::default() };
+            let _ = self.messages.send(TaskHostMessage::Samples { request_id, samples });
         }
     }
 

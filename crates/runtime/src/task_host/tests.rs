@@ -38,6 +38,7 @@ use crate::{
     input::{Step, TaskInput},
     metrics::{Counter, MetricGroup},
     output::Flush,
+    sampling::SlotThreads,
 };
 
 const JOB: JobId = JobId::from_bytes([3; 16]);
@@ -157,7 +158,14 @@ fn deploy(program: JobProgram) -> (Tasks, UnboundedReceiver<TaskHostMessage>) {
     };
     let storage = CheckpointStorage::open(&spec, &Default::default()).unwrap();
     let plane = DataPlane::new(JOB, spec.secret, Handle::current());
-    let mut tasks = Tasks::new(Arc::new(program), &spec, plane, Handle::current(), storage, messages);
+    let mut tasks = Tasks::new(
+        Arc::new(program),
+        &spec,
+        plane,
+        (Handle::current(), SlotThreads::default()),
+        storage,
+        messages,
+    );
     let host = HostId(0);
     let task_manager_id = TaskManagerId::new("tm");
     let address = TaskHostAddress { host, task_manager_id, data_address: "127.0.0.1:1".to_owned() };

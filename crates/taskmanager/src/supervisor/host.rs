@@ -2,12 +2,15 @@
 
 mod messages;
 mod orders;
+mod samplings;
 mod silence;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use flott_control::task_manager::{Event, HostCommand};
-use flott_core::{AttemptNumber, FailureCause, FailureKind, TaskManagerId, deployment::TaskHostSpec};
+use flott_core::{
+    AttemptNumber, FailureCause, FailureKind, TaskManagerId, deployment::TaskHostSpec, profile::TaskSampling,
+};
 use flott_rpc::{SplitsReport, TaskHostCommand, TaskHostSetup, pb};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -23,11 +26,13 @@ use super::{
 use crate::{
     clock::{now, sleep_until_deadline},
     config::StorageSettings,
+    profiles::SampledHost,
     task_host_service::{Connection, Introduction, Introductions},
     task_manager::Input,
     uplink::{LeaderChannel, Uplinks},
 };
 
+use samplings::Samplings;
 use silence::Silence;
 
 /// How long a task host may take from its launch until its data plane listens. It builds its graph in between, as it
@@ -49,6 +54,13 @@ const SPLIT_REPORTS: usize = 4096;
 pub(crate) enum HostOrder {
     /// Tell it something.
     Send(HostCommand),
+    /// Ask it what its subtasks do.
+    Sample {
+        /// How to look.
+        sampling: TaskSampling,
+        /// Where it goes what was seen. Dropped if that can't be told.
+        reply: oneshot::Sender<SampledHost>,
+    },
     /// End it: ask it to, and kill it after `grace`.
     End {
         /// How long to wait before it is killed.
@@ -86,6 +98,7 @@ pub(crate) struct Host {
     calls: JoinSet<()>,
     watermarks: Watermarks,
     split_reports: mpsc::Sender<SplitsReport>,
+    samplings: Samplings,
     ready: bool,
     silence: Silence,
     /// What was asked of it.
@@ -123,6 +136,7 @@ impl Host {
             calls,
             watermarks: Watermarks::default(),
             split_reports,
+            samplings: Samplings::default(),
             ready: false,
             silence,
             ending: None,
@@ -301,6 +315,7 @@ async fn ended_early(orders: &mut mpsc::Receiver<HostOrder>) {
             Some(HostOrder::Send(command)) => {
                 tracing::error!(?command, "a command for a task host that has not started");
             }
+            Some(HostOrder::Sample { .. }) => {}
         }
     }
 }

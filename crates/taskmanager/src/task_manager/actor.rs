@@ -229,6 +229,9 @@ impl Actor {
                 self.replies.insert(call, reply);
                 self.handle(Event::OrderReceived { call, fence: order.fence, order: order.order });
             }
+            Input::SampleHosts { job_id, sampling, reply } => {
+                let _ = reply.send(self.ask_hosts(job_id, &sampling)); // the caller may have given up
+            }
             Input::HostStarted { job_id, attempt, pid } => {
                 if let Some(host) = self.hosts.get_mut(&(job_id, attempt)) {
                     host.pid = Some(pid);

@@ -6,9 +6,9 @@ use flott_control::{
     protocol::{Fence, RegistrationRequest, Report, SlotReport},
     task_manager::{Effect, Event, HostCommand},
 };
-use flott_core::{AttemptNumber, JobId, deployment::TaskHostSpec};
+use flott_core::{AttemptNumber, JobId, deployment::TaskHostSpec, profile::TaskSampling};
 use flott_rpc::{JobReports, ProcessMetrics, TaskHostMetrics, send_reports};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Input,
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     clock::now,
+    profiles::AskedHost,
     registration::{Pulse, register},
     supervisor::host::{Host, HostOrder},
 };
@@ -105,6 +106,19 @@ impl Actor {
             return; // its end is on its way to the machine
         };
         self.order_host(job_id, attempt, HostOrder::Send(command));
+    }
+
+    /// Asks the task hosts of a job, or of all, what their subtasks do.
+    pub(super) fn ask_hosts(&self, job_id: Option<JobId>, sampling: &TaskSampling) -> Vec<AskedHost> {
+        let started = self.hosts.iter().filter(|((job, _), _)| job_id.is_none_or(|wanted| wanted == *job));
+        let ask = |(&(job_id, _), host): (&(JobId, AttemptNumber), &HostEntry)| {
+            let pid = host.pid?;
+            let (reply, answer) = oneshot::channel();
+            // One that takes no orders tells nothing.
+            let _ = host.orders.try_send(HostOrder::Sample { sampling: sampling.clone(), reply });
+            Some(AskedHost { job_id, pid, answer })
+        };
+        started.filter_map(ask).collect()
     }
 
     fn order_host(&mut self, job_id: JobId, attempt: AttemptNumber, order: HostOrder) {

@@ -4,11 +4,12 @@ use flott_control::{
     protocol::{OrderAnswer, SubtaskMetrics},
     task_manager::Event,
 };
-use flott_core::{AttemptNumber, JobId, RegistrationId, deployment::SplitAnswer};
+use flott_core::{AttemptNumber, JobId, RegistrationId, deployment::SplitAnswer, profile::TaskSampling};
 use flott_rpc::{FencedOrder, SplitRequest, SplitsReport};
 use tokio::sync::oneshot;
 
 use crate::{metrics::HostReport, registration::Registered};
+use crate::{profiles::AskedHost, registration::Registered};
 
 /// Something for the event loop.
 #[derive(Debug)]
@@ -61,6 +62,15 @@ pub(crate) enum Input {
         attempt: AttemptNumber,
         /// Its process; 0 if it has none of its own.
         pid: u32,
+    },
+    /// Somebody wants to see what subtasks do.
+    SampleHosts {
+        /// Of which job; `None` = of all.
+        job_id: Option<JobId>,
+        /// How to look.
+        sampling: TaskSampling,
+        /// Where it goes who will tell.
+        reply: oneshot::Sender<Vec<AskedHost>>,
     },
     /// What a task host's subtasks have done.
     HostMetrics {

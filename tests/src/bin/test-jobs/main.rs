@@ -1,6 +1,7 @@
 //! Jobs that do what end-to-end tests need: one program with an entry for each behavior, good and bad.
 
 mod broken_mains;
+mod busy;
 mod evolving;
 mod failing;
 mod oracle;
@@ -62,6 +63,7 @@ const ENTRIES: &[Entry] = &[
         description: "Has state of another type in each version",
         main: evolving::evolving,
     },
+    Entry { name: "busy", description: "Uses the processor for each record", main: busy::busy },
     Entry { name: "print", description: "Prints numbered lines at a limited rate", main: steady::print },
     Entry { name: "panic-in-map", description: "Panics at a certain record", main: failing::panic_in_map },
     Entry { name: "abort-in-map", description: "Aborts at a certain record", main: failing::abort_in_map },

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use super::{ConfigValue, Mismatch, RawValue, parse_scalar};
 use crate::job_config::RuntimeMode;
@@ -92,16 +92,28 @@ impl fmt::Display for LogLevel {
     }
 }
 
+/// The text names no level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is none of ERROR, WARN, INFO, DEBUG and TRACE")]
+pub struct UnknownLogLevel;
+
+impl FromStr for LogLevel {
+    type Err = UnknownLogLevel;
+
+    /// Upper and lower case alike.
+    fn from_str(text: &str) -> Result<Self, UnknownLogLevel> {
+        let levels = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+        let named = |level: &Self| level.to_string().eq_ignore_ascii_case(text);
+        levels.into_iter().find(named).ok_or(UnknownLogLevel)
+    }
+}
+
 impl ConfigValue for LogLevel {
     fn allowed() -> String {
         "ERROR, WARN, INFO, DEBUG or TRACE".to_owned()
     }
 
     fn parse(raw: &RawValue) -> Result<Self, Mismatch> {
-        parse_scalar(raw, |text| {
-            [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace]
-                .into_iter()
-                .find(|level| level.to_string().eq_ignore_ascii_case(text))
-        })
+        parse_scalar(raw, |text| text.parse().ok())
     }
 }

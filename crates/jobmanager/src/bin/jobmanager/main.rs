@@ -46,11 +46,15 @@ fn main() -> ExitCode {
         }
     };
     let log = LogConfig::new(&config);
-    if let Err(error) = flott_logging::init(&log) {
-        eprintln!("[ERROR] {error}");
-        return ExitCode::FAILURE;
-    }
-    match run(config, &warnings, log.file) {
+    let log_filter = match flott_logging::init(&log) {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!("[ERROR] {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let log_filter = Some(log_filter);
+    match run(config, &warnings, JobManagerOptions { log_file: log.file, log_filter, ..Default::default() }) {
         Ok(Ended::Stopped) => ExitCode::SUCCESS,
         Ok(Ended::Undrained) => ExitCode::from(EXIT_UNDRAINED),
         Err(error) => {
@@ -62,7 +66,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(config: Configuration, warnings: &[Warning], log_file: Option<PathBuf>) -> anyhow::Result<Ended> {
+fn run(config: Configuration, warnings: &[Warning], options: JobManagerOptions) -> anyhow::Result<Ended> {
     info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "JobManager is starting");
     for warning in warnings {
         warn!("{warning}");
@@ -73,16 +77,15 @@ fn run(config: Configuration, warnings: &[Warning], log_file: Option<PathBuf>) -
         .thread_name("jobmanager")
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(serve(config, log_file));
+    let outcome = runtime.block_on(serve(config, options));
     // A blocked disk must not keep the process from ending.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(config: Configuration, log_file: Option<PathBuf>) -> anyhow::Result<Ended> {
+async fn serve(config: Configuration, mut options: JobManagerOptions) -> anyhow::Result<Ended> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stdout_file = std::env::var_os(ENV_OUT_FILE).filter(|name| !name.is_empty()).map(PathBuf::from);
-    let options = JobManagerOptions { log_file, stdout_file, ..JobManagerOptions::default() };
+    options.stdout_file = std::env::var_os(ENV_OUT_FILE).filter(|name| !name.is_empty()).map(PathBuf::from);
     let job_manager = JobManager::start(config, options).await?;
     let _ready = ready_file::announce(job_manager.rest_addr)?;
     let handle = job_manager.handle.clone();

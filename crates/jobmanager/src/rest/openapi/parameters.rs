@@ -122,6 +122,21 @@ pub(crate) const EXCEPTIONS: &[QueryParameter] = &[
     QueryParameter::new("maxExceptions", Kind::Number, "How many at most; 20 without it."),
     QueryParameter::new("failureLabelFilter", Kind::Texts, "Only those with these labels, as `key:value`."),
 ];
+/// Of what was logged of a job.
+pub(crate) const JOB_LOGS: &[QueryParameter] = &[
+    QueryParameter::new("lines", Kind::Positive, "How many events at most; 500 without it, 5000 at most."),
+    QueryParameter::new(
+        "level",
+        Kind::OneOf(&["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]),
+        "Only events of this level and above.",
+    ),
+    QueryParameter::new("search", Kind::Text, "Only events that hold this text."),
+];
+/// Of a flame graph.
+pub(crate) const FLAME_GRAPH: &[QueryParameter] = &[
+    QueryParameter::new("type", Kind::OneOf(&["full", "on_cpu", "off_cpu"]), "Of which time; `full` without it."),
+    QueryParameter::new("subtaskindex", Kind::Number, "Of which subtask; of all without it."),
+];
 /// Of what was measured in the last hour.
 pub(crate) const HISTORY: &[QueryParameter] = &[
     QueryParameter::new("get", Kind::Texts, "Which series, by id; the most telling ones without it."),

@@ -1,5 +1,6 @@
 //! A cluster made of canned views, and a client without a network.
 
+mod diagnostics;
 mod snapshots;
 
 use std::{
@@ -18,6 +19,7 @@ use flott_core::{
     JobStatus, JobType, JobVertex, OperatorInfo, Partitioner, SlotIndex, TaskManagerId, TriggerId, VertexId,
     VertexIndex,
     job_config::{JobConfig, RuntimeMode},
+    logs::LogQuery,
     metrics::{HistogramSummary, MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
     sdk::EntryInfo,
     time::Timestamp,
@@ -27,6 +29,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
+pub(super) use diagnostics::PROFILE;
 pub(super) use snapshots::{BROKEN, DONE, UNDERWAY};
 
 use crate::{
@@ -72,6 +75,7 @@ pub(super) struct FakeCluster {
     pub(super) checkpoints: Mutex<Vec<ManualCheckpoint>>,
     pub(super) disposed: Mutex<Vec<String>>,
     pub(super) deleted: Mutex<Vec<ArtifactId>>,
+    pub(super) searched: Mutex<Vec<LogQuery>>,
     pub(super) uploaded_bytes: AtomicU64,
     pub(super) largest_chunk: AtomicU64,
     pub(super) shut_down: AtomicU64,

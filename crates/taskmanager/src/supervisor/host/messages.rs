@@ -6,7 +6,7 @@ use flott_control::{
     protocol::{TaskReport, TaskState},
     task_manager::Event,
 };
-use flott_core::{FailureCause, FailureKind};
+use flott_core::{FailureCause, FailureKind, SubtaskId};
 use flott_rpc::{SplitRequest, TaskHostCommand, TaskHostMessage, pb};
 use tokio::sync::mpsc;
 
@@ -37,6 +37,7 @@ impl Host {
             TaskHostMessage::Refused(cause) => self.end_with(cause, LAST_WORDS_TIMEOUT),
             TaskHostMessage::TaskState(report) => {
                 self.silence.reported(&report);
+                self.log(&report);
                 let report = with_stderr(report, host).await;
                 self.tell(Event::HostReportedTask { job_id, attempt, report }).await;
             }
@@ -66,7 +67,24 @@ impl Host {
             TaskHostMessage::Metrics(subtasks) => {
                 self.send(Input::HostMetrics { job_id, attempt, subtasks }).await;
             }
+            TaskHostMessage::Samples { request_id, samples } => {
+                self.samplings.end(request_id, &self.spec.graph, host.pid(), samples);
+            }
         }
+    }
+
+    /// The history of the subtasks here. Why one has failed, the JobMaster tells.
+    fn log(&self, report: &TaskReport) {
+        let SubtaskId { vertex, subtask } = report.subtask;
+        let vertex = self.spec.graph.vertices.get(vertex.0 as usize).map_or("", |vertex| &vertex.name);
+        tracing::info!(
+            job_id = %self.spec.job_id,
+            vertex,
+            subtask = subtask.0,
+            attempt = report.attempt.0,
+            state = %report.state.execution_state(),
+            "task state changed"
+        );
     }
 
     fn forward_split_request(&mut self, request: SplitRequest) {

@@ -36,6 +36,13 @@ impl Host {
             HostOrder::Send(HostCommand::NotifyCheckpoint { notice }) => {
                 self.command(TaskHostCommand::NotifyCheckpoint { notice });
             }
+            HostOrder::Sample { sampling, reply } => {
+                if self.connection.is_some()
+                    && let Some(request_id) = self.samplings.begin(reply)
+                {
+                    self.command(TaskHostCommand::Sample { request_id, sampling });
+                }
+            }
             HostOrder::End { grace } => {
                 if self.ending.is_none() {
                     self.ending = Some(Ending::Ordered);
