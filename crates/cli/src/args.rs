@@ -1,5 +1,6 @@
 //! The command line.
 
+mod rescale;
 mod snapshots;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use flott_core::checkpoint::SavepointFormat;
 
+pub(crate) use rescale::RescaleArgs;
 pub(crate) use snapshots::{
     CancelArgs, CheckpointArgs, InspectArgs, RestoreArgs, SavepointArgs, SavepointVerb, StopArgs,
 };
@@ -45,6 +47,8 @@ pub(crate) enum Verb {
     Savepoint(SavepointArgs),
     /// Takes a checkpoint of a job
     Checkpoint(CheckpointArgs),
+    /// Changes the parallelism of a job while it runs
+    Rescale(RescaleArgs),
     /// Checks the configuration and shows what it sets
     Config(ConfigArgs),
     /// Waits until a cluster is complete, for scripts

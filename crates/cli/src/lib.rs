@@ -84,6 +84,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
             Verb::Stop(args) => verbs::stop::execute(args).await,
             Verb::Savepoint(args) => verbs::savepoint::execute(args).await,
             Verb::Checkpoint(args) => verbs::checkpoint::execute(args).await,
+            Verb::Rescale(args) => verbs::rescale::execute(args).await,
             Verb::Config(args) => verbs::config::execute(args),
             Verb::WaitReady(args) => verbs::wait_ready::execute(args).await,
         }

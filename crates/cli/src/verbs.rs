@@ -10,6 +10,7 @@ mod job_id;
 pub(crate) mod list;
 pub(crate) mod new;
 mod operation;
+pub(crate) mod rescale;
 pub(crate) mod run;
 pub(crate) mod savepoint;
 pub(crate) mod stop;

@@ -12,6 +12,8 @@ mod inspect;
 mod lifecycle;
 #[path = "cli/new.rs"]
 mod new;
+#[path = "cli/rescale.rs"]
+mod rescale;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/snapshots.rs"]

@@ -3,6 +3,7 @@
 mod cluster;
 mod jars;
 mod jobs;
+mod rescales;
 mod snapshots;
 
 use serde::Deserialize;

@@ -37,5 +37,8 @@ pub use types::{
     },
     operations::OperationStatus,
     plan::{Plan, PlanInput, PlanNode},
+    rescales::{
+        ParallelismBounds, Rescale, RescaleOutcome, ResourceRequirements, VertexRequirements, VertexRescale,
+    },
     snapshots::{CheckpointRequest, CheckpointType, SavepointRequest, StopRequest},
 };

@@ -6,4 +6,5 @@ pub(crate) mod jars;
 pub(crate) mod jobs;
 pub(crate) mod operations;
 pub(crate) mod plan;
+pub(crate) mod rescales;
 pub(crate) mod snapshots;

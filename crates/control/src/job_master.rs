@@ -14,6 +14,7 @@ mod reconcile;
 mod recovery;
 mod regions;
 mod reports;
+mod rescale;
 mod restart;
 mod run;
 mod slot_pool;
@@ -44,6 +45,10 @@ pub use recovery::{
     ReturnedTaskManager, RunRecord,
 };
 pub use regions::pipelined_regions;
+pub use rescale::{
+    ParallelismBounds, RescaleCause, RescaleEnd, RescaleHistory, RescaleOutcome, RescaleRecord,
+    RescaleRefusal, RescaleSpan, WantedRequirements, check_requirements,
+};
 pub use state::{JobState, Outcome};
 
 use alignment::Alignment;
@@ -52,6 +57,7 @@ use execution_graph::ExecutionGraph;
 use failover::Region;
 use failures::FailureHistory;
 use reconcile::Recovery;
+use rescale::Rescaling;
 use restart::Restarts;
 use run::Numbers;
 use slot_pool::SlotPool;
@@ -108,6 +114,7 @@ pub struct JobMaster {
     splits: BTreeMap<VertexIndex, SplitQueue>,
     alignment: Alignment,
     checkpoints: Checkpoints,
+    rescaling: Rescaling,
     failures: FailureHistory,
     /// What the ResourceManager last said: total, free, TaskManagers.
     cluster: Option<(u32, u32, u32)>,
@@ -126,6 +133,7 @@ impl JobMaster {
             regions: regions.into_iter().map(Region::new).collect(),
             restarts: Restarts::new(graph.recovery.restart_strategy(), spec.job_id),
             pool: SlotPool::new(&graph),
+            rescaling: Rescaling::new(&graph),
             graph,
             spec,
             state: JobState::Created,
@@ -150,6 +158,7 @@ impl JobMaster {
             Event::SlotGranted(slot) => self.take_slot(slot, now, &mut out),
             Event::SlotsReported { total, free, task_managers } => {
                 self.cluster = Some((total, free, task_managers));
+                self.fit_rescale(free, now, &mut out);
             }
             Event::TaskManagerLost { task_manager_id, registration_id, cause } => {
                 self.task_manager_lost(&task_manager_id, registration_id, cause, now, &mut out);
@@ -180,6 +189,7 @@ impl JobMaster {
                 self.splits_enumerated(subtask, attempt, splits, now, &mut out);
             }
             Event::SnapshotRequested { call, request } => self.request_snapshot(call, request, &mut out),
+            Event::RescaleRequested { call, wanted } => self.request_rescale(call, &wanted, now, &mut out),
             Event::CheckpointStored { checkpoint_id, result } => {
                 self.checkpoint_stored(checkpoint_id, result, now, &mut out);
             }
@@ -190,12 +200,14 @@ impl JobMaster {
             Event::TimerFired => self.timer_fired(now, &mut out),
         }
         self.advance_checkpoints(now, &mut out);
+        self.advance_rescale(now, &mut out);
         out
     }
 
     /// When [`Event::TimerFired`] is wanted next.
     pub fn next_wakeup(&self) -> Option<MonoTime> {
-        self.lifecycle_wakeup().into_iter().chain(self.checkpoints_wakeup()).min()
+        let wakeups = [self.lifecycle_wakeup(), self.checkpoints_wakeup(), self.rescale_wakeup()];
+        wakeups.into_iter().flatten().min()
     }
 
     fn lifecycle_wakeup(&self) -> Option<MonoTime> {

@@ -14,6 +14,7 @@ mod simulation {
     pub(crate) mod job_manager;
     pub(crate) mod network;
     pub(crate) mod random;
+    pub(crate) mod rescale;
     pub(crate) mod snapshot;
     pub(crate) mod store;
     pub(crate) mod task;
@@ -50,6 +51,9 @@ const SOMETIMES: &[&str] = &[
     "job finished after a failover",
     "job finished after restarts",
     "job had finished while nobody led",
+    "job rescaled before it began",
+    "job rescaled down",
+    "job rescaled up",
     "job restarted by a failover",
     "job waited for a TaskManager",
     "JobManager crashed",
@@ -69,6 +73,16 @@ const SOMETIMES: &[&str] = &[
     "reports of an unknown job",
     "reports of an unknown registration",
     "restart moved to another TaskManager",
+    "rescale acknowledged",
+    "rescale canceled with its job",
+    "rescale carried out after an interruption",
+    "rescale changed nothing",
+    "rescale completed",
+    "rescale ended with its job",
+    "rescale fitted to the slots",
+    "rescale interrupted by a failure",
+    "rescale overtaken by another",
+    "rescale refused",
     "root cause replaced",
     "some regions adopted and others restarted",
     "split answer of an old leader dropped",

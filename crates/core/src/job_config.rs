@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    RecoverySettings,
+    RecoverySettings, VertexId,
     config::{
         AnyOption, Configuration, duration,
         options::{execution, pipeline},
@@ -80,6 +80,10 @@ pub struct JobConfig {
     pub recovery: Box<RecoverySettings>,
     /// What the submitter set beyond these, as key and value.
     pub settings: BTreeMap<String, String>,
+    /// Set when the job is rescaled: with how many subtasks vertices run whose number is not that of the program. How
+    /// operators are chained, and how their records are spread, stays as the program has it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rescaled: BTreeMap<VertexId, u32>,
 }
 
 impl Default for JobConfig {
@@ -94,6 +98,7 @@ impl Default for JobConfig {
             name: None,
             recovery: Box::default(),
             settings: BTreeMap::new(),
+            rescaled: BTreeMap::new(),
         }
     }
 }
@@ -126,6 +131,7 @@ impl JobConfig {
             name: config.get(&pipeline::NAME),
             recovery: Box::new(RecoverySettings::from_configuration(config)),
             settings: others.map(|(key, value)| (key.clone(), value.clone())).collect(),
+            rescaled: BTreeMap::new(),
         }
     }
 }

@@ -223,6 +223,21 @@ impl JobGraph {
         self.vertices.iter().map(|vertex| vertex.parallelism as usize).sum()
     }
 
+    /// The number of subtasks of each vertex.
+    pub fn parallelisms(&self) -> Vec<u32> {
+        self.vertices.iter().map(|vertex| vertex.parallelism).collect()
+    }
+
+    /// The same dataflow with other numbers of subtasks, one for each vertex in their order.
+    #[must_use]
+    pub fn with_parallelisms(&self, parallelisms: &[u32]) -> Self {
+        let mut graph = self.clone();
+        for (vertex, parallelism) in graph.vertices.iter_mut().zip(parallelisms) {
+            vertex.parallelism = *parallelism;
+        }
+        graph
+    }
+
     /// SHA-256 of the graph's canonical JSON, as hexadecimal digits. Two programs with the same fingerprint number
     /// their vertices, edges and channels alike.
     pub fn fingerprint(&self) -> String {

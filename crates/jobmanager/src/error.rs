@@ -148,6 +148,26 @@ pub enum Error {
     #[error("job {0} exists already and was submitted differently: choose another id")]
     JobExists(JobId),
 
+    /// What is wanted of a job's parallelism can't be had of its graph.
+    #[error("{}", .0.join("\n"))]
+    Requirements(Vec<String>),
+    /// A job's parallelism can't be changed.
+    #[error("job {job_id} can't be rescaled: {reason}")]
+    NotRescalable {
+        /// The job.
+        job_id: JobId,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// A job's parallelism can't be changed now.
+    #[error("job {job_id} can't be rescaled now: {reason}")]
+    NotNow {
+        /// The job.
+        job_id: JobId,
+        /// Why not.
+        reason: String,
+    },
+
     /// Nobody leads, or another JobManager does, or it is not known whether this one still does.
     #[error("Service temporarily unavailable due to an ongoing leader election. Please refresh.")]
     NoLeader,
@@ -228,7 +248,9 @@ impl Error {
             Self::BadLogFilter(_) | Self::NamelessArtifact | Self::UploadBroken(_) | Self::Setting(_) => {
                 ErrorKind::Rejected(R::Invalid)
             }
-            Self::NoSavepointDirectory => ErrorKind::Rejected(R::Invalid),
+            Self::NoSavepointDirectory | Self::Requirements(_) | Self::NotRescalable { .. } => {
+                ErrorKind::Rejected(R::Invalid)
+            }
             Self::Snapshot { source, .. } | Self::CheckpointDirectory { source, .. }
                 if source.is_transient() =>
             {
@@ -244,6 +266,7 @@ impl Error {
             | Self::SnapshotClaimed { .. }
             | Self::SnapshotInUse { .. }
             | Self::ProfileUnderway(_)
+            | Self::NotNow { .. }
             | Self::TriggerIdInUse(_) => ErrorKind::Rejected(R::Conflict),
             Self::Artifact(error) => match error.kind() {
                 flott_artifact::ErrorKind::User if error.is_plan_failure() => ErrorKind::Rejected(R::Program),

@@ -4,6 +4,7 @@ mod diagnostics;
 mod logs;
 mod operations;
 mod requests;
+mod rescale;
 mod snapshots;
 
 use std::{

@@ -5,6 +5,7 @@ mod checkpoints;
 mod job;
 mod leadership;
 mod report;
+mod rescaling;
 mod task_manager;
 
 pub use checkpoints::CheckpointsView;
@@ -14,6 +15,7 @@ pub use job::{
     VertexView,
 };
 pub use leadership::{LeadershipState, LeadershipView, OwnAddresses, ProblemView};
+pub use rescaling::RescalingView;
 pub use task_manager::{
     ClusterOverview, HardwareView, ProcessMetrics, SlotView, TaskHostView, TaskManagerView,
 };

@@ -26,6 +26,7 @@ mod profile;
 mod recovery;
 mod registration;
 mod requests;
+mod rescale;
 mod restores;
 mod s3;
 mod savepoints;

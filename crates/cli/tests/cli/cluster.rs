@@ -10,13 +10,13 @@ use axum::{
     Json, Router,
     extract::{Multipart, Path, State},
     http::StatusCode,
-    routing::{get, patch, post},
+    routing::{get, patch, post, put},
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 pub(crate) const JOB: &str = "2efff7fb0f9f04726989cc7c7eb9cb92";
-const VERTEX: &str = "6bf01baa9d2ca23a3ef7ce311722523d";
+pub(crate) const VERTEX: &str = "6bf01baa9d2ca23a3ef7ce311722523d";
 
 /// What the server knows.
 #[derive(Default)]
@@ -36,6 +36,8 @@ struct Facts {
     triggers: Vec<(String, Value)>,
     /// What becomes of an operation, one look after another; the last stays.
     outcomes: VecDeque<Value>,
+    /// Bodies of the requirements.
+    required: Vec<Value>,
 }
 
 #[derive(Clone)]
@@ -66,6 +68,9 @@ impl Cluster {
             .route("/v1/jobs/{job}/savepoints/{id}", get(outcome))
             .route("/v1/jobs/{job}/checkpoints/{id}", get(outcome))
             .route("/v1/savepoint-disposal/{id}", get(outcome))
+            .route("/v1/jobs/{job}/resource-requirements", get(requirements).merge(put(require)))
+            .route("/v1/jobs/{job}/rescales/history", get(rescales))
+            .route("/v1/jobs/{job}/rescales/details/{id}", get(rescale))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(cluster.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -92,6 +97,11 @@ impl Cluster {
             assert_eq!(id.unwrap().as_str().unwrap().len(), 32, "{path}");
         }
         triggers
+    }
+
+    /// Bodies of the requirements that were sent.
+    pub(crate) fn required(&self) -> Vec<Value> {
+        self.facts.lock().unwrap().required.clone()
     }
 
     /// Refuses to run artifacts and to begin operations from now on.
@@ -199,7 +209,8 @@ async fn job(State(cluster): State<Cluster>, Path(id): Path<String>) -> Answer {
     accept(
         json!({"jid": JOB, "name": "word count", "state": state, "start-time": 1, "end-time": -1, "duration": 740,
         "now": 3, "timestamps": {}, "status-counts": {}, "plan": {"name": "word count", "nodes": []},
-        "vertices": [{"id": VERTEX, "name": "Source: text -> split", "parallelism": 2, "status": vertex_state,
+        "vertices": [{"id": VERTEX, "name": "Source: text -> split", "parallelism": facts.parallelism(),
+            "maxParallelism": 128, "status": vertex_state,
             "start-time": 1, "end-time": -1, "duration": 1, "tasks": {}, "metrics": {"write-records": 7}}]}),
     )
 }
@@ -246,4 +257,60 @@ async fn exceptions() -> Answer {
          "timestamp": 2, "taskName": "split (1/2)", "taskManagerId": "tm-1", "concurrentExceptions": []},
         {"exceptionName": "CONNECTION_LOST", "stacktrace": "an echo", "timestamp": 1, "concurrentExceptions": []},
     ]}}))
+}
+
+impl Facts {
+    /// What the job's vertex has: what is wanted, once the rescale is completed.
+    fn parallelism(&self) -> Value {
+        let is_completed = self.outcomes.front().is_some_and(|it| it["terminalState"] == "COMPLETED");
+        match self.required.last().filter(|_| is_completed) {
+            Some(body) => body[VERTEX]["parallelism"]["upperBound"].clone(),
+            None => json!(2),
+        }
+    }
+}
+
+impl Facts {
+    /// The last one, another one for each wish.
+    fn rescale(&self) -> Value {
+        let mut rescale = self.outcomes[0].clone();
+        rescale["rescaleUuid"] = json!(format!("{:032x}", self.required.len()));
+        rescale
+    }
+}
+
+async fn requirements() -> Answer {
+    accept(json!({VERTEX: {"parallelism": {"lowerBound": 1, "upperBound": 2}}}))
+}
+
+async fn require(State(cluster): State<Cluster>, Json(body): Json<Value>) -> Answer {
+    let mut facts = cluster.facts.lock().unwrap();
+    if let Some((status, error)) = facts.refusal {
+        return refuse(status, error);
+    }
+    facts.required.push(body);
+    accept(json!({}))
+}
+
+async fn rescales(State(cluster): State<Cluster>) -> Answer {
+    let mut facts = cluster.facts.lock().unwrap();
+    if facts.required.is_empty() {
+        return accept(json!([{"rescaleUuid": "old", "terminalState": "COMPLETED"}]));
+    }
+    if facts.outcomes.len() > 1 {
+        facts.outcomes.pop_front();
+    }
+    accept(json!([facts.rescale(), {"rescaleUuid": "old", "terminalState": "COMPLETED"}]))
+}
+
+async fn rescale(State(cluster): State<Cluster>, Path((_, id)): Path<(String, String)>) -> Answer {
+    let facts = cluster.facts.lock().unwrap();
+    let mut rescale = facts.rescale();
+    if rescale["rescaleUuid"] != id {
+        return refuse(404, "There is no such rescale.");
+    }
+    let (before, after) = (json!(2), facts.parallelism());
+    rescale["vertices"] = json!({VERTEX: {"jobVertexName": "Source: text -> split",
+        "preRescaleParallelism": before, "postRescaleParallelism": after}});
+    accept(rescale)
 }

@@ -28,6 +28,10 @@ async fn wrong_use_ends_with_2_and_a_hint() {
         &["savepoint", "inspect"],
         &["savepoint", "inspect", "ftp://host/sp"],
         &["checkpoint"],
+        &["rescale"],
+        &["rescale", "2efff7fb0f9f04726989cc7c7eb9cb92"],
+        &["rescale", "-p", "0", "2efff7fb0f9f04726989cc7c7eb9cb92"],
+        &["rescale", "--vertex", "count", "2efff7fb0f9f04726989cc7c7eb9cb92"],
         &["run", "-cm", "mine", "artifact"],
         &["run", "-cm", "legacy", "artifact"],
         &["list", "-m", "a:b:c"],
@@ -58,6 +62,7 @@ async fn missing_jobs_and_gone_modes_are_told() {
         (&["stop"], "Missing JobID. Specify a JobID to stop a job with a savepoint."),
         (&["savepoint"], "Missing JobID. Specify a JobID to trigger a savepoint."),
         (&["checkpoint"], "Missing JobID. Specify a JobID to trigger a checkpoint."),
+        (&["rescale", "-p", "2"], "Missing JobID. Specify a JobID to rescale a job."),
         (&["run", "-cm", "legacy", "artifact"], "use no_claim to keep them"),
         (&["run", "--restoreMode", "LEGACY", "artifact"], "use no_claim to keep them"),
     ] {
@@ -77,7 +82,7 @@ async fn arguments_that_are_no_text_are_refused() {
 async fn help_and_version_are_printed() {
     let help = done(flott(["--help"])).await;
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-    for verb in ["new", "run", "info", "list", "cancel", "stop", "savepoint", "checkpoint"] {
+    for verb in ["new", "run", "info", "list", "cancel", "stop", "savepoint", "checkpoint", "rescale"] {
         assert!(help.stdout.contains(&format!("\n  {verb} ")), "{}", help.stdout);
         assert_eq!(done(flott([verb, "-h"])).await.code, Some(0));
     }

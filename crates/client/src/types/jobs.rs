@@ -72,6 +72,9 @@ pub struct VertexDetail {
     pub name: String,
     /// Number of its subtasks.
     pub parallelism: u32,
+    /// The most subtasks that it can have; 0 if the server does not tell.
+    #[serde(rename = "maxParallelism", default)]
+    pub max_parallelism: u32,
     /// The state that stands for all its subtasks.
     pub status: ExecutionState,
     /// When its first subtask was deployed, or -1.

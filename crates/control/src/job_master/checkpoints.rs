@@ -18,6 +18,7 @@ mod metadata;
 mod pending;
 mod pointer;
 mod request;
+mod rescale;
 mod restore;
 mod retained;
 mod statistics;
@@ -80,6 +81,8 @@ pub(super) struct Checkpoints {
     has_begun: bool,
     /// What it recovers from, and whether it is a savepoint.
     latest: Option<(RestorePoint, bool)>,
+    /// Whether that, or what the job began with, has records that were on their way, which have no place in another graph.
+    has_records: bool,
     /// Whether its own checkpoints may refer to files of earlier ones.
     may_refer: bool,
     /// When the periodic ones are due, while all subtasks run.
@@ -115,6 +118,7 @@ impl Default for Checkpoints {
             initial: None,
             has_begun: false,
             latest: None,
+            has_records: false,
             may_refer: true,
             due: None,
             last_end: None,
@@ -238,12 +242,12 @@ impl JobMaster {
         orders
     }
 
-    fn settings(&self) -> &CheckpointSettings {
+    pub(super) fn settings(&self) -> &CheckpointSettings {
         &self.graph.recovery.checkpoints
     }
 
     /// Whether barriers would reach every subtask: all run, except for those that have finished.
-    fn can_checkpoint(&self) -> bool {
+    pub(super) fn can_checkpoint(&self) -> bool {
         let (running, finished) =
             (self.executions.count(ExecutionState::Running), self.executions.count(ExecutionState::Finished));
         matches!(self.state, JobState::Running)

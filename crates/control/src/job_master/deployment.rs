@@ -63,6 +63,10 @@ impl JobMaster {
     /// Starts the task hosts that will be needed, while regions still stop or wait for their time: a process takes a while
     /// to start. If it fails to, that counts only when it is tried once more in earnest.
     pub(super) fn prepare_task_hosts(&mut self, out: &mut Vec<Effect>) {
+        // They would have the graph that the job is about to leave.
+        if self.rescaling.is_stopping() {
+            return;
+        }
         self.pool.assign();
         let waiting = self.regions.iter().filter(|region| region.phase.is_waiting());
         let locations =

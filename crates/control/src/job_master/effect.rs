@@ -7,7 +7,7 @@ use flott_core::{
     checkpoint::CheckpointMetadata, deployment::SplitAnswer,
 };
 
-use super::{CheckpointPointer, RunRecord, SnapshotTaken, state::Outcome};
+use super::{CheckpointPointer, RescaleRefusal, RunRecord, SnapshotTaken, state::Outcome};
 use crate::protocol::{CallId, Fence, Order};
 
 /// An effect of one job's machine.
@@ -96,6 +96,13 @@ pub enum Effect {
         call: CallId,
         /// What was taken, or why nothing was.
         result: Result<SnapshotTaken, FailureCause>,
+    },
+    /// Answer a `RescaleRequested`.
+    RescaleAnswered {
+        /// Its call.
+        call: CallId,
+        /// It is durable, or why it is not to be.
+        result: Result<(), RescaleRefusal>,
     },
     /// The job's status is another one now. For logs and listeners; the machine itself has it already.
     StatusChanged {

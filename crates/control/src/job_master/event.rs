@@ -7,7 +7,7 @@ use flott_core::{
     TaskManagerId, deployment::EnumeratedSplits,
 };
 
-use super::{ReturnedTaskManager, RunRecord, SnapshotRequest, StoredMetadata};
+use super::{ReturnedTaskManager, RunRecord, SnapshotRequest, StoredMetadata, WantedRequirements};
 use crate::protocol::{AlignedWatermark, CallId, Fence, Refusal, Report, SubtaskMetrics};
 
 /// A slot that the ResourceManager gives to the job.
@@ -122,6 +122,13 @@ pub enum Event {
         call: CallId,
         /// What is wanted.
         request: SnapshotRequest,
+    },
+    /// A user wants other numbers of subtasks. Answered with `RescaleAnswered` when that is durable; it is done after that.
+    RescaleRequested {
+        /// To be answered.
+        call: CallId,
+        /// What is wanted.
+        wanted: WantedRequirements,
     },
     /// What became of an [`Effect::StoreCheckpoint`](super::Effect::StoreCheckpoint).
     CheckpointStored {

@@ -142,6 +142,20 @@ impl ExecutionGraph {
         this
     }
 
+    /// Takes over the past of the subtasks that were there before the graph changed, and are still.
+    pub(super) fn remember(&mut self, old: Self) {
+        for (mut past, execution) in old.past.into_iter().zip(old.executions) {
+            let Some(index) = self.index(execution.subtask) else { continue };
+            if execution.state.is_terminal() {
+                past.push_back(execution);
+            }
+            while past.len() > Self::MAX_PAST {
+                past.pop_front();
+            }
+            self.past[index] = past;
+        }
+    }
+
     pub(super) fn all(&self) -> &[Execution] {
         &self.executions
     }

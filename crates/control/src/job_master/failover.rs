@@ -74,6 +74,8 @@ impl JobMaster {
                 self.failures.begin(failure);
                 self.give_up(now, out);
             }
+            // What is hit is being stopped, and the job goes on from a checkpoint anyway.
+            JobState::Restarting { .. } if self.rescaling.is_stopping() => {}
             JobState::Running | JobState::Restarting { .. } => self.restart_after(scope, failure, now, out),
         }
     }
@@ -196,6 +198,11 @@ impl JobMaster {
         }
     }
 
+    /// Cancels everything that runs, which is no failure.
+    pub(super) fn stop_all(&mut self, cause: &FailureCause, now: MonoTime, out: &mut Vec<Effect>) {
+        self.stop_regions((0..self.regions.len()).collect(), cause, None, now, out);
+    }
+
     /// Cancels what runs of these regions, to start them again.
     fn stop_regions(
         &mut self,
@@ -294,6 +301,9 @@ impl JobMaster {
             || !self.checkpoints_settled()
         {
             return;
+        }
+        if self.rescaling.is_stopping() {
+            return self.switch_parallelism(now, out);
         }
         // Before that is durable, nothing of theirs may go to others: this leader's successor would adopt them.
         if !self.secure_next_attempts(out) {

@@ -30,6 +30,7 @@ impl JobMaster {
 
     pub(super) fn wait_for_slots(&mut self, now: MonoTime, out: &mut Vec<Effect>) {
         out.push(Effect::RequireSlots { count: self.pool.required() });
+        self.schedule_initially(now);
         self.executions.enter_all(ExecutionState::Scheduled, now, |_| true);
         let deadline = now + self.config.slot_request_timeout;
         self.enter(JobState::WaitingForSlots { deadline }, now, out);
@@ -68,11 +69,11 @@ impl JobMaster {
     }
 
     pub(super) fn take_slot(&mut self, slot: GrantedSlot, now: MonoTime, out: &mut Vec<Effect>) {
-        let wanted = self.pool.count() < self.pool.required();
+        let wanted = self.pool.count() < self.pool.required().max(self.rescaling.wanted_slots());
         match self.state {
             JobState::WaitingForSlots { .. } if wanted => {
                 self.pool.add(slot);
-                if self.pool.count() == self.pool.required() {
+                if self.pool.count() == self.pool.required() && !self.rescaling.is_changing() {
                     self.begin_regions(now, out);
                 }
             }
@@ -157,6 +158,7 @@ impl JobMaster {
         }
         out.push(Effect::RequireSlots { count: 0 });
         self.end_checkpoints(&outcome, now, out);
+        self.end_rescaling(out);
         self.splits.clear();
         self.enter(JobState::Terminal(outcome), now, out);
     }

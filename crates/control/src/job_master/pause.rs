@@ -19,5 +19,6 @@ impl JobMaster {
         }
         self.regions.iter_mut().for_each(|region| region.phase.postpone(after));
         self.postpone_checkpoints(after);
+        self.postpone_rescale(after);
     }
 }

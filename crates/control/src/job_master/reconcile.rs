@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use flott_core::{
-    AttemptNumber, CheckpointId, ExecutionState, FailureCause, FailureKind, MonoTime, SubtaskId,
+    AttemptNumber, CheckpointId, ExecutionState, FailureCause, FailureKind, HostId, MonoTime, SubtaskId,
     TaskManagerId, VertexIndex, deployment::EnumeratedSplits,
 };
 
@@ -18,7 +18,7 @@ use super::{
     run::Numbers,
     split_queue::{Reader, SplitQueue, SplitRequest},
 };
-use crate::protocol::{LocalTask, SplitLog, TaskState};
+use crate::protocol::{LocalHostState, LocalTask, SplitLog, TaskState};
 
 /// What is known of a job that is being reconciled.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +61,9 @@ impl JobMaster {
     pub fn with_recovery(mut self, recovered: RecoveredJob) -> Self {
         let RecoveredJob { run, latest, retained, is_canceled } = recovered;
         let mut recovery = Recovery { is_canceled, ..Recovery::default() };
+        let now = self.statuses.entered().last().map_or(MonoTime::ZERO, |(_, time)| *time);
+        self.recover_parallelism(&run, now);
+        self.recover_requirements(run.requirements.clone(), now);
         self.next_host = run.next_host;
         for (region, attempt) in self.regions.iter_mut().zip(&run.attempts) {
             region.attempt = *attempt;
@@ -97,7 +100,12 @@ impl JobMaster {
             out.extend(slots.map(|(_, allocation_id)| Effect::ReleaseSlot { allocation_id }));
             return;
         }
-        let ReturnedTaskManager { task_manager_id, fence, rpc_address, slots, report } = returned;
+        let ReturnedTaskManager { task_manager_id, fence, rpc_address, slots, mut report } = returned;
+        // One that has another graph than the job is no better than none: the next one takes its place.
+        let first_host = self.numbers.stored.first_host;
+        if let Some(host) = report.host.as_mut().filter(|host| HostId(host.attempt.0) < first_host) {
+            host.state = LocalHostState::Ended;
+        }
         self.pool.adopt(&task_manager_id, fence, &rpc_address, slots, report.host, report.next_sequence);
         let mut logs: BTreeMap<_, _> =
             report.splits.into_iter().map(|log| ((log.subtask, log.attempt), log)).collect();
@@ -357,7 +365,7 @@ impl JobMaster {
         returned.report.tasks.iter().any(is_stale)
     }
 
-    fn release_superfluous(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn release_superfluous(&mut self, out: &mut Vec<Effect>) {
         let released = self.pool.release_superfluous().into_iter();
         out.extend(released.map(|allocation_id| Effect::ReleaseSlot { allocation_id }));
     }

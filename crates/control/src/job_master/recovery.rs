@@ -8,6 +8,7 @@ use flott_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::ParallelismBounds;
 use crate::protocol::{Fence, LocalJobReport};
 
 /// Numbers that may have been used: the next JobMaster of the job begins with these. They are stored before any of them is
@@ -24,6 +25,15 @@ pub struct RunRecord {
     /// Whether there may be savepoints in the directory of the job's checkpoints, so that it must not be deleted as a whole.
     #[serde(default)]
     pub has_savepoints_within: bool,
+    /// How many subtasks each vertex has, to which the attempts belong. Empty: as submitted.
+    #[serde(default)]
+    pub parallelism: Vec<u32>,
+    /// How many users want. Empty: as submitted.
+    #[serde(default)]
+    pub requirements: Vec<ParallelismBounds>,
+    /// Task hosts with smaller numbers run the job with another parallelism: nothing can be deployed there.
+    #[serde(default)]
+    pub first_host: HostId,
 }
 
 impl Default for RunRecord {
@@ -33,6 +43,9 @@ impl Default for RunRecord {
             next_host: HostId(0),
             next_checkpoint: CheckpointId(1),
             has_savepoints_within: false,
+            parallelism: Vec::new(),
+            requirements: Vec::new(),
+            first_host: HostId(0),
         }
     }
 }

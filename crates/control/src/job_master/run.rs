@@ -3,7 +3,7 @@
 
 use flott_core::{AttemptNumber, CheckpointId, HostId, MonoTime};
 
-use super::{Effect, JobMaster, JobState, RunRecord, failover::RegionPhase};
+use super::{Effect, JobMaster, JobState, ParallelismBounds, RunRecord, failover::RegionPhase};
 
 /// So many numbers of checkpoints are made durable at a time, so that few of them have to wait for it.
 const CHECKPOINTS_AHEAD: u64 = 32;
@@ -35,6 +35,7 @@ impl JobMaster {
             return;
         }
         self.numbers = Numbers::stored(run);
+        self.store_requirements(now, out);
         if matches!(self.state, JobState::Restarting { .. }) {
             self.prepare_task_hosts(out);
         }
@@ -92,6 +93,38 @@ impl JobMaster {
     /// Whether a savepoint may be written into the directory of the job's checkpoints.
     pub(super) fn secure_savepoint_within(&mut self, out: &mut Vec<Effect>) -> bool {
         self.secure(|run| run.has_savepoints_within = true, out)
+    }
+
+    /// Whether the job may go on with so many subtasks of each vertex, and these attempts of its new regions.
+    pub(super) fn secure_parallelism(
+        &mut self,
+        parallelism: &[u32],
+        attempts: &[AttemptNumber],
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let first_host = self.next_host;
+        self.secure(
+            |run| {
+                run.parallelism = parallelism.to_vec();
+                run.attempts = attempts.to_vec();
+                run.first_host = first_host;
+            },
+            out,
+        )
+    }
+
+    /// Whether a job that waits for its slots may begin with so many subtasks of each vertex.
+    pub(super) fn secure_first_parallelism(&mut self, parallelism: &[u32], out: &mut Vec<Effect>) -> bool {
+        self.secure(|run| run.parallelism = parallelism.to_vec(), out)
+    }
+
+    /// Whether it is durable what users want.
+    pub(super) fn secure_requirements(
+        &mut self,
+        bounds: &[ParallelismBounds],
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        self.secure(|run| run.requirements = bounds.to_vec(), out)
     }
 
     fn attempts(&self) -> Vec<AttemptNumber> {

@@ -98,6 +98,30 @@ impl SlotPool {
         }
     }
 
+    /// The job has other numbers of subtasks, and nothing of it runs. Subtasks with the same index are best where they
+    /// were.
+    pub(super) fn rescale(&mut self, graph: &JobGraph) {
+        let task_managers = std::mem::take(&mut self.task_managers);
+        let old = std::mem::replace(self, Self::new(graph));
+        self.task_managers = task_managers;
+        for (vertex, (old_start, start)) in graph.vertices.iter().zip(old.starts.iter().zip(&self.starts)) {
+            let now = self.wanted[*start..].iter_mut().take(vertex.parallelism as usize);
+            for (now, before) in now.zip(&old.wanted[*old_start..]) {
+                let location = before.location.as_ref().map(|location| location.task_manager_id.clone());
+                now.previous = location.or_else(|| before.previous.clone());
+            }
+        }
+    }
+
+    /// Task hosts run another graph than the job has now: others are to take their places.
+    pub(super) fn give_up_hosts(&mut self) {
+        for held in self.task_managers.values_mut() {
+            if held.host != HostPhase::Absent {
+                held.host = HostPhase::Ended;
+            }
+        }
+    }
+
     /// How many slots the job needs.
     pub(super) fn required(&self) -> u32 {
         self.wanted.len() as u32

@@ -235,6 +235,15 @@ impl SplitQueue {
         }
     }
 
+    /// All subtasks start again, maybe others than before. No checkpoint is under way. Nothing is kept that the checkpoint does
+    /// not have, so that whoever leads next finds the same.
+    pub(super) fn restore_all(&mut self) {
+        self.pending.clear();
+        self.waiting.clear();
+        self.answered.clear();
+        self.restore_base();
+    }
+
     fn restore_base(&mut self) {
         self.remaining.clear();
         self.handed.clear();

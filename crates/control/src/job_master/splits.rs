@@ -9,7 +9,7 @@ use flott_core::{
 
 use super::{
     Effect, JobMaster, JobState,
-    split_queue::{Decision, Reported, SplitRequest},
+    split_queue::{Decision, Reported, SplitQueue, SplitRequest},
 };
 
 impl JobMaster {
@@ -113,6 +113,13 @@ impl JobMaster {
         }
         self.count_restore(now);
         self.serve_splits(out);
+    }
+
+    /// There are about to be other subtasks, which begin with the checkpoint.
+    pub(super) fn restore_all_splits(&mut self, now: MonoTime) {
+        debug_assert!(self.checkpoints_settled(), "nobody knows yet from which checkpoint they begin");
+        self.splits.values_mut().for_each(SplitQueue::restore_all);
+        self.count_restore(now);
     }
 
     /// These subtasks are being stopped, so they need no longer wait for splits.

@@ -88,12 +88,14 @@ impl World {
     fn check_adoption(&mut self, job_id: JobId) {
         let Some(machine) = self.job_manager.as_ref().and_then(|it| it.job(job_id)) else { return };
         let (status, restarts) = (machine.status(), machine.restarts());
+        let rescales = !machine.rescales().records.is_empty();
         if !self.truth(job_id).is_whole || status == JobStatus::Reconciling {
             return;
         }
         if self.calm {
             let goes_on =
-                matches!(status, JobStatus::Initializing | JobStatus::Running | JobStatus::Finished);
+                matches!(status, JobStatus::Initializing | JobStatus::Running | JobStatus::Finished)
+                    || (status == JobStatus::Restarting && rescales);
             let failures: Vec<_> = self
                 .job_manager
                 .iter()
@@ -146,10 +148,12 @@ impl World {
         let waited = status == JobStatus::Created && machine.held_slots().next().is_none();
         let others_run = machine.executions().any(|it| it.state == ExecutionState::Running)
             && machine.executions().any(|it| it.state == ExecutionState::Scheduled);
+        let graph = machine.graph().clone();
         let truth = self.truth(job_id);
         let mut of_regions = BTreeMap::new();
+        let regions = truth.regions(&graph).clone();
         for (subtask, attempt) in &attempts {
-            let same = *of_regions.entry(truth.regions[subtask]).or_insert(*attempt);
+            let same = *of_regions.entry(regions[subtask]).or_insert(*attempt);
             assert_eq!(same, *attempt, "all subtasks of a region have the same attempt");
             let before = truth.attempts.get(subtask).copied().unwrap_or_default();
             assert!(before <= *attempt, "attempts rise");
@@ -235,7 +239,12 @@ impl World {
                 && before.3 == epoch
             {
                 let (subtask, attempt, ..) = before;
-                assert!(truth.attempts[&subtask] > attempt, "split {split} of {job_id} was handed out twice");
+                let now = truth.attempts.get(&subtask);
+                // It may be gone since, and others have taken its place.
+                assert!(
+                    now.is_none_or(|now| *now > attempt),
+                    "split {split} of {job_id} was handed out twice"
+                );
                 self.count("split handed out again");
             }
         }
@@ -355,7 +364,7 @@ impl World {
                     || matches!(&job.outcome, Some(Outcome::Finished))
                     || matches!(&job.outcome, Some(Outcome::Failed(cause)) if cause.kind == FailureKind::NoResources);
                 assert!(in_turn, "nothing went wrong, but job {index} has {:?}", job.outcome);
-            } else if self.calm {
+            } else if self.calm && job.wanted.is_empty() {
                 let failed = matches!(&job.outcome, Some(Outcome::Failed(cause)) if cause.kind == FailureKind::NoResources);
                 assert!(failed, "job {index} needs more than {slots} slots, but has {:?}", job.outcome);
             }

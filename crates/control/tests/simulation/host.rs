@@ -2,12 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
-use flott_control::task_manager::Event;
+use flott_control::{job_master::pipelined_regions, task_manager::Event};
 use flott_core::{
-    AttemptNumber, CheckpointId, FailureCause, FailureKind, HostId, JobId, SubtaskId,
+    AttemptNumber, CheckpointId, FailureCause, FailureKind, HostId, JobGraph, JobId, SubtaskId,
     deployment::{Placement, TaskDescriptor, TaskHostSpec},
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Host {
     attempt: AttemptNumber,
     up: bool,
     dying: bool,
+    /// What its program has built.
+    pub(crate) graph: Arc<JobGraph>,
     /// Those that run.
     pub(crate) tasks: BTreeMap<SubtaskId, Task>,
 }
@@ -55,13 +58,15 @@ impl World {
             "the task host of {job_id} was started twice by {process:?}"
         );
         assert!(truth.hosts.insert(attempt), "task host {attempt} of {job_id} was started before");
+        truth.check_program(spec);
         let broken = truth.broken;
         if truth.started.iter().any(|(place, ..)| *place == process.place) {
             self.count("task host started again");
         }
         self.truth(job_id).started.insert(started);
         let Some(task_manager) = self.process(process) else { return };
-        let new = Host { number: host, attempt, up: false, dying: false, tasks: BTreeMap::new() };
+        let graph = spec.graph.clone();
+        let new = Host { number: host, attempt, up: false, dying: false, graph, tasks: BTreeMap::new() };
         let old = task_manager.hosts.insert(job_id, new);
         assert!(old.is_none(), "one task host a job and TaskManager");
         if broken {
@@ -119,7 +124,7 @@ impl World {
         for (subtask, task) in &host.tasks {
             self.task_ended(job_id, *subtask, task.attempt);
         }
-        self.break_peers(process, job_id, &host.tasks.into_keys().collect::<Vec<_>>());
+        self.break_peers(process, job_id, &host.graph, &host.tasks.into_keys().collect::<Vec<_>>());
         self.task_manager_event(process, Event::HostExited { job_id, attempt: host.attempt, cause });
     }
 
@@ -160,8 +165,11 @@ impl World {
         let (id, calm) = (self.places[process.place].id(), self.calm);
         for task in tasks {
             let TaskDescriptor { subtask, attempt, allocation_id, restore } = task;
+            let Some(task_manager) = self.process(process) else { return };
+            let Some(graph) = task_manager.hosts.get(&job_id).map(|host| host.graph.clone()) else { return };
+            check_placement(&graph, placement, subtask);
             let truth = self.truth(job_id);
-            let restored = restore.map(|point| truth.restored(point.checkpoint_id, subtask));
+            let restored = restore.map(|point| truth.restored(point.checkpoint_id, &graph, subtask));
             let has_restored = restored.is_some();
             let (read, had_finished) = restored.unwrap_or_default();
             let Some(task_manager) = self.process(process) else { return };
@@ -250,12 +258,10 @@ impl World {
     }
 
     /// Subtasks elsewhere that were connected with these may notice that their peers are gone.
-    fn break_peers(&mut self, dead: Process, job_id: JobId, tasks: &[SubtaskId]) {
-        let truth = self.truth(job_id);
-        let regions: BTreeSet<_> = tasks.iter().map(|subtask| truth.regions[subtask]).collect();
-        let connected: BTreeSet<_> =
-            truth.regions.iter().filter(|(_, region)| regions.contains(region)).collect();
-        let connected: BTreeSet<_> = connected.into_iter().map(|(subtask, _)| *subtask).collect();
+    fn break_peers(&mut self, dead: Process, job_id: JobId, graph: &JobGraph, tasks: &[SubtaskId]) {
+        let regions = pipelined_regions(graph).into_iter();
+        let hit = regions.filter(|region| region.iter().any(|subtask| tasks.contains(subtask)));
+        let connected: BTreeSet<_> = hit.flatten().collect();
         for place in 0..self.places.len() {
             let process = Process { place, incarnation: self.places[place].incarnation };
             if process == dead {
@@ -270,5 +276,22 @@ impl World {
                 }
             }
         }
+    }
+}
+
+/// Who the subtask is connected with in the graph of its own program must be there.
+fn check_placement(graph: &JobGraph, placement: &Placement, subtask: SubtaskId) {
+    let is_placed = |vertex, index: u32| placement.host_of(vertex, flott_core::SubtaskIndex(index)).is_some();
+    assert!(subtask.subtask.0 < graph.vertex(subtask.vertex).parallelism, "the host's graph has {subtask:?}");
+    for (vertex, places) in graph.vertices.iter().zip(&placement.vertices) {
+        assert!(places.len() <= vertex.parallelism as usize, "the host's graph is that of the deployment");
+    }
+    for (_, edge) in graph.inputs_of(subtask.vertex) {
+        let mut producers = graph.producers_of(edge, subtask.subtask);
+        assert!(producers.all(|it| is_placed(edge.source, it)), "all producers are placed");
+    }
+    for (_, edge) in graph.outputs_of(subtask.vertex) {
+        let mut consumers = graph.consumers_of(edge, subtask.subtask);
+        assert!(consumers.all(|it| is_placed(edge.target, it)), "all consumers are placed");
     }
 }

@@ -24,6 +24,8 @@ impl World {
         let groups = job.machine.failure_history().count() as u64 + job.machine.forgotten_failures();
         let held = job.machine.held_slots().map(|(id, _)| id.clone()).collect();
         let was_reconciling = matches!(job.machine.state(), JobState::Reconciling { .. });
+        let rescales = job.machine.rescales().clone();
+        let parallelisms = job.machine.graph().parallelisms();
         let effects = job.machine.handle(event, now);
         let ends_reconciling =
             was_reconciling && !matches!(job.machine.state(), JobState::Reconciling { .. });
@@ -42,6 +44,7 @@ impl World {
         if root_replaced {
             self.count("root cause replaced");
         }
+        self.count_rescales(job_id, &rescales, &parallelisms);
         self.check_job(job_id);
         if ends_reconciling {
             self.count_reconciled(job_id);
@@ -136,6 +139,7 @@ impl World {
             }
             E::DeleteFiles { directories, .. } => self.check_deletion(job_id, &directories),
             E::SnapshotDone { .. } => panic!("nobody wants a savepoint"),
+            E::RescaleAnswered { result, .. } => self.rescale_answered(job_id, &result),
             E::AwaitTaskManagers => {
                 self.count("job reconciled");
                 self.post_resource(resource_manager::Event::JobRecovering { job_id });

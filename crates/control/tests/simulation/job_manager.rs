@@ -179,7 +179,7 @@ impl World {
         let spec = TaskHostSpec {
             job_id,
             job_name: truth.graph.name.clone(),
-            artifact: String::new(),
+            artifact: "a".to_owned(),
             arguments: Vec::new(),
             entry: None,
             config: JobConfig::default(),

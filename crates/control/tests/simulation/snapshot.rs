@@ -5,14 +5,14 @@ use flott_control::{
     task_manager::Event,
 };
 use flott_core::{
-    AttemptNumber, CheckpointId, FailureCause, FailureKind, JobId, SubtaskId,
+    AttemptNumber, CheckpointId, FailureCause, FailureKind, JobGraph, JobId, SubtaskId,
     checkpoint::{Barrier, Blob, CheckpointStats, OperatorSubtaskState, SourceProgress, SubtaskSnapshot},
 };
 
 use super::{
     network::Process,
     task::{Ending, Step, number_of},
-    truth::Truth,
+    truth::{Stored, Truth},
     world::{MILLI, World},
 };
 
@@ -65,8 +65,8 @@ impl World {
         subtask: SubtaskId,
         id: CheckpointId,
     ) {
-        let graph = self.truth(job_id).graph.clone();
         let Some(host) = self.host(process, job_id, number) else { return };
+        let graph = host.graph.clone();
         let Some(task) = host.tasks.get_mut(&subtask) else { return };
         if task.last_barrier >= id {
             return;
@@ -169,18 +169,34 @@ impl World {
 }
 
 impl Truth {
-    /// What a subtask had read by a checkpoint, and whether it had finished.
-    pub(crate) fn restored(&self, id: CheckpointId, subtask: SubtaskId) -> (Vec<u64>, bool) {
+    /// What a subtask of this graph gets of what had been read by a checkpoint, and whether it had finished.
+    pub(crate) fn restored(
+        &self,
+        id: CheckpointId,
+        graph: &JobGraph,
+        subtask: SubtaskId,
+    ) -> (Vec<u64>, bool) {
         let stored = &self.stored[&id];
+        let finished = &stored.metadata.vertices[subtask.vertex.0 as usize].finished;
+        let parallelism = graph.vertex(subtask.vertex).parallelism;
+        if finished.len() == parallelism as usize {
+            return (self.read_by(stored, subtask), finished[subtask.subtask.0 as usize]);
+        }
+        // With another parallelism each gets its share of all, and has finished if all had.
+        let before = (0..finished.len() as u32).map(|index| SubtaskId::new(subtask.vertex.0, index));
+        let all = before.flat_map(|before| self.read_by(stored, before));
+        let own = all.filter(|split| *split as u32 % parallelism == subtask.subtask.0).collect();
+        (own, finished.iter().all(|finished| *finished))
+    }
+
+    fn read_by(&self, stored: &Stored, subtask: SubtaskId) -> Vec<u64> {
         let vertex = self.graph.vertex(subtask.vertex);
-        let index = subtask.subtask.0 as usize;
         let state = stored.metadata.operator(&vertex.operators[0].uid);
-        let state = state.and_then(|state| state.subtasks[index].as_ref());
-        let had_finished = stored.metadata.vertices[subtask.vertex.0 as usize].finished[index];
+        let state = state.and_then(|state| state.subtasks[subtask.subtask.0 as usize].as_ref());
         match state.map(|state| &state.manifest) {
-            Some(Blob::Inline(bytes)) => (bytes.chunks(8).map(number_of).collect(), had_finished),
+            Some(Blob::Inline(bytes)) => bytes.chunks(8).map(number_of).collect(),
             Some(Blob::File(file)) => panic!("no subtask has written {file:?}"),
-            None => (stored.finished.get(&subtask).cloned().unwrap_or_default(), had_finished),
+            None => stored.finished.get(&subtask).cloned().unwrap_or_default(),
         }
     }
 }

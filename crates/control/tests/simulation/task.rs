@@ -163,10 +163,11 @@ impl World {
         if host.and_then(|host| host.tasks.get(&subtask)).is_none_or(|task| task.attempt != attempt) {
             return;
         }
+        let Some(graph) = self.host(process, job_id, number).map(|host| host.graph.clone()) else { return };
         let truth = self.truth(job_id);
         let is_source = truth.graph.vertex(subtask.vertex).is_source;
         let panics = truth.panics.is_some_and(|(who, attempts)| who == subtask && attempt.0 < attempts);
-        let has_all_input = truth.has_all_input(subtask, attempt);
+        let has_all_input = truth.has_all_input(&graph, subtask, attempt);
         let (splits, unreadable) = (truth.splits, truth.unreadable);
         let awaits_checkpoint = truth.commits_at_end(subtask);
         let Some(task) = self.host(process, job_id, number).and_then(|host| host.tasks.get_mut(&subtask))

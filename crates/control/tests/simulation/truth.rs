@@ -5,10 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use flott_control::job_master::{Outcome, pipelined_regions};
+use flott_control::job_master::{Outcome, ParallelismBounds, pipelined_regions};
 use flott_core::{
     AttemptNumber, CheckpointId, JobGraph, JobId, SubtaskId, TaskManagerId, VertexId, VertexIndex,
     checkpoint::{CheckpointMetadata, CheckpointSettings},
+    deployment::TaskHostSpec,
     job_config::RuntimeMode,
     job_graph::{JobEdge, JobType, JobVertex, OperatorInfo, Partitioner},
     restart::RestartStrategy,
@@ -38,8 +39,10 @@ pub(crate) struct Truth {
     pub(crate) commits_midway: bool,
     /// Restarts as often as it takes.
     pub(crate) endless: bool,
-    /// The number of the region of each subtask.
-    pub(crate) regions: BTreeMap<SubtaskId, usize>,
+    /// The number of the region of each subtask, and the number of subtasks for which that holds.
+    regions: (Vec<u32>, BTreeMap<SubtaskId, usize>),
+    /// What users have wanted of its vertices.
+    pub(crate) wanted: Vec<Vec<ParallelismBounds>>,
     /// What is stored of it.
     pub(crate) durable: Durable,
     /// All attempts and task hosts that were ever begun, and checkpoints, with who triggered them.
@@ -100,8 +103,6 @@ impl Truth {
             graph.recovery.checkpoints = checkpoints(random);
         }
         let commits = has_checkpoints && random.percent(50);
-        let regions = pipelined_regions(&graph).into_iter().enumerate();
-        let regions = regions.flat_map(|(number, members)| members.into_iter().map(move |it| (it, number)));
         Self {
             splits: random.between(0, 12),
             split_time: random.between(100, 400_000),
@@ -112,7 +113,8 @@ impl Truth {
             commits,
             commits_midway: commits && random.percent(50),
             endless: is_endless(strategy),
-            regions: regions.collect(),
+            regions: Default::default(),
+            wanted: Vec::new(),
             durable: Durable::default(),
             begun: BTreeSet::new(),
             hosts: BTreeSet::new(),
@@ -136,10 +138,44 @@ impl Truth {
         }
     }
 
+    /// The number of the region of each subtask in this graph.
+    pub(crate) fn regions(&mut self, graph: &JobGraph) -> &BTreeMap<SubtaskId, usize> {
+        let parallelisms = graph.parallelisms();
+        if self.regions.0 != parallelisms {
+            let regions = pipelined_regions(graph).into_iter().enumerate();
+            let regions =
+                regions.flat_map(|(number, members)| members.into_iter().map(move |it| (it, number)));
+            self.regions = (parallelisms, regions.collect());
+        }
+        &self.regions.1
+    }
+
+    /// A task host builds the graph that is wanted of it.
+    pub(crate) fn check_program(&self, spec: &TaskHostSpec) {
+        let built = self
+            .graph
+            .vertices
+            .iter()
+            .map(|vertex| spec.config.rescaled.get(&vertex.id).copied().unwrap_or(vertex.parallelism));
+        let built = self.graph.with_parallelisms(&built.collect::<Vec<_>>());
+        assert_eq!(*spec.graph, built, "the program builds another graph than is wanted");
+    }
+
+    /// Bounds that users may want.
+    pub(crate) fn any_requirements(&self, random: &mut Random) -> Vec<ParallelismBounds> {
+        let any = |random: &mut Random| {
+            let lower = random.between(1, 2) as u32;
+            ParallelismBounds { lower, upper: lower + random.below(4) as u32 }
+        };
+        let all = any(random);
+        let sink = if self.graph.edges[1].partitioner == Partitioner::Forward { all } else { any(random) };
+        vec![all, all, sink]
+    }
+
     /// Whether all that the subtask waits for has come to its end.
-    pub(crate) fn has_all_input(&self, subtask: SubtaskId, attempt: AttemptNumber) -> bool {
-        self.graph.inputs_of(subtask.vertex).all(|(_, edge)| {
-            self.graph
+    pub(crate) fn has_all_input(&self, graph: &JobGraph, subtask: SubtaskId, attempt: AttemptNumber) -> bool {
+        graph.inputs_of(subtask.vertex).all(|(_, edge)| {
+            graph
                 .producers_of(edge, subtask.subtask)
                 .all(|producer| self.closed.contains(&(SubtaskId::new(edge.source.0, producer), attempt)))
         })

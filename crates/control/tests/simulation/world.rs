@@ -101,6 +101,8 @@ pub(crate) enum Action {
     },
     Submit(usize),
     Cancel(usize),
+    /// A user wants another parallelism.
+    Rescale(usize),
     Fault(Fault),
 }
 
@@ -237,6 +239,11 @@ impl World {
             if !self.calm && self.random.percent(25) {
                 self.at_between(0, FAULTS_END, Action::Cancel(job));
             }
+            if self.random.percent(60) {
+                for _ in 0..self.random.between(1, 3) {
+                    self.at_between(0, FAULTS_END, Action::Rescale(job));
+                }
+            }
         }
         if self.calm && self.random.percent(60) {
             // Nothing goes wrong but with the leaders.
@@ -275,6 +282,7 @@ impl World {
             }
             Action::Submit(job) => self.submit(job),
             Action::Cancel(job) => self.cancel(job),
+            Action::Rescale(job) => self.rescale(job),
             Action::Fault(fault) => self.fault(fault),
         }
     }

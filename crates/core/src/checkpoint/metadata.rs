@@ -86,6 +86,11 @@ pub struct RestorePoint {
 }
 
 impl CheckpointMetadata {
+    /// Whether it contains records that were on their way between subtasks.
+    pub fn has_records(&self) -> bool {
+        self.vertices.iter().any(|vertex| vertex.channels.iter().any(Option::is_some))
+    }
+
     /// Every file that it refers to.
     pub fn files(&self) -> impl Iterator<Item = &StateFile> {
         let subtasks = || self.operators.iter().flat_map(|operator| &operator.subtasks).flatten();

@@ -37,6 +37,8 @@ struct Translation<'a> {
     /// For each operator, the operators of its chain's members in order of position, by vertex.
     members: Vec<Vec<usize>>,
     places: Vec<Place>,
+    /// With how many subtasks each vertex runs: as many as its operators are to have, unless the job was rescaled.
+    subtasks: Vec<u32>,
 }
 
 impl StreamGraph {
@@ -52,6 +54,7 @@ impl StreamGraph {
         let runtime_mode = self.resolve_mode()?;
         let mut translation = Translation::new(self);
         translation.form_chains();
+        translation.rescale();
         let (edges, programs) = translation.connect();
         let graph = JobGraph {
             name: self.config.name.clone().unwrap_or_else(|| name.to_owned()),
@@ -109,6 +112,7 @@ impl<'a> Translation<'a> {
             uids: Vec::new(),
             members: Vec::new(),
             places: Vec::new(),
+            subtasks: Vec::new(),
         };
         let mut seen = BTreeMap::new();
         for node in &graph.nodes {
@@ -191,6 +195,21 @@ impl<'a> Translation<'a> {
         }
     }
 
+    /// Whoever runs the job has the last word about the number of subtasks. Chains, edges and the number of key groups
+    /// follow from what the program says, so that state and records find their places again.
+    fn rescale(&mut self) {
+        let rescaled = &self.graph.config.rescaled;
+        let subtasks = self.members.iter().map(|members| {
+            let chosen = rescaled.get(&self.vertex_id(members)).copied();
+            chosen.unwrap_or(self.parallelism[members[0]])
+        });
+        self.subtasks = subtasks.collect();
+    }
+
+    fn vertex_id(&self, members: &[usize]) -> VertexId {
+        VertexId::of_operators(members.iter().map(|&member| self.uids[member].as_str()))
+    }
+
     /// Makes the edges between vertices, and the vertices' programs that send into them.
     fn connect(&self) -> (Vec<JobEdge>, Vec<VertexProgram>) {
         let nodes = &self.graph.nodes;
@@ -209,7 +228,7 @@ impl<'a> Translation<'a> {
                 let target = EdgeTarget {
                     producer: self.places[input.node.0].position as u32,
                     output: outputs[source],
-                    parallelism: self.parallelism[consumer],
+                    parallelism: self.subtasks[place.vertex],
                     max_parallelism: self.max_parallelism(place.vertex),
                 };
                 outputs[source] += 1;
@@ -273,7 +292,7 @@ impl<'a> Translation<'a> {
             .iter()
             .enumerate()
             .map(|(vertex, members)| JobVertex {
-                id: VertexId::of_operators(members.iter().map(|&member| self.uids[member].as_str())),
+                id: self.vertex_id(members),
                 name: self.chain_name(members[0]),
                 operators: members
                     .iter()
@@ -282,7 +301,7 @@ impl<'a> Translation<'a> {
                         name: nodes[member].name.clone(),
                     })
                     .collect(),
-                parallelism: self.parallelism[members[0]],
+                parallelism: self.subtasks[vertex],
                 max_parallelism: self.max_parallelism(vertex),
                 slot_sharing_group: self.groups[members[0]].clone(),
                 is_source: matches!(nodes[members[0]].kind, NodeKind::Source { .. }),

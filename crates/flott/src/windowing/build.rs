@@ -117,7 +117,8 @@ where
             )?;
             Ok(ordered(&context, operator, depends_on_order))
         });
-        if self.is_parallel { stream } else { stream.set_parallelism(1) }
+        // Also when the job is rescaled: one subtask sees all records.
+        if self.is_parallel { stream } else { stream.set_parallelism(1).set_max_parallelism(1) }
     }
 
     /// Notes what is wrong with the settings.

@@ -226,6 +226,7 @@ fn unreadable(job_id: JobId, problem: String, clock: Clock) -> JobView {
         restarting_ms: 0,
         checkpoint_dir: "".into(),
         checkpoints: Arc::new(CheckpointsView::default()),
+        rescaling: Arc::default(),
     };
     failed_view(&view, FailureCause::new(FailureKind::Internal, problem), clock)
 }

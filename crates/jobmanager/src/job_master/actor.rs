@@ -24,7 +24,7 @@ use tracing::{Instrument, debug, error_span, warn};
 
 use super::{
     CallError, FromResourceManager, JobMasterHandle, JobMasterPeer, SplitCaller, TaskManagerReports,
-    handle::{INBOX_CAPACITY, Message, RESOURCE_CAPACITY, SnapshotReply},
+    handle::{INBOX_CAPACITY, Message, RESOURCE_CAPACITY, RescaleReply, SnapshotReply},
     snapshots::{Claimed, Done, SnapshotSpec, Snapshots},
     splits::WaitingSplits,
     view::Viewer,
@@ -107,6 +107,8 @@ pub(crate) struct JobMaster {
     restore: Option<RestorePoint>,
     /// Users who wait for a checkpoint or savepoint.
     pub(super) snapshot_calls: BTreeMap<CallId, SnapshotReply>,
+    /// Users who wait until it is durable that they want another parallelism.
+    pub(super) rescale_calls: BTreeMap<CallId, RescaleReply>,
     next_call: u64,
     viewer: Viewer,
     publisher: watch::Sender<Arc<JobView>>,
@@ -169,6 +171,7 @@ impl JobMaster {
             is_ended: false,
             restore: record.restore.clone(),
             snapshot_calls: BTreeMap::new(),
+            rescale_calls: BTreeMap::new(),
             next_call: 0,
             viewer,
             publisher,
@@ -336,9 +339,13 @@ impl JobMaster {
                     false => Err(CallError::UnknownRegistration),
                 });
             }
+            Message::Rescale { wanted, reply } => {
+                let call = self.next_call();
+                self.rescale_calls.insert(call, reply);
+                self.handle(Event::RescaleRequested { call, wanted });
+            }
             Message::Snapshot { request, reply } => {
-                let call = CallId(self.next_call);
-                self.next_call += 1;
+                let call = self.next_call();
                 self.snapshot_calls.insert(call, reply);
                 if let Some(request) = self.snapshots.prepare(call, request) {
                     self.request_snapshot(call, request);
@@ -346,6 +353,12 @@ impl JobMaster {
             }
             Message::Cancel { reply } => self.writer.push(Write::Cancel { reply }),
         }
+    }
+
+    fn next_call(&mut self) -> CallId {
+        let call = CallId(self.next_call);
+        self.next_call += 1;
+        call
     }
 
     fn on_written(&mut self, written: Vec<Write>) {

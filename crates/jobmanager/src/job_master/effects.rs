@@ -1,7 +1,7 @@
 //! Performing what a JobMaster's machine wants done.
 
 use flott_control::{
-    job_master::{Effect, Outcome, SnapshotTaken},
+    job_master::{Effect, Outcome, RescaleRefusal, SnapshotTaken},
     protocol::{CallId, Fence, Order},
 };
 use flott_core::{FailureCause, TaskManagerId};
@@ -49,6 +49,7 @@ impl JobMaster {
             Effect::StoreRun { run } => self.write(Write::Run(run)),
             Effect::DeleteFiles { files, directories } => self.snapshots.delete(files, directories),
             Effect::SnapshotDone { call, result } => self.answer_snapshot(call, result),
+            Effect::RescaleAnswered { call, result } => self.answer_rescale(call, result),
             Effect::StatusChanged { status } => self.log_status(status),
             Effect::Terminated { outcome: Outcome::Failed(cause) } => self.log_failure(&cause),
             Effect::Terminated { outcome: Outcome::Finished | Outcome::Canceled } => info!("job ended"),
@@ -72,6 +73,18 @@ impl JobMaster {
         }
         if let Some(reply) = self.snapshot_calls.remove(&call) {
             // Who is told of a snapshot and then looks for it finds it.
+            self.publish();
+            // Who has gone away does not want to know.
+            let _ = reply.send(result);
+        }
+    }
+
+    fn answer_rescale(&mut self, call: CallId, result: Result<(), RescaleRefusal>) {
+        if result.is_ok() {
+            info!("a user wants another parallelism");
+        }
+        if let Some(reply) = self.rescale_calls.remove(&call) {
+            // Who is told of it and then looks finds it.
             self.publish();
             // Who has gone away does not want to know.
             let _ = reply.send(result);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use flott_control::{
-    job_master::{GrantedSlot, ReturnedTaskManager, SnapshotRequest, SnapshotTaken},
+    job_master::{
+        GrantedSlot, RescaleRefusal, ReturnedTaskManager, SnapshotRequest, SnapshotTaken, WantedRequirements,
+    },
     protocol::{AlignedWatermark, GroupWatermark, Report, SubtaskMetrics},
 };
 use flott_core::{
@@ -120,6 +122,10 @@ pub(super) enum Message {
     Cancel {
         reply: oneshot::Sender<()>,
     },
+    Rescale {
+        wanted: WantedRequirements,
+        reply: RescaleReply,
+    },
     Snapshot {
         request: SnapshotRequest,
         reply: SnapshotReply,
@@ -128,6 +134,9 @@ pub(super) enum Message {
 
 /// Where the answer to a wish for a checkpoint or savepoint goes.
 pub(super) type SnapshotReply = oneshot::Sender<Result<SnapshotTaken, FailureCause>>;
+
+/// Where the answer to a wish for another parallelism goes.
+pub(super) type RescaleReply = oneshot::Sender<Result<(), RescaleRefusal>>;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -208,6 +217,18 @@ impl JobMasterHandle {
         let (reply, answer) = oneshot::channel();
         self.inbox.send(Message::Snapshot { request, reply }).await.map_err(|_| ended())?;
         answer.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Asks for other numbers of subtasks. Returns when it is durable that they are wanted; `None` if that is not known,
+    /// since this process does not lead any more.
+    pub(crate) async fn rescale(&self, wanted: WantedRequirements) -> Option<Result<(), RescaleRefusal>> {
+        let (reply, answer) = oneshot::channel();
+        let is_sent = self.inbox.send(Message::Rescale { wanted, reply }).await.is_ok();
+        let answer = if is_sent { answer.await.ok() } else { None };
+        let status = self.view().status;
+        let ended =
+            || status.is_terminal().then(|| Err(RescaleRefusal::NotNow(format!("the job is {status}"))));
+        answer.or_else(ended)
     }
 
     async fn ask<T>(&self, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, CallError> {

@@ -15,8 +15,8 @@ use crate::{
     clock::Clock,
     job_store::JobRecord,
     view::{
-        AttemptView, CheckpointsView, ExceptionView, JobView, StateTimes, StatusTimes, SubmissionView,
-        SubtaskView, TaskLocation, TaskRates, VertexView, state_index,
+        AttemptView, CheckpointsView, ExceptionView, JobView, RescalingView, StateTimes, StatusTimes,
+        SubmissionView, SubtaskView, TaskLocation, TaskRates, VertexView, state_index,
     },
 };
 
@@ -122,6 +122,11 @@ impl Viewer {
             restarting_ms: duration::millis(machine.time_in(JobStatus::Restarting, self.clock.now())),
             checkpoint_dir: self.checkpoint_dir.clone(),
             checkpoints: Arc::new(CheckpointsView::new(machine.checkpoints().clone(), self.clock)),
+            rescaling: Arc::new(RescalingView::new(
+                machine.parallelism_bounds(),
+                machine.rescales(),
+                self.clock,
+            )),
         }
     }
 

@@ -173,6 +173,7 @@ pub(super) fn brief(view: &JobView) -> JobView {
         vertices: Vec::new(),
         exceptions: Arc::new(exceptions.collect()),
         checkpoints: Arc::default(),
+        rescaling: Arc::default(),
         ..view.clone()
     }
 }

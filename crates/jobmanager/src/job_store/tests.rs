@@ -118,6 +118,7 @@ fn view(name: &str, value: f64) -> JobView {
         restarting_ms: 40,
         checkpoint_dir: "file:/checkpoints/job".into(),
         checkpoints: Arc::new(CheckpointsView::default()),
+        rescaling: Arc::default(),
     }
 }
 

@@ -5,7 +5,7 @@ mod diagnostics;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flott_control::job_master::{ManualCheckpoint, SnapshotTaken};
+use flott_control::job_master::{ManualCheckpoint, SnapshotTaken, WantedRequirements};
 use flott_core::{JobId, TaskManagerId, TriggerId};
 use futures::{future::BoxFuture, stream::BoxStream};
 
@@ -47,6 +47,7 @@ pub(crate) trait Backend: Diagnostics {
     fn job(&self, id: JobId) -> Answer<'_, Option<Arc<JobView>>>;
     fn cancel(&self, id: JobId) -> Answer<'_, ()>;
     fn client_heartbeat(&self, id: JobId, until_unix_ms: i64) -> Answer<'_, ()>;
+    fn rescale(&self, id: JobId, wanted: WantedRequirements) -> Answer<'_, ()>;
     fn trigger_savepoint(&self, id: JobId, options: SavepointOptions) -> Answer<'_, TriggerId>;
     fn savepoint(&self, id: JobId, trigger: TriggerId) -> Answer<'_, Known<SnapshotTaken>>;
     fn trigger_checkpoint(
@@ -101,6 +102,10 @@ impl Backend for ClusterHandle {
 
     fn client_heartbeat(&self, id: JobId, until_unix_ms: i64) -> Answer<'_, ()> {
         Box::pin(self.client_heartbeat(id, until_unix_ms))
+    }
+
+    fn rescale(&self, id: JobId, wanted: WantedRequirements) -> Answer<'_, ()> {
+        Box::pin(self.rescale(id, wanted))
     }
 
     fn trigger_savepoint(&self, id: JobId, options: SavepointOptions) -> Answer<'_, TriggerId> {

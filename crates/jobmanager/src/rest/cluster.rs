@@ -57,7 +57,7 @@ pub(crate) async fn config(State(api): State<Api>) -> Json<DashboardConfig> {
         features: Features {
             web_submit: api.options.submit_enabled,
             web_cancel: api.options.cancel_enabled,
-            web_rescale: false,
+            web_rescale: api.options.rescale_enabled,
             web_history: false,
         },
     })

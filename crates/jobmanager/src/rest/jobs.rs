@@ -12,6 +12,8 @@ pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod overview;
 pub(crate) mod plan;
+pub(crate) mod requirements;
+pub(crate) mod rescales;
 pub(crate) mod rescaling;
 pub(crate) mod result;
 pub(crate) mod savepoints;

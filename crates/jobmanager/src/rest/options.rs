@@ -22,6 +22,8 @@ pub struct RestOptions {
     pub(crate) flame_graphs_enabled: bool,
     /// Longest that a profile may be taken; `None`: none can be had.
     pub(crate) longest_profile: Option<Duration>,
+    /// Whether jobs can be rescaled from the dashboard.
+    pub(crate) rescale_enabled: bool,
     /// Largest artifact, in bytes.
     pub(crate) upload_limit: u64,
     /// By which names clients may call this server.
@@ -49,6 +51,7 @@ impl RestOptions {
             longest_profile: config
                 .get(&profiling::PROFILING_ENABLED)
                 .then(|| config.get(&profiling::PROFILING_DURATION_MAX)),
+            rescale_enabled: config.get(&web::RESCALE_ENABLE),
             upload_limit: config.get(&rest::MAX_CONTENT_LENGTH).bytes(),
             hosts: HostPolicy::new(names, listens_everywhere),
             address: format!("http://{}", client_host.with_port(port)),

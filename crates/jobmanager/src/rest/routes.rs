@@ -48,7 +48,12 @@ pub(crate) fn service(api: Api) -> RestService {
 
 /// All operations, as they stand in the OpenAPI document.
 pub(crate) fn operations() -> Vec<Operation> {
-    of_cluster().merge(of_jars()).merge(of_profiles()).merge(of_process()).merge(of_health()).into_operations()
+    of_cluster()
+        .merge(of_jars())
+        .merge(of_profiles())
+        .merge(of_process())
+        .merge(of_health())
+        .into_operations()
 }
 
 /// What the leader answers, for whichever JobManager is asked.
@@ -75,6 +80,7 @@ fn of_cluster() -> Routes {
         .merge(of_job_manager())
         .merge(of_history())
         .merge(of_diagnostics())
+        .merge(of_rescales())
 }
 
 /// What every JobManager answers itself.
@@ -333,6 +339,26 @@ fn of_job_manager() -> Routes {
 }
 
 /// Not there where submitting is switched off.
+fn of_rescales() -> Routes {
+    use jobs::{requirements, rescales};
+    Routes::new()
+        .route(
+            "/jobs/{jobid}/resource-requirements",
+            get(requirements::current)
+                .about("How many subtasks each vertex may have.")
+                .put(requirements::update)
+                .about("Changes how many subtasks each vertex may have, and the parallelism with it."),
+        )
+        .route("/jobs/{jobid}/rescales/config", get(rescales::config).about("The settings of rescales."))
+        .route(
+            "/jobs/{jobid}/rescales/history",
+            get(rescales::history).about("The last rescales, newest first."),
+        )
+        .route("/jobs/{jobid}/rescales/overview", get(rescales::overview).about("Rescales in numbers."))
+        .route("/jobs/{jobid}/rescales/summary", get(rescales::summary).about("How long rescales took."))
+        .route("/jobs/{jobid}/rescales/details/{rescaleuuid}", get(rescales::details).about("One rescale."))
+}
+
 fn of_diagnostics() -> Routes {
     Routes::new()
         .route(

@@ -10,6 +10,7 @@ mod log_files;
 mod openapi;
 mod prometheus;
 mod properties;
+mod rescale;
 mod samples;
 mod security;
 mod shapes;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use flott_core::{
-    AttemptNumber, ExecutionState, FailureCause, JobGraph, JobId, JobStatus, TaskManagerId,
+    AttemptNumber, ExecutionState, FailureCause, JobGraph, JobId, JobStatus, JobType, TaskManagerId,
     job_config::JobConfig,
     metrics::{OperatorMetrics, TaskMetrics, TaskRates},
 };
 use serde::{Deserialize, Serialize};
 
-use super::CheckpointsView;
+use super::{CheckpointsView, RescalingView};
 
 /// One job at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct JobView {
     pub checkpoint_dir: Arc<str>,
     /// Its checkpoints and savepoints.
     pub checkpoints: Arc<CheckpointsView>,
+    /// What is wanted of its parallelism, and how it has changed.
+    #[serde(default)]
+    pub rescaling: Arc<RescalingView>,
 }
 
 impl JobView {
@@ -56,6 +59,13 @@ impl JobView {
             }
             _ => None,
         }
+    }
+
+    /// Whether its parallelism can be changed while it runs.
+    pub fn is_rescalable(&self) -> bool {
+        self.graph.job_type == JobType::Streaming
+            && self.graph.recovery.checkpoints.is_enabled()
+            && !self.submission.artifact.is_empty()
     }
 
     /// How many subtasks are in a state.

@@ -60,6 +60,8 @@ impl KeyedProcessFunction<u64, (u64, u64)> for Count {
         self.since_timer = context.value("since timer")?;
         self.timer = context.value("timer")?;
         self.watermark = context.value("watermark")?;
+        // While it runs it may be rescaled, too.
+        self.rescaled = self.rescaled * 1_000 + u64::from(context.runtime().parallelism());
         Ok(())
     }
 

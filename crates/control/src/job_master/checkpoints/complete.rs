@@ -170,6 +170,7 @@ impl JobMaster {
         let owned = !barrier.is_savepoint();
         let point = RestorePoint { checkpoint_id: id, metadata: stored.uri, owned };
         self.checkpoints.latest = Some((point, barrier.is_savepoint()));
+        self.checkpoints.has_records = metadata.has_records();
         self.checkpoints.tolerance.completed();
         self.checkpoints.given_up.clear();
         self.checkpoints.awaiting.retain(|_, (_, from)| *from > id);
@@ -228,6 +229,7 @@ impl JobMaster {
         let InitialSnapshot { point, metadata } = initial;
         self.checkpoints.next_id = CheckpointId(point.checkpoint_id.0 + 1);
         self.checkpoints.may_refer = point.owned;
+        self.checkpoints.has_records = metadata.has_records();
         self.begin_splits_with(&metadata);
         if point.owned {
             let directory = parent_of(&point.metadata).to_owned();

@@ -11,13 +11,14 @@ use super::super::Outcome;
 pub(super) fn alignment(
     settings: &CheckpointSettings,
     kind: &SnapshotKind,
+    for_rescale: bool,
 ) -> flott_core::checkpoint::Alignment {
     use flott_core::checkpoint::Alignment;
     let is_savepoint = matches!(kind, SnapshotKind::Savepoint { .. });
     match settings.mode {
         CheckpointMode::AtLeastOnce => Alignment::AtLeastOnce,
-        // Savepoints restore at any parallelism, so they can't contain records on their way.
-        CheckpointMode::ExactlyOnce if is_savepoint || !settings.unaligned => {
+        // What is restored at any parallelism can't contain records on their way.
+        CheckpointMode::ExactlyOnce if is_savepoint || for_rescale || !settings.unaligned => {
             Alignment::Aligned { timeout_ms: None }
         }
         CheckpointMode::ExactlyOnce if settings.aligned_timeout_ms == 0 => Alignment::Unaligned,

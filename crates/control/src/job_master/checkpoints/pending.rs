@@ -20,8 +20,17 @@ pub(super) enum Reason {
     Periodic,
     /// A subtask can't end without one.
     Awaited,
+    /// The job is to go on from it with other numbers of subtasks.
+    Rescale,
     /// A user wants it.
     Requested { call: CallId, then: AfterSavepoint },
+}
+
+impl Reason {
+    /// Whether the job is to end with it.
+    pub(super) fn ends_job(self) -> bool {
+        matches!(self, Self::Requested { then: AfterSavepoint::Cancel | AfterSavepoint::Stop(_), .. })
+    }
 }
 
 /// ```text
@@ -77,7 +86,7 @@ impl Pending {
     pub(super) fn call(&self) -> Option<CallId> {
         match self.reason {
             Reason::Requested { call, .. } if !self.is_answered => Some(call),
-            Reason::Requested { .. } | Reason::Periodic | Reason::Awaited => None,
+            Reason::Requested { .. } | Reason::Periodic | Reason::Awaited | Reason::Rescale => None,
         }
     }
 

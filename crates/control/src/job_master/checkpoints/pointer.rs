@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use flott_core::{
-    CheckpointId, MonoTime, SubtaskId,
+    CheckpointId, JobGraph, MonoTime, SubtaskId,
     checkpoint::{CheckpointMetadata, RestorePoint, SnapshotKind},
 };
 
@@ -100,10 +100,11 @@ impl JobMaster {
         let point = RestorePoint { owned: point.owned && !stops, ..point };
         let id = point.checkpoint_id;
         self.checkpoints.next_id = self.checkpoints.next_id.max(CheckpointId(id.0 + 1));
+        self.checkpoints.has_records = metadata.has_records();
         self.begin_splits_with(&metadata);
-        recovery.finished = finished_in(&metadata);
+        recovery.finished = finished_in(&metadata, &self.graph);
         recovery.settled =
-            recovery.finished.iter().filter(|it| !has_state(&metadata, **it)).copied().collect();
+            recovery.finished.iter().filter(|it| !has_state(&metadata, &self.graph, **it)).copied().collect();
         let directory = parent_of(&point.metadata).to_owned();
         if stops {
             recovery.stop = Some(SnapshotTaken { checkpoint_id: id, location: directory.clone() });
@@ -175,20 +176,31 @@ fn completed(retained: &RetainedCheckpoint, metadata: &CheckpointMetadata) -> Co
     Completed { id, directory, files, is_exclusive }
 }
 
-/// The subtasks that had processed all their input.
-fn finished_in(metadata: &CheckpointMetadata) -> BTreeSet<SubtaskId> {
-    let vertices = metadata.vertices.iter().zip(0..);
-    let finished = vertices.flat_map(|(state, vertex)| {
-        let subtasks = state.finished.iter().zip(0..).filter(|(finished, _)| **finished);
-        subtasks.map(move |(_, subtask)| SubtaskId::new(vertex, subtask))
+/// The subtasks that had processed all their input. Where there are others than when the checkpoint was taken, all of them
+/// if all of those had.
+fn finished_in(metadata: &CheckpointMetadata, graph: &JobGraph) -> BTreeSet<SubtaskId> {
+    let vertices = metadata.vertices.iter().zip(&graph.vertices).zip(0..);
+    let finished = vertices.flat_map(|((state, job_vertex), vertex)| {
+        let is_same = state.finished.len() == job_vertex.parallelism as usize;
+        let all = !state.finished.is_empty() && state.finished.iter().all(|finished| *finished);
+        let finished = (0..job_vertex.parallelism).filter(move |subtask| match is_same {
+            true => state.finished[*subtask as usize],
+            false => all,
+        });
+        finished.map(move |subtask| SubtaskId::new(vertex, subtask))
     });
     finished.collect()
 }
 
 /// Whether something is kept for a subtask, such as what it has still to commit.
-fn has_state(metadata: &CheckpointMetadata, subtask: SubtaskId) -> bool {
+fn has_state(metadata: &CheckpointMetadata, graph: &JobGraph, subtask: SubtaskId) -> bool {
+    let parallelism = graph.vertex(subtask.vertex).parallelism;
     let vertex = metadata.vertices.get(subtask.vertex.0 as usize);
     let is_its = |uid: &String| vertex.is_some_and(|vertex| vertex.uids.contains(uid));
     let mut operators = metadata.operators.iter().filter(|operator| is_its(&operator.uid));
-    operators.any(|it| it.subtasks.get(subtask.subtask.0 as usize).is_some_and(Option::is_some))
+    operators.any(|it| match it.parallelism == parallelism {
+        true => it.subtasks.get(subtask.subtask.0 as usize).is_some_and(Option::is_some),
+        // Who has got what of those that were there then is decided elsewhere.
+        false => it.subtasks.iter().any(Option::is_some),
+    })
 }

@@ -127,7 +127,7 @@ impl JobMaster {
 }
 
 impl SnapshotRequest {
-    fn stops(&self) -> bool {
+    pub(super) fn stops(&self) -> bool {
         matches!(self, Self::Savepoint { then: AfterSavepoint::Stop(_) | AfterSavepoint::Cancel, .. })
     }
 }

@@ -61,7 +61,7 @@ impl JobMaster {
     /// never let a request have its turn that must be alone.
     fn periodic_trigger(&self) -> Option<MonoTime> {
         let due = self.checkpoints.due?;
-        let gives_way = !self.checkpoints.requests.is_empty();
+        let gives_way = !self.checkpoints.requests.is_empty() || self.rescaling.wants_checkpoint();
         if gives_way || self.is_occupied(false) || self.refuses_finished_subtasks() {
             return None;
         }
@@ -98,7 +98,7 @@ impl JobMaster {
     }
 
     /// Whether another one must end first.
-    fn is_occupied(&self, exclusive: bool) -> bool {
+    pub(super) fn is_occupied(&self, exclusive: bool) -> bool {
         let (pending, settings) = (&self.checkpoints.pending, self.settings());
         let alone = exclusive || settings.unaligned || pending.values().any(|it| it.barrier.is_savepoint());
         let most = if alone { 1 } else { settings.max_concurrent.max(1) as usize };
@@ -156,7 +156,7 @@ impl JobMaster {
         }
     }
 
-    fn checkpoint_kind(&self, manual: Option<ManualCheckpoint>) -> SnapshotKind {
+    pub(super) fn checkpoint_kind(&self, manual: Option<ManualCheckpoint>) -> SnapshotKind {
         let full = match manual.unwrap_or_default() {
             ManualCheckpoint::Configured => !self.settings().incremental,
             ManualCheckpoint::Full => true,
@@ -165,7 +165,7 @@ impl JobMaster {
         SnapshotKind::Checkpoint { full: full || !self.checkpoints.may_refer }
     }
 
-    fn trigger(
+    pub(super) fn trigger(
         &mut self,
         kind: SnapshotKind,
         reason: Reason,
@@ -176,7 +176,7 @@ impl JobMaster {
         self.checkpoints.next_id = CheckpointId(id.0 + 1);
         let since_start = i64::try_from((now - MonoTime::ZERO).as_millis()).unwrap_or(i64::MAX);
         let triggered_at = self.checkpoints.epoch_ms.saturating_add(since_start);
-        let alignment = decide::alignment(self.settings(), &kind);
+        let alignment = decide::alignment(self.settings(), &kind, reason == Reason::Rescale);
         let barrier = Barrier { id, triggered_at, kind, alignment };
         self.checkpoints.statistics.triggered(CheckpointRecord::new(&barrier, &self.graph, now));
         let deadline = now + Duration::from_millis(self.settings().timeout_ms);

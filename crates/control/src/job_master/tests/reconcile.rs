@@ -22,7 +22,7 @@ fn recovered(pointwise: bool) -> JobMaster {
         attempts: vec![FIRST; if pointwise { 2 } else { 1 }],
         next_host: HostId(5),
         next_checkpoint: CheckpointId(33),
-        has_savepoints_within: false,
+        ..RunRecord::default()
     };
     job(graph).with_recovery(RecoveredJob { run, latest: None, retained: Vec::new(), is_canceled: false })
 }

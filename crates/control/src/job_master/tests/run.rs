@@ -25,7 +25,7 @@ fn hosts_and_attempts_wait_until_their_numbers_are_durable() {
         attempts: Vec::new(),
         next_host: HostId(2),
         next_checkpoint: CheckpointId(33),
-        has_savepoints_within: false,
+        ..RunRecord::default()
     };
     assert_eq!(run, expected, "a job that waits for slots has no attempts yet");
     on(&mut job, granted("a", 0));

@@ -12,6 +12,8 @@ options! {
     SUBMIT_ENABLE: bool = "web.submit.enable", default "true", older ["jobmanager.web.submit.enable"];
     /// Whether the dashboard offers to cancel jobs.
     CANCEL_ENABLE: bool = "web.cancel.enable", default "true";
+    /// Whether the dashboard offers to change the parallelism of running jobs.
+    RESCALE_ENABLE: bool = "web.rescale.enable", default "true";
     /// Directory of uploaded artifacts, kept over restarts. Unset: one under `web.tmpdir` that ends with the JobManager.
     UPLOAD_DIR: Option<String> = "web.upload.dir", older ["jobmanager.web.upload.dir"];
     /// Directory of the JobManager's temporary files, unfinished uploads among them.

@@ -219,3 +219,20 @@ fn settings_of_a_source_with_watermarks_are_the_sources() {
     assert_eq!(graph.vertices[0].name, "Source: mine -> Timestamps/Watermarks");
     assert_eq!([graph.vertices[0].parallelism, graph.vertices[1].parallelism], [2, 4]);
 }
+
+#[test]
+fn a_rescaled_job_keeps_its_chains_and_key_groups() {
+    let build = || {
+        let env = environment();
+        env.from_sequence(1, 10).map(|n| n).key_by(|n| *n).sum(|n| n).print();
+        env
+    };
+    let submitted = graph(&build());
+    let env = build();
+    let ids = submitted.vertices.iter().map(|vertex| vertex.id);
+    env.graph.borrow_mut().config.rescaled = ids.zip([100, 3]).collect();
+    let rescaled = env.job_program("test").expect("it can be built").graph;
+    assert_eq!(rescaled, submitted.with_parallelisms(&[100, 3]));
+    // That of parallelism 2, while one of 100 would have 256.
+    assert_eq!(rescaled.vertices[0].max_parallelism, 128);
+}

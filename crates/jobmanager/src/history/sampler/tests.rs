@@ -86,6 +86,7 @@ fn job(number: u8, graph: &Arc<JobGraph>, subtask: impl Fn(u32, u32) -> SubtaskV
         restarting_ms: 0,
         checkpoint_dir: "file:/c".into(),
         checkpoints: Arc::new(CheckpointsView::default()),
+        rescaling: Arc::default(),
     }
 }
 

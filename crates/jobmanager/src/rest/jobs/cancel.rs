@@ -70,7 +70,7 @@ pub(crate) async fn cancel_application(
 }
 
 /// Whether a browser sent the request for a page. Browsers say so with every request that is more than a plain read.
-fn is_from_page(headers: &HeaderMap) -> bool {
+pub(super) fn is_from_page(headers: &HeaderMap) -> bool {
     headers.contains_key(header::ORIGIN) || headers.contains_key(SEC_FETCH_SITE)
 }
 

@@ -4,7 +4,7 @@ pub(crate) mod config;
 pub(crate) mod history;
 mod record;
 pub(crate) mod subtasks;
-mod summary;
+pub(super) mod summary;
 pub(crate) mod trigger;
 
 use std::sync::Arc;

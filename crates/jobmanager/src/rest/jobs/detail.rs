@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     exceptions::RootCause,
-    overview::{SCHEDULER_TYPE, duration},
+    overview::{duration, scheduler_type},
     plan::Plan,
 };
 use crate::{
@@ -127,7 +127,7 @@ impl JobDetail {
             is_stoppable: false,
             state: job.status,
             job_type: job.graph.job_type,
-            scheduler_type: SCHEDULER_TYPE,
+            scheduler_type: scheduler_type(job),
             start_time: job.started_unix_ms,
             end_time: job.ended_unix_ms.unwrap_or(-1),
             duration: duration(job, now),
@@ -162,8 +162,7 @@ fn vertex(job: &JobView, index: usize, now: i64) -> Vertex {
     let sum = view.subtasks.iter().fold(TaskMetrics::default(), |sum, subtask| sum.plus(subtask.metrics));
     Vertex {
         id: planned.id,
-        // An id of the form that clients expect; all that counts is that equal groups have equal ids.
-        slot_sharing_group_id: VertexId::of_operators(["slot-sharing-group", &planned.slot_sharing_group]),
+        slot_sharing_group_id: slot_sharing_group_id(&planned.slot_sharing_group),
         name: planned.name.clone(),
         max_parallelism: planned.max_parallelism,
         parallelism: planned.parallelism,
@@ -178,6 +177,11 @@ fn vertex(job: &JobView, index: usize, now: i64) -> Vertex {
             .map(|operator| Operator { uid: operator.uid.clone(), name: operator.name.clone() })
             .collect(),
     }
+}
+
+/// An id of the form that clients expect; all that counts is that equal groups have equal ids.
+pub(super) fn slot_sharing_group_id(group: &str) -> VertexId {
+    VertexId::of_operators(["slot-sharing-group", group])
 }
 
 fn rates(subtasks: &[crate::view::SubtaskView]) -> Rates {

@@ -56,8 +56,10 @@ pub(crate) struct JobSummary {
     pending_operators: u32,
 }
 
-/// Name of the way in which jobs are scheduled.
-pub(crate) const SCHEDULER_TYPE: &str = "Default";
+/// Name of Flink's scheduler that can do with the job what ours can. Its dashboard offers to rescale by this.
+pub(crate) fn scheduler_type(job: &JobView) -> &'static str {
+    if job.is_rescalable() { "Adaptive" } else { "Default" }
+}
 
 impl JobSummary {
     /// The job at `now`, in Unix milliseconds.
@@ -66,7 +68,7 @@ impl JobSummary {
             jid: job.job_id,
             name: job.graph.name.clone(),
             job_type: job.graph.job_type,
-            scheduler_type: SCHEDULER_TYPE,
+            scheduler_type: scheduler_type(job),
             start_time: job.started_unix_ms,
             end_time: job.ended_unix_ms.unwrap_or(-1),
             duration: duration(job, now),

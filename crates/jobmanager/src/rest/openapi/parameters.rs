@@ -134,7 +134,11 @@ pub(crate) const JOB_LOGS: &[QueryParameter] = &[
 ];
 /// Of a flame graph.
 pub(crate) const FLAME_GRAPH: &[QueryParameter] = &[
-    QueryParameter::new("type", Kind::OneOf(&["full", "on_cpu", "off_cpu"]), "Of which time; `full` without it."),
+    QueryParameter::new(
+        "type",
+        Kind::OneOf(&["full", "on_cpu", "off_cpu"]),
+        "Of which time; `full` without it.",
+    ),
     QueryParameter::new("subtaskindex", Kind::Number, "Of which subtask; of all without it."),
 ];
 /// Of what was measured in the last hour.

@@ -231,10 +231,10 @@ async fn earlier_attempts_of_a_subtask_are_shown() {
 #[tokio::test]
 async fn settings_of_checkpoints_and_restarts_are_shown() {
     let service = service();
-    let config = get(&service, &format!("/jobs/{RUNNING}/checkpoints/config")).await;
+    let config = get(&service, &format!("/jobs/{CREATED}/checkpoints/config")).await;
     assert_eq!((&config["mode"], &config["interval"]), (&"exactly_once".into(), &(-1).into()));
     assert_eq!(config["externalization"], json!({"enabled": false, "delete_on_cancellation": true}));
     assert_eq!(config["directory"], "file:/checkpoints/job");
-    let job = get(&service, &format!("/jobs/{RUNNING}/config")).await;
+    let job = get(&service, &format!("/jobs/{CREATED}/config")).await;
     assert_eq!(job["execution-config"]["restart-strategy"], "Restart deactivated.");
 }

@@ -13,7 +13,7 @@ use std::{
 
 use axum::{body::Body, extract::Request, http::StatusCode, response::Response};
 use bytes::Bytes;
-use flott_control::job_master::{ManualCheckpoint, SnapshotTaken};
+use flott_control::job_master::{ManualCheckpoint, SnapshotTaken, WantedRequirements};
 use flott_core::{
     AllocationId, AttemptNumber, ExecutionState, FailureCause, FailureKind, JobEdge, JobGraph, JobId,
     JobStatus, JobType, JobVertex, OperatorInfo, Partitioner, SlotIndex, TaskManagerId, TriggerId, VertexId,
@@ -45,8 +45,8 @@ use crate::{
     view::{
         ArtifactView, AttemptView, CheckpointsView, ClusterOverview, ExceptionView, HardwareView, JobView,
         LeadershipState, LeadershipView, LogFileView, OwnAddresses, PlanView, ProblemView, ProcessMetrics,
-        SlotView, StateTimes, StatusTimes, SubmissionView, SubtaskView, TaskHostView, TaskLocation,
-        TaskManagerView, TaskRates, VertexView,
+        RescalingView, SlotView, StateTimes, StatusTimes, SubmissionView, SubtaskView, TaskHostView,
+        TaskLocation, TaskManagerView, TaskRates, VertexView,
     },
 };
 
@@ -71,6 +71,7 @@ pub(super) struct FakeCluster {
     pub(super) canceled: Mutex<Vec<JobId>>,
     pub(super) heartbeats: Mutex<Vec<(JobId, i64)>>,
     pub(super) runs: Mutex<Vec<RunOptions>>,
+    pub(super) rescales: Mutex<Vec<(JobId, WantedRequirements)>>,
     pub(super) savepoints: Mutex<Vec<(JobId, SavepointOptions)>>,
     pub(super) checkpoints: Mutex<Vec<ManualCheckpoint>>,
     pub(super) disposed: Mutex<Vec<String>>,
@@ -169,6 +170,12 @@ pub(super) fn graph() -> JobGraph {
     }
 }
 
+fn with_checkpoints() -> JobGraph {
+    let mut graph = graph();
+    graph.recovery.checkpoints.interval_ms = Some(60_000);
+    graph
+}
+
 fn location() -> TaskLocation {
     TaskLocation { task_manager_id: TaskManagerId::new(TASK_MANAGER), endpoint: "host1:6122".to_owned() }
 }
@@ -258,7 +265,7 @@ fn job(id: &str, status: JobStatus, state: ExecutionState) -> Arc<JobView> {
     };
     Arc::new(JobView {
         job_id: id.parse().unwrap(),
-        graph: Arc::new(graph()),
+        graph: Arc::new(if status == JobStatus::Running { with_checkpoints() } else { graph() }),
         submission: Arc::new(SubmissionView {
             artifact: "ab".repeat(32),
             artifact_id: Some(ARTIFACT.to_owned()),
@@ -287,7 +294,30 @@ fn job(id: &str, status: JobStatus, state: ExecutionState) -> Arc<JobView> {
         } else {
             CheckpointsView::default()
         }),
+        rescaling: Arc::new(if status == JobStatus::Running {
+            rescaling()
+        } else {
+            RescalingView::default()
+        }),
     })
+}
+
+/// One rescale that has found fewer slots than it wanted.
+fn rescaling() -> RescalingView {
+    let bounds = serde_json::json!([{"lower": 1, "upper": 4}, {"lower": 1, "upper": 4}]);
+    let record = serde_json::json!({"number": 2, "wish": 1, "attempt": 1, "cause": "UPDATE_REQUIREMENT",
+        "bounds": bounds, "before": [2, 2], "after": [3, 3],
+        "spans": [{"state": "Executing", "entered": 5_000, "left": 9_000}],
+        "started": 5_000, "ended": 9_000, "end": "SUCCEEDED",
+        "message": "there are slots for 3 of those that were wanted"});
+    let numbers = serde_json::json!({"count": 1, "sum": 4, "min": 4, "max": 4, "last": [4]});
+    let none = serde_json::json!({"count": 0, "sum": 0, "min": 0, "max": 0, "last": []});
+    let history = serde_json::json!({"completed": 1, "failed": 0, "ignored": 0, "total": 2,
+        "durations": numbers, "completed_durations": numbers, "failed_durations": none,
+        "ignored_durations": none, "latest_completed": record, "latest_failed": null,
+        "latest_ignored": null, "records": [record]});
+    serde_json::from_value(serde_json::json!({"bounds": bounds, "history": history, "zero_unix_ms": START}))
+        .unwrap()
 }
 
 fn all_jobs() -> Vec<Arc<JobView>> {
@@ -366,6 +396,11 @@ impl Backend for Arc<FakeCluster> {
     fn client_heartbeat(&self, id: JobId, until_unix_ms: i64) -> Answer<'_, ()> {
         self.heartbeats.lock().unwrap().push((id, until_unix_ms));
         ready(Ok(()))
+    }
+
+    fn rescale(&self, id: JobId, wanted: WantedRequirements) -> Answer<'_, ()> {
+        self.rescales.lock().unwrap().push((id, wanted));
+        ready(self.fail())
     }
 
     fn trigger_savepoint(&self, id: JobId, options: SavepointOptions) -> Answer<'_, TriggerId> {

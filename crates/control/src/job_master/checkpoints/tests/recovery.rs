@@ -65,7 +65,7 @@ fn recover_graph(
         attempts: vec![AttemptNumber(0)],
         next_host: HostId(2),
         next_checkpoint: CheckpointId(33),
-        has_savepoints_within: false,
+        ..RunRecord::default()
     };
     change(&mut run);
     let point = RestorePoint {

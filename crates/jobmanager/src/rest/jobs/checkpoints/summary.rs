@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 /// Flink's `StatsSummaryDto`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(rename = "StatsSummaryDto")]
-pub(super) struct Statistics {
+pub(in crate::rest::jobs) struct Statistics {
     min: u64,
     max: u64,
     avg: u64,
