@@ -198,6 +198,7 @@ pub enum RegistrationAnswer {
 
 /// What the JobManager tells a TaskManager to do. All are idempotent.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "they are few, and gone as soon as they are obeyed")]
 pub enum Order {
     /// Give a slot to a job.
     RequestSlot {

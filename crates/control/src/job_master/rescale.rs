@@ -142,6 +142,12 @@ impl Rescaling {
         self.first.is_some()
     }
 
+    /// Whether something had interrupted it before.
+    fn is_resumed(&self) -> bool {
+        let newest = self.history.records.front();
+        newest.is_some_and(|newest| newest.cause == RescaleCause::RecoverableFailover)
+    }
+
     /// Whether it needs a checkpoint for itself.
     pub(super) fn wants_checkpoint(&self) -> bool {
         matches!(self.phase, Phase::Checkpointing { .. })

@@ -428,7 +428,10 @@ fn of_history() -> Routes {
         )
         .route(
             "/taskmanagers/{taskmanagerid}/history",
-            get(history::of_task_manager).about("The last hour of a TaskManager.").query(query::HISTORY),
+            get(history::of_task_manager)
+                .about("The last hour of a TaskManager.")
+                .query(query::HISTORY)
+                .fails(StatusCode::INTERNAL_SERVER_ERROR, NO_TASK_MANAGER),
         )
         .route(
             "/jobmanager/history",

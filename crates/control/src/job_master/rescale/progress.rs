@@ -12,6 +12,8 @@ use super::{
 
 /// How long slots may take to come that seem to be there.
 const SLOTS_WITHIN: Duration = Duration::from_secs(30);
+/// How long TaskManagers may take to register after a failure before the job does without them.
+const REGISTERED_WITHIN: Duration = Duration::from_secs(5);
 /// After a checkpoint that failed, how long until the next.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -122,7 +124,8 @@ impl JobMaster {
                     let target = target.clone();
                     self.prepare_rescale(target, now, out);
                 } else if now >= *deadline {
-                    self.stay("the slots that it needs did not come in time".to_owned(), now, out);
+                    let free = self.cluster.map_or(0, |(_, free, _)| free);
+                    self.take_what_fits(free, now, out);
                 }
             }
             Phase::Checkpointing(preparing) => {
@@ -167,9 +170,23 @@ impl JobMaster {
     /// The cluster has fewer slots than were asked for: takes what is within the bounds.
     pub(in super::super) fn fit_rescale(&mut self, free: u32, now: MonoTime, out: &mut Vec<Effect>) {
         let Phase::WaitingForSlots { deadline, .. } = self.rescaling.phase else { return };
+        // After a failure, or with a new leader, TaskManagers that are there may not have registered yet.
+        if self.rescaling.is_resumed() && now < deadline {
+            return;
+        }
+        self.take_what_fits(free, now, out);
+    }
+
+    fn take_what_fits(&mut self, free: u32, now: MonoTime, out: &mut Vec<Effect>) {
         let held = self.pool.count();
         let slots = held + free;
+        let deadline = now + SLOTS_WITHIN;
         if slots >= self.rescaling.wanted_slots() {
+            // They are being granted; if they are not, it has taken long enough.
+            match &self.rescaling.phase {
+                Phase::WaitingForSlots { deadline: at, .. } if now < *at => {}
+                _ => self.stay("the slots that it needs did not come in time".to_owned(), now, out),
+            }
             return;
         }
         let target = fit(&self.rescaling.submitted, &self.rescaling.bounds, slots);
@@ -221,7 +238,8 @@ impl JobMaster {
         if count <= self.pool.count() {
             return self.prepare_rescale(target, now, out);
         }
-        let deadline = now + self.config.slot_request_timeout.min(SLOTS_WITHIN);
+        let within = if self.rescaling.is_resumed() { REGISTERED_WITHIN } else { SLOTS_WITHIN };
+        let deadline = now + self.config.slot_request_timeout.min(within);
         self.rescaling.phase = Phase::WaitingForSlots { target, deadline };
         out.push(Effect::RequireSlots { count });
     }

@@ -186,7 +186,7 @@ mod tests {
                 let at: Vec<_> = bounds.iter().map(at).collect();
                 (graph.with_parallelisms(&at).required_slots(), at)
             };
-            let expected = (1..=40).map(required).filter(|(required, _)| *required <= slots).last();
+            let expected = (1..=40).map(required).rfind(|(required, _)| *required <= slots);
             prop_assert_eq!(fit(&graph, &bounds, slots), expected.map(|(_, at)| at));
         }
     }

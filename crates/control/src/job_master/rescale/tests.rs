@@ -484,3 +484,20 @@ fn a_job_that_waits_for_its_slots_may_come_to_need_fewer() {
     driver.all(TaskState::Running);
     assert_eq!(driver.end(), Some(RescaleEnd::Succeeded));
 }
+
+#[test]
+fn after_a_failover_task_managers_get_time_to_register() {
+    let mut driver = Driver::running(settings());
+    driver.rescale([(1, 4), (1, 1)]);
+    driver.state(SubtaskId::new(0, 0), jobs::failed(FailureKind::Panic, "boom"));
+    driver.state(SubtaskId::new(0, 1), TaskState::Canceled);
+    driver.state(SubtaskId::new(1, 0), TaskState::Canceled);
+    assert_eq!(required(&driver.all(TaskState::Running)), [4]);
+    let reported = |free| Event::SlotsReported { total: 2 + free, free, task_managers: 2 };
+    assert_eq!(required(&driver.on(reported(1))), [] as [u32; 0], "more may come");
+    assert_eq!(required(&driver.at(5_000)), [3], "they have not");
+    driver.on(jobs::granted("c", 0));
+    driver.checkpoint(1);
+    driver.all(TaskState::Canceled);
+    assert_eq!(driver.job.graph().parallelisms(), [3, 1]);
+}
