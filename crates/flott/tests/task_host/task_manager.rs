@@ -96,7 +96,8 @@ impl JobRun {
                         self.split(host, request).await;
                     }
                 }
-                TaskHostMessage::Metrics(_)
+                TaskHostMessage::Samples { .. }
+                | TaskHostMessage::Metrics(_)
                 | TaskHostMessage::Watermarks(_)
                 | TaskHostMessage::Checkpoint(_)
                 | TaskHostMessage::AwaitsCheckpoint { .. } => {}

@@ -112,7 +112,7 @@ impl Sampler {
             }
             let activity = match task.counters.phase() {
                 Phase::Idle => TaskActivity::Idle,
-                Phase::Backpressured => TaskActivity::Backpressured,
+                Phase::Backpressured | Phase::Blocked => TaskActivity::Backpressured,
                 Phase::Busy => TaskActivity::Ready,
             };
             stacks.add((task.subtask, None, activity, Vec::new()));

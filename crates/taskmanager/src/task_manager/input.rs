@@ -8,8 +8,7 @@ use flott_core::{AttemptNumber, JobId, RegistrationId, deployment::SplitAnswer, 
 use flott_rpc::{FencedOrder, SplitRequest, SplitsReport};
 use tokio::sync::oneshot;
 
-use crate::{metrics::HostReport, registration::Registered};
-use crate::{profiles::AskedHost, registration::Registered};
+use crate::{metrics::HostReport, profiles::AskedHost, registration::Registered};
 
 /// Something for the event loop.
 #[derive(Debug)]
