@@ -258,10 +258,12 @@ async fn impossible_graphs_are_refused() {
 async fn unreadable_plans_are_refused() {
     let file = format!("\"${ENV_PLAN_FILE}\"");
     let unreadable = |body: &str| Script::new(&body.replace("FILE", &file));
+    let cut = format!("printf '{{\"protocol\":{PROTOCOL_VERSION},' > FILE");
+    let empty = format!("echo '{{\"protocol\":{PROTOCOL_VERSION}}}' > FILE");
     for body in [
         "echo garbage > FILE",
-        "echo '{\"protocol\":2}' > FILE",
-        "printf '{\"protocol\":2,' > FILE",
+        &cut,
+        &empty,
         "mkdir FILE",
         "mkfifo FILE",
         "ln -s /etc/passwd FILE",
