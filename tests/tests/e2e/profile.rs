@@ -89,7 +89,7 @@ fn what_subtasks_wait_for_is_seen() {
         });
     };
     // A function of the user that sleeps, with its name, and a source that waits for the clock or for whoever sleeps.
-    off_cpu(&detail.vertices.last().unwrap().id.to_string(), "spin_in_map");
+    off_cpu(&detail.vertices.last().unwrap().id.to_string(), "never_return");
     off_cpu(&detail.vertices[0].id.to_string(), "waiting for");
     cluster.rest().cancel(job).unwrap();
 }

@@ -62,12 +62,16 @@ pub(crate) fn exit_in_map() -> Result<(), BoxError> {
 }
 
 pub(crate) fn spin_in_map() -> Result<(), BoxError> {
-    execute("spin-in-map", |_, _| {
-        loop {
-            // Asleep, so that tests beside this one have the processor.
-            thread::sleep(Duration::from_millis(100));
-        }
-    })
+    execute("spin-in-map", |_, _| never_return())
+}
+
+/// A function of its own, so that profiles can name it.
+#[inline(never)]
+fn never_return() -> ! {
+    loop {
+        // Asleep, so that tests beside this one have the processor.
+        thread::sleep(Duration::from_millis(100));
+    }
 }
 
 pub(crate) fn error_in_sink() -> Result<(), BoxError> {

@@ -133,7 +133,7 @@ export function summary(j, now) {
   const tasks = { total, ...Object.fromEntries(EXECUTION.map((s) => [s.toLowerCase(), 0])) };
   j.vertices.forEach((x, i) => { tasks[executionState(j, i).toLowerCase()] += x.parallelism; });
   return {
-    jid: j.id, name: j.name, jobType: "STREAMING", schedulerType: "Default", "start-time": j.begin, "end-time": j.end ?? -1,
+    jid: j.id, name: j.name, jobType: "STREAMING", schedulerType: "Adaptive", "start-time": j.begin, "end-time": j.end ?? -1,
     duration: (j.end ?? now) - j.begin, state: j.state, "last-modification": j.end ?? j.begin + 400, tasks, "pending-operators": 0,
   };
 }
@@ -153,7 +153,7 @@ export function detail(j, now) {
   if (j.state === "RESTARTING") timestamps.RESTARTING = now - 4000;
   if (j.end) timestamps[j.state] = j.end;
   return {
-    jid: j.id, "application-id": j.id, name: j.name, isStoppable: false, state: j.state, "job-type": "STREAMING", schedulerType: "Default",
+    jid: j.id, "application-id": j.id, name: j.name, isStoppable: false, state: j.state, "job-type": "STREAMING", schedulerType: "Adaptive",
     "start-time": j.begin, "end-time": j.end ?? -1, duration: (j.end ?? now) - j.begin, maxParallelism: -1, now, timestamps,
     vertices: vertices.reverse(), "status-counts": counts, plan: plan(j), "pending-operators": 0,
   };

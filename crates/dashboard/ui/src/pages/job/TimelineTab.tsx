@@ -64,7 +64,8 @@ export function TimelineTab({ job }: { job: Job }) {
           })}
         </div>
       </Card>
-      <RescalesCard job={job} />
+      {/* The others have no history of it, as in Flink. */}
+      {job.schedulerType === "Adaptive" && <RescalesCard job={job} />}
     </>
   );
 }
