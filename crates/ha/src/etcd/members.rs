@@ -62,11 +62,7 @@ impl Members {
                 Err(error) => {
                     // Why etcd can't be used is told by the election.
                     debug!(%error, "it is not known which JobManagers are there: trying again");
-                    self.told.send_if_modified(|members| {
-                        let is_alone = members.len() == 1;
-                        *members = vec![self.me.clone()];
-                        !is_alone
-                    });
+                    self.tell(vec![self.me.clone()]);
                     RETRY_PAUSE
                 }
             };
@@ -88,13 +84,16 @@ impl Members {
         let options = options.with_sort(SortTarget::Create, SortOrder::Descend);
         let found =
             self.servers.call(LIMIT, |mut client| async move { client.get(prefix, Some(options)).await });
-        let members = members(&found.await?);
+        self.tell(members(&found.await?));
+        Ok(())
+    }
+
+    fn tell(&self, members: Vec<Candidate>) {
         self.told.send_if_modified(|present| {
             let has_changed = *present != members;
             *present = members;
             has_changed
         });
-        Ok(())
     }
 
     /// Whether the key lives on.
