@@ -38,7 +38,7 @@ impl<F> GeneratorSource<F> {
         Self { function: Arc::new(function), count, rate: None }
     }
 
-    /// Emits this many records a second, each subtask its equal share. Time in which a subtask could not emit, because what
+    /// Emits this many records a second, all subtasks together, each its equal share. Time in which a subtask could not emit, because what
     /// comes after it was busy, is made up for, so that the number of records depends on the time alone. Time in which the
     /// job did not run is not.
     #[must_use]
@@ -57,10 +57,24 @@ pub struct GeneratorSplit {
     remaining: Option<u64>,
 }
 
+impl GeneratorSplit {
+    /// Every `parts`th of its numbers, from its `part`th.
+    fn divide(self, part: u64, parts: u64) -> Option<Self> {
+        let remaining = match self.remaining {
+            Some(remaining) if remaining <= part => return None,
+            Some(remaining) => Some((remaining - part).div_ceil(parts)),
+            None => None,
+        };
+        Some(Self { next: self.next + part * self.stride, stride: self.stride * parts, remaining })
+    }
+}
+
 /// Reads a [`GeneratorSource`].
 pub struct GeneratorReader<F> {
     function: Arc<F>,
     split: GeneratorSplit,
+    /// Of all subtasks together.
+    rate: Option<f64>,
     pace: Option<Pace>,
 }
 
@@ -94,6 +108,10 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> Source for GeneratorSou
         }))
     }
 
+    fn divide(&self, split: GeneratorSplit, part: u32, parts: u32) -> Option<GeneratorSplit> {
+        split.divide(part.into(), parts.into())
+    }
+
     fn reader(&self, context: &RuntimeContext) -> Result<GeneratorReader<F>, BoxError> {
         let pace = match self.rate {
             Some(rate) if rate.is_finite() && rate > 0.0 => {
@@ -105,7 +123,7 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> Source for GeneratorSou
             None => None,
         };
         let split = GeneratorSplit { next: 0, stride: 1, remaining: Some(0) };
-        Ok(GeneratorReader { function: self.function.clone(), split, pace })
+        Ok(GeneratorReader { function: self.function.clone(), split, rate: self.rate, pace })
     }
 }
 
@@ -125,6 +143,10 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> SourceReader for Genera
     type Split = GeneratorSplit;
 
     fn start(&mut self, split: GeneratorSplit) -> Result<(), BoxError> {
+        if let (None, Some(pace), Some(rate)) = (split.remaining, &mut self.pace, self.rate) {
+            // There are `stride` of them, whatever the number of subtasks is that read them after the job was rescaled.
+            pace.per_second = rate / split.stride as f64;
+        }
         self.split = split;
         Ok(())
     }
@@ -196,6 +218,16 @@ mod tests {
         }
 
         #[test]
+        fn parts_of_a_split_cover_each_of_its_numbers_once(next in 0u64..100, stride in 1u64..10, left in 0u64..50, parts in 1u64..10) {
+            let numbers = |split: GeneratorSplit| (0..split.remaining.unwrap()).map(move |step| split.next + step * split.stride);
+            let split = GeneratorSplit { next, stride, remaining: Some(left) };
+            let divided = (0..parts).filter_map(|part| split.clone().divide(part, parts));
+            let mut emitted: Vec<_> = divided.inspect(|part| assert_ne!(part.remaining, Some(0))).flat_map(numbers).collect();
+            emitted.sort_unstable();
+            prop_assert_eq!(emitted, numbers(split).collect::<Vec<_>>());
+        }
+
+        #[test]
         fn ranges_cover_each_number_once(count in 0u64..10_000, parts in 1u64..100) {
             let splits = ranges(count, parts);
             prop_assert!(splits.len() as u64 <= parts);
@@ -250,6 +282,25 @@ mod tests {
             emitted += pace.emitted;
         }
         assert!((9_990..=10_003).contains(&emitted), "{emitted}");
+    }
+
+    #[test]
+    fn the_splits_of_an_endless_generator_keep_its_rate_whoever_reads_them() {
+        let source = GeneratorSource::new(None, |index| index).rate(1_000.0);
+        let rate_of = |splits: Vec<GeneratorSplit>, parallelism| {
+            let mut context = crate::testing::operator();
+            context.task.parallelism = parallelism;
+            let rate = |split| {
+                let mut reader = source.reader(&context).unwrap();
+                reader.start(split).unwrap();
+                reader.pace.unwrap().per_second
+            };
+            splits.into_iter().map(rate).sum::<f64>()
+        };
+        let begun = |next| GeneratorSplit { next, stride: 4, remaining: None };
+        assert_eq!(rate_of((0..4).map(begun).collect(), 2), 1_000.0, "two subtasks for what four have begun");
+        let divided = |part| [0, 1, 2, 3].map(|next| source.divide(begun(next), part, 2).unwrap());
+        assert_eq!(rate_of((0..2).flat_map(divided).collect(), 8), 1_000.0, "eight subtasks");
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! written a piece at a time, so that records hardly wait. One checkpoint is written at a time: if the next barrier comes
 //! before the last piece, the rest is written at once.
 
+mod dealing;
 mod event;
 mod files;
 mod finish;

@@ -33,8 +33,7 @@ fn all_have(cluster: &Cluster, job: JobId, parallelism: u32) -> bool {
     parallelisms(cluster, job).iter().all(|it| *it == parallelism)
 }
 
-/// Waits until each subtask runs, or has found nothing to read: a source has as many splits as it had subtasks when it was
-/// submitted.
+/// Waits until each subtask runs, or has found nothing to read.
 #[track_caller]
 fn wait_until_whole(cluster: &Cluster, job: JobId) {
     eventually(&format!("all of job {job} runs"), || {
@@ -88,6 +87,28 @@ fn a_job_grows_and_shrinks_and_counts_each_record_once() {
     let overview = cluster.rest().get(&format!("/jobs/{job}/rescales/overview")).body;
     assert_eq!(overview["rescalesCounts"]["completed"], json!(4), "with the first deployment: {overview}");
     cluster.expect_clean_oracle(job, records);
+}
+
+#[test]
+fn all_subtasks_of_an_endless_generator_read_on_whatever_their_number() {
+    let cluster = with_slots(3).start();
+    let job = cluster.submit("endless", &[], 2);
+    for parallelism in [6, 1, 4] {
+        cluster.wait_for_checkpoint(job);
+        let rescaled = cluster.flott(&["rescale", &job.to_string(), "-p", &parallelism.to_string()]);
+        rescaled.expect_code(0);
+        eventually("all subtasks run and have read", || {
+            let detail = cluster.rest().job(job).expect("the job is known");
+            let sources = cluster.rest().get(&format!("/jobs/{job}/vertices/{}", detail.vertices[0].id)).body;
+            let subtasks = sources["subtasks"].as_array().expect("a list");
+            assert!(subtasks.iter().all(|subtask| subtask["status"] != "FINISHED"), "{sources}");
+            let reads = |subtask: &Value| {
+                subtask["status"] == "RUNNING" && subtask["metrics"]["write-records"].as_u64() > Some(0)
+            };
+            (subtasks.len() == parallelism && subtasks.iter().all(reads)).then_some(())
+        });
+    }
+    assert_eq!(cluster.restarts(job), 0);
 }
 
 #[test]

@@ -32,7 +32,11 @@ use flott_storage::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{sync::OnceCell, task::JoinSet};
 
-use super::{CheckpointStorage, TaskCheckpoints, files::FileTable};
+use super::{
+    CheckpointStorage, TaskCheckpoints,
+    dealing::{Dealing, Part},
+    files::FileTable,
+};
 use crate::{Result, RuntimeContext, TaskContext, TaskEnd, operators::restore_failure, program::TaskBuilder};
 
 /// What a subtask begins with.
@@ -66,6 +70,7 @@ struct ListShare {
     name: String,
     schema: Schema,
     elements: Vec<Vec<u8>>,
+    part: Part,
 }
 
 impl fmt::Debug for RestoredTask {
@@ -108,7 +113,8 @@ impl RestoredTask {
         elements: &[T],
     ) -> Self {
         let elements = elements.iter().map(|element| postcard::to_stdvec(element).unwrap()).collect();
-        let list = ListShare { name: name.to_owned(), schema: Schema::of::<T>(), elements };
+        let list =
+            ListShare { name: name.to_owned(), schema: Schema::of::<T>(), elements, part: Part::WHOLE };
         let share = OperatorShare { keyed: Vec::new(), lists: vec![list] };
         Self { operators: BTreeMap::from([(uid.to_owned(), share)]), ..Self::default() }
     }
@@ -147,11 +153,22 @@ impl RestoredOperator<'_> {
     /// # Errors
     /// If they are damaged, or their type is not the one of now.
     pub fn list<T: Serialize + DeserializeOwned>(&self, name: &str) -> Result<Vec<T>> {
+        let parts = self.list_in_parts(name)?.into_iter();
+        Ok(parts.filter(|(_, part)| part.number == 0).map(|(element, _)| element).collect())
+    }
+
+    /// The elements of the list `name` that are this subtask's now, some of which it shares with others.
+    ///
+    /// # Errors
+    /// As those of [`list`](Self::list).
+    pub fn list_in_parts<T: Serialize + DeserializeOwned>(&self, name: &str) -> Result<Vec<(T, Part)>> {
         let mut all = Vec::new();
         for list in self.share.iter().flat_map(|share| &share.lists).filter(|list| list.name == name) {
-            list.decode_into(&mut all).map_err(|reason| {
+            let mut elements = Vec::new();
+            list.decode_into(&mut elements).map_err(|reason| {
                 restore_failure(self.context, &format_args!("the list \"{name}\": {reason}"))
             })?;
+            all.extend(elements.into_iter().map(|element| (element, list.part)));
         }
         Ok(all)
     }
@@ -430,7 +447,7 @@ impl Source<'_> {
         let present: Vec<_> =
             (0..operator.subtasks.len()).filter(|index| operator.subtasks[*index].is_some()).collect();
         let copied = present.get(self.subtask as usize % present.len().max(1));
-        let mut elements = BTreeMap::<String, usize>::new();
+        let mut dealings = BTreeMap::<String, Dealing>::new();
         for (index, state) in operator.subtasks.iter().enumerate() {
             let Some(state) = state else { continue };
             let own = same && index == self.subtask as usize;
@@ -439,22 +456,24 @@ impl Source<'_> {
             }
             let manifest = self.manifest(state).await?;
             for list in &manifest.lists {
-                let seen = elements.entry(list.name.clone()).or_default();
-                let count = list.elements.len();
-                let is_ours = |at: usize| match list.redistribution {
-                    Redistribution::Union => true,
-                    _ if same => own,
-                    Redistribution::Split => (*seen + at) as u32 % self.parallelism == self.subtask,
-                    Redistribution::Broadcast => Some(&index) == copied,
+                let ours: Vec<_> = match list.redistribution {
+                    Redistribution::Union => list.elements.clone(),
+                    _ if same => {
+                        if own {
+                            list.elements.clone()
+                        } else {
+                            Vec::new()
+                        }
+                    }
+                    Redistribution::Broadcast if Some(&index) == copied => list.elements.clone(),
+                    Redistribution::Broadcast => Vec::new(),
+                    Redistribution::Split => {
+                        let new = || Dealing::new(self.subtask, self.parallelism);
+                        dealings.entry(list.name.clone()).or_insert_with(new).deal(list)
+                    }
                 };
-                let ours: Vec<_> =
-                    (0..count).filter(|at| is_ours(*at)).map(|at| list.elements[at].clone()).collect();
-                *seen += count;
                 if !ours.is_empty() {
-                    let schema = postcard::from_bytes(&list.schema).map_err(|error| {
-                        unreadable(&self.directory, &format!("the list \"{}\": {error}", list.name))
-                    })?;
-                    share.lists.push(ListShare { name: list.name.clone(), schema, elements: ours });
+                    share.lists.push(self.list(&list.name, &list.schema, ours)?);
                 }
             }
             let overlaps = manifest.key_groups.start < groups.end && groups.start < manifest.key_groups.end;
@@ -471,7 +490,20 @@ impl Source<'_> {
                 share.keyed.push(KeyedShare { manifest, directory, numbers, storage: self.storage.clone() });
             }
         }
+        for (name, dealing) in dealings {
+            if let Some((schema, element)) = dealing.shared() {
+                share.lists.push(self.list(&name, schema, vec![element.to_vec()])?);
+            }
+            let part = dealing.part();
+            share.lists.iter_mut().filter(|list| list.name == name).for_each(|list| list.part = part);
+        }
         Ok(share)
+    }
+
+    fn list(&self, name: &str, schema: &[u8], elements: Vec<Vec<u8>>) -> Result<ListShare> {
+        let schema = postcard::from_bytes(schema)
+            .map_err(|error| unreadable(&self.directory, &format!("the list \"{name}\": {error}")))?;
+        Ok(ListShare { name: name.to_owned(), schema, elements, part: Part::WHOLE })
     }
 
     /// A file of the checkpoint, with the place where it is.

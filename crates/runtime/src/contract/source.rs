@@ -44,6 +44,14 @@ pub trait Source: Send + Sync + 'static {
         resume: Option<&[u8]>,
     ) -> Result<Box<dyn SplitEnumerator<Self::Split>>, BoxError>;
 
+    /// The `part`th of `parts` parts of what is left of a split, from 0. Asked of each subtask for its part, when a job goes on
+    /// with more subtasks than were reading splits. By default the first gets it whole and the others nothing, so that they
+    /// look for splits that nobody has begun.
+    fn divide(&self, split: Self::Split, part: u32, parts: u32) -> Option<Self::Split> {
+        let _ = parts;
+        (part == 0).then_some(split)
+    }
+
     /// Makes the reader of one subtask.
     ///
     /// # Errors

@@ -78,7 +78,8 @@ impl<S: Source> SourceInput<S> {
         head: BoxOutput<S::Record>,
     ) -> Result<Self> {
         let reader = source.reader(&context).map_err(|error| author_failure(&context, error))?;
-        let mut restored = context.restored().list("splits")?.into_iter();
+        let restored = context.restored().list_in_parts("splits")?.into_iter();
+        let mut restored = restored.filter_map(|(split, part)| source.divide(split, part.number, part.of));
         let first = restored.next();
         let make = || source.reader(&context);
         let sides = SideReaders::open(restored, make).map_err(|error| author_failure(&context, error))?;

@@ -75,6 +75,40 @@ async fn copies_are_taken_from_subtasks_that_had_not_finished() {
     assert_eq!(restored_copies(&copied(&[None, None]), 1).await, [[0_u64; 0]]);
 }
 
+/// An operator with a list whose elements are dealt out; one subtask has had each of these parts of it.
+fn dealt(parts: &[&[u64]]) -> OperatorState {
+    let mut operator = copied(&vec![Some(0); parts.len()]);
+    for (state, part) in operator.subtasks.iter_mut().flatten().zip(parts) {
+        let list = ListState {
+            name: "list".to_owned(),
+            redistribution: Redistribution::Split,
+            schema: postcard::to_stdvec(&Schema::of::<u64>()).unwrap(),
+            elements: part.iter().map(|element| postcard::to_stdvec(element).unwrap()).collect(),
+        };
+        let manifest = OperatorManifest { lists: vec![list], ..OperatorManifest::default() };
+        state.manifest = Blob::Inline(manifest.encode().unwrap().to_vec());
+    }
+    operator
+}
+
+#[tokio::test]
+async fn subtasks_beyond_the_last_element_share_one() {
+    let operator = dealt(&[&[7], &[], &[8]]);
+    let storage = storage(&Faults::default());
+    let context = crate::testing::operator(OPERATOR);
+    let mut whole = Vec::new();
+    let mut parts = Vec::new();
+    for subtask in 0..5 {
+        let share = source(&storage, subtask, 5).operator(&operator).await.unwrap();
+        let restored = RestoredOperator { share: Some(&share), context: &context };
+        whole.push(restored.list::<u64>("list").unwrap());
+        parts.extend(restored.list_in_parts::<u64>("list").unwrap());
+    }
+    let part = |element: u64, number, of| (element, Part { number, of });
+    assert_eq!(parts, [part(7, 0, 3), part(8, 0, 2), part(7, 1, 3), part(8, 1, 2), part(7, 2, 3)]);
+    assert_eq!(whole, [vec![7], vec![8], vec![], vec![], vec![]], "for who doesn't divide");
+}
+
 fn kind(end: TaskEnd) -> FailureKind {
     let TaskEnd::Failed(cause) = end else { panic!("{end:?}") };
     cause.kind
