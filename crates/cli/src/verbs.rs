@@ -10,6 +10,7 @@ mod job_id;
 pub(crate) mod list;
 pub(crate) mod new;
 mod operation;
+mod program;
 pub(crate) mod rescale;
 pub(crate) mod run;
 pub(crate) mod savepoint;

@@ -1,15 +1,10 @@
 //! `flott info ARTIFACT`: the plan of the job that an artifact would run.
 
-use std::path::Path;
-
 use flott_artifact::{PlanRequest, plan};
 use flott_core::job_config::JobConfig;
 
-use crate::{
-    args::InfoArgs,
-    console, context,
-    failure::{Failure, chain},
-};
+use super::program::{check_artifact, job_settings};
+use crate::{args::InfoArgs, console, context, failure::Failure};
 
 mod shape;
 mod tree;
@@ -19,7 +14,7 @@ pub(crate) async fn execute(args: InfoArgs) -> Result<(), Failure> {
     let artifact = args.program.artifact();
     check_artifact(&artifact)?;
     // What a cluster of this configuration would tell the program.
-    let submitted = super::run::job_settings(&args.settings);
+    let submitted = job_settings(&args.settings);
     let mut job_config = JobConfig::from_configuration(&config, &submitted);
     if let Some(parallelism) = args.program.parallelism {
         job_config.parallelism = parallelism;
@@ -39,11 +34,4 @@ pub(crate) async fn execute(args: InfoArgs) -> Result<(), Failure> {
         console::line(line)?;
     }
     Ok(())
-}
-
-/// Refuses a file that cannot be an artifact, before a cluster is troubled with it.
-pub(super) fn check_artifact(path: &Path) -> Result<(), Failure> {
-    flott_artifact::inspect(path)
-        .map(drop)
-        .map_err(|error| Failure::failed(format!("Cannot run {}: {}", path.display(), chain(&error))))
 }

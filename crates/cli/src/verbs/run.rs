@@ -1,13 +1,16 @@
 //! `flott run ARTIFACT`: submits a job and, unless detached, stays until it ends.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use flott_client::{Client, JobDetail, RunRequest};
 use flott_core::{JobId, JobStatus};
 
-use super::{info::check_artifact, interrupt::Signals};
+use super::{
+    interrupt::Signals,
+    program::{check_artifact, job_settings},
+};
 use crate::{
-    args::{RunArgs, SettingArgs},
+    args::RunArgs,
     console, context,
     failure::{Exit, Failure, chain},
 };
@@ -20,9 +23,6 @@ mod watch;
 use heartbeats::Tie;
 use progress::UploadProgress;
 use watch::End;
-
-/// Keys of these groups concern the client alone.
-const OWN_GROUPS: [&str; 2] = ["rest.", "client."];
 
 pub(crate) async fn execute(args: RunArgs) -> Result<(), Failure> {
     let config = context::configuration(&args.cluster.settings)?;
@@ -81,15 +81,6 @@ pub(crate) async fn execute(args: RunArgs) -> Result<(), Failure> {
             Err(Failure::told(Exit::Interrupted))
         }
     }
-}
-
-/// The `-D` settings that the job is to have, not the client. They have been checked.
-pub(super) fn job_settings(args: &SettingArgs) -> BTreeMap<String, String> {
-    let pairs = args.settings.iter().filter_map(|setting| setting.split_once('='));
-    pairs
-        .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
-        .filter(|(key, _)| !OWN_GROUPS.iter().any(|group| key.starts_with(group)))
-        .collect()
 }
 
 fn address_option(args: &RunArgs) -> String {
