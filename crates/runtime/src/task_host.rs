@@ -35,6 +35,9 @@ pub const EXIT_ORPHANED: i32 = 71;
 /// Exit code of a task host that has told its TaskManager why it can't run the job.
 pub const EXIT_REFUSED: i32 = 72;
 
+/// No longer than the kernel keeps.
+const PROCESS_NAME: &str = "flott-task-host";
+
 /// How often metrics are reported while subtasks run.
 const METRICS_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -75,6 +78,8 @@ impl TaskManagerAddress {
 
 /// Turns this process into a task host. Returns its exit code.
 pub fn run_process(program: JobProgram) -> i32 {
+    // For `top` and the like. The program has a hash for a name.
+    let _ = std::fs::write("/proc/self/comm", PROCESS_NAME);
     let serve = || {
         let address = TaskManagerAddress::from_environment()?;
         // Everything but user code runs on this one thread.

@@ -44,6 +44,17 @@ fn each_job_has_one_task_host_on_each_taskmanager() {
 }
 
 #[test]
+fn a_task_host_is_known_by_its_job_in_the_list_of_processes() {
+    let cluster = Cluster::start();
+    let job = cluster.submit("endless", &[], 1);
+    cluster.wait_for_records(job);
+    let hosts = cluster.task_hosts();
+    let [host] = &*hosts else { panic!("{hosts:?}") };
+    assert_eq!(host.arguments[0], format!("flott-task-host {job} endless"));
+    assert_eq!(std::fs::read_to_string(format!("/proc/{}/comm", host.pid)).unwrap(), "flott-task-host\n");
+}
+
+#[test]
 fn a_job_that_needs_all_slots_has_a_task_host_on_each_taskmanager() {
     let cluster = Cluster::start();
     let job = cluster.submit("endless", &[], 4);

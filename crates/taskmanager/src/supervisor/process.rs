@@ -6,7 +6,7 @@ mod tests;
 use std::{
     ffi::OsString,
     fs, io,
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
@@ -14,7 +14,7 @@ use std::{
 };
 
 use flott_artifact::ArtifactDigest;
-use flott_core::{FailureCause, FailureKind, sdk};
+use flott_core::{FailureCause, FailureKind, deployment::TaskHostSpec, sdk};
 use futures::{FutureExt, future::BoxFuture};
 use nix::{
     sys::signal::{Signal, kill, killpg},
@@ -160,6 +160,7 @@ fn command(program: &Path, request: &LaunchRequest, dir: &Path) -> Command {
         .expect("numbers, texts and maps with text keys always have a JSON form");
     let mut command = Command::new(program);
     command
+        .arg0(title(spec))
         .args(&spec.arguments)
         .current_dir(dir)
         .env_clear()
@@ -177,6 +178,12 @@ fn command(program: &Path, request: &LaunchRequest, dir: &Path) -> Command {
         command.env(sdk::ENV_ENTRY, entry);
     }
     command
+}
+
+/// What the list of processes shows in place of the program, which has a hash for a name.
+fn title(spec: &TaskHostSpec) -> String {
+    let name = spec.job_name.replace(char::is_control, " ");
+    format!("flott-task-host {} {name}", spec.job_id)
 }
 
 /// A task host's process.

@@ -69,6 +69,13 @@ impl Bench {
     }
 }
 
+#[test]
+fn the_list_of_processes_tells_the_job() {
+    let mut spec = request(&[]).spec;
+    spec.job_name = "late\0 orders\n".to_owned();
+    assert_eq!(title(&spec), format!("flott-task-host {}01 late  orders ", "01".repeat(15)));
+}
+
 fn request(arguments: &[&str]) -> LaunchRequest {
     LaunchRequest {
         spec: TaskHostSpec {
