@@ -31,7 +31,7 @@ export function pages(world) {
     { name: "job-configuration", hash: `#/jobs/${running}/configuration`, shows: ["arallelism"] },
     { name: "job-unknown", hash: "#/jobs/0123456789abcdef0123456789abcdef", shows: ["This job is not known here"], missing: true },
     { name: "taskmanagers", hash: "#/taskmanagers", shows: [taskManager] },
-    { name: "taskmanager", hash: `#/taskmanagers/${tm}`, shows: [taskManager, "endless", "Machine memory"] },
+    { name: "taskmanager", hash: `#/taskmanagers/${tm}`, shows: [taskManager, "endless", "Machine memory", "Task hosts", "PID"] },
     { name: "taskmanager-log", hash: `#/taskmanagers/${tm}/log`, shows: ["INFO"] },
     { name: "taskmanager-stdout", hash: `#/taskmanagers/${encodeURIComponent(printer)}/stdout`, shows: ["printed line"] },
     { name: "taskmanager-threads", hash: `#/taskmanagers/${tm}/threads`, shows: ["threads", "Take again"] },

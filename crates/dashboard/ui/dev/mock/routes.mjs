@@ -70,6 +70,10 @@ function taskManager(id, index, full) {
     memoryConfiguration: { taskHeap: 1536 * mib, managedMemory: 512 * mib, networkMemory: 128 * mib, totalProcessMemory: 2304 * mib },
     ...(full ? {
       allocatedSlots: held,
+      taskHosts: [...new Set(held.map((slot) => slot.jobId))].map((jobId, at) => ({
+        jobId, pid: 4711 + 10 * index + at, subtasks: held.filter((slot) => slot.jobId === jobId).reduce((sum, slot) => sum + slot.assignedTasks, 0),
+        residentBytes: (140 - 60 * at) * mib, peakResidentBytes: (170 - 60 * at) * mib, cpuTimeMs: Math.round(Date.now() / (at + 2)) % 1e9, threads: 6,
+      })),
       metrics: {
         heapUsed: (310 + 20 * Math.sin(Date.now() / 4000)) * mib, heapCommitted: 512 * mib, heapMax: 2304 * mib, nonHeapUsed: 0, nonHeapCommitted: 0, nonHeapMax: 0,
         directCount: 0, directUsed: 0, directMax: 0, mappedCount: 0, mappedUsed: 0, mappedMax: 0,

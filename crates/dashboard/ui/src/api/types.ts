@@ -264,6 +264,18 @@ export interface TaskManager {
 export interface TaskManagerDetail extends TaskManager {
   allocatedSlots?: { jobId: string; resource?: ResourceProfile; assignedTasks?: number }[];
   metrics?: Partial<Record<string, unknown>>;
+  taskHosts?: TaskHost[];
+}
+
+/** The process of one job on a TaskManager. */
+export interface TaskHost {
+  jobId: string;
+  pid: number;
+  subtasks: number;
+  residentBytes: number;
+  peakResidentBytes: number;
+  cpuTimeMs: number;
+  threads: number;
 }
 
 export interface JobManagerAddress {

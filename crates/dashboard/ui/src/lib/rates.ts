@@ -22,6 +22,8 @@ interface Line {
 export class RateMeter {
   private readonly lines = new Map<string, Line>();
 
+  constructor(private readonly window = WINDOW_MS) {}
+
   /** Takes a total that was true at `time` (ms); returns the rate per second, null until two totals are known. */
   sample(key: string, total: number, time: number): number | null {
     const line = this.lines.get(key);
@@ -33,7 +35,7 @@ export class RateMeter {
     }
     if (time - last.time >= SHORTEST_MS) {
       line.known.push({ time, total });
-      while (line.known[1] && line.known[1].time <= time - WINDOW_MS) line.known.shift();
+      while (line.known[1] && line.known[1].time <= time - this.window) line.known.shift();
       const base = line.known[0] ?? last;
       line.rate = ((total - base.total) * 1000) / (time - base.time);
     }

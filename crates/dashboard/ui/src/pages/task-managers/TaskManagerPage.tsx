@@ -15,6 +15,7 @@ import { Heartbeat } from "./Heartbeat";
 import { MemoryCard } from "./MemoryCard";
 import { SlotMarks } from "./SlotMarks";
 import { SlotsCard } from "./SlotsCard";
+import { TaskHostsCard } from "./TaskHostsCard";
 
 /** One TaskManager: what its slots do, its memory, its logs. */
 export function TaskManagerPage({ id, tab, file }: { id: string; tab: TaskManagerTab; file: string | null }) {
@@ -90,6 +91,7 @@ export function TaskManagerPage({ id, tab, file }: { id: string; tab: TaskManage
             <SlotsCard tm={tm} jobs={data.names} />
             <MemoryCard tm={tm} />
           </div>
+          {tm.taskHosts && <TaskHostsCard hosts={tm.taskHosts} jobs={data.names} />}
           <ProcessCharts process={process} />
         </>
       )}
