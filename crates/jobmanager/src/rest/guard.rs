@@ -4,7 +4,7 @@
 //! machine can reach. Two checks stop them. A site that lets its own name resolve to our address (DNS rebinding)
 //! still sends that name in `Host`, so only known names are answered. A form or script that sends a request straight
 //! to us carries its `Origin` and `Sec-Fetch-Site`, so requests that change something must come from our own pages or
-//! from no page at all.
+//! from no page at all. What a foreign page may read at most is what an operator has opened to it.
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
@@ -52,6 +52,15 @@ pub(crate) async fn guard(State(api): State<Api>, request: Request, next: Next) 
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }
+}
+
+/// Tells browsers whose pages may read the answer; those of nobody, unless an operator wants it.
+pub(crate) async fn open_to_readers(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(origin) = &api.options.readable_from {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    }
+    response
 }
 
 /// By which browsers tell where the page stands that sends a request.

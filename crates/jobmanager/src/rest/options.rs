@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use axum::http::HeaderValue;
 use flott_core::config::{
     Configuration,
     options::{profiling, rest, security, web},
@@ -28,6 +29,8 @@ pub struct RestOptions {
     pub(crate) upload_limit: u64,
     /// By which names clients may call this server.
     pub(crate) hosts: HostPolicy,
+    /// Whose pages may read the answers.
+    pub(crate) readable_from: Option<HeaderValue>,
     /// Where clients reach this server, such as `http://host:8081`.
     pub(crate) address: String,
 }
@@ -43,6 +46,7 @@ impl RestOptions {
         names.push(client_host.as_str().to_owned());
         names.push(bind_address.as_str().to_owned());
         names.extend(own_host_name.map(str::to_owned));
+        let readable_from = config.get(&web::ACCESS_CONTROL_ALLOW_ORIGIN);
         Self {
             refresh_interval: config.get(&web::REFRESH_INTERVAL),
             submit_enabled: config.get(&web::SUBMIT_ENABLE),
@@ -54,6 +58,7 @@ impl RestOptions {
             rescale_enabled: config.get(&web::RESCALE_ENABLE),
             upload_limit: config.get(&rest::MAX_CONTENT_LENGTH).bytes(),
             hosts: HostPolicy::new(names, listens_everywhere),
+            readable_from: readable_from.and_then(|origin| HeaderValue::try_from(origin).ok()),
             address: format!("http://{}", client_host.with_port(port)),
         }
     }

@@ -40,6 +40,7 @@ pub(crate) fn service(api: Api) -> RestService {
         .layer(middleware::from_fn_with_state(api.clone(), limit_requests))
         // After the layers, so that neither applies to it.
         .merge(of_health().into_router())
+        .layer(middleware::from_fn_with_state(api.clone(), guard::open_to_readers))
         .layer(middleware::from_fn(finish))
         .layer(middleware::from_fn(unread::read_past))
         .with_state(api);

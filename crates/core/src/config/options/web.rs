@@ -8,6 +8,13 @@ options! {
     /// How often the dashboard asks for news. Raise it when many people watch a large cluster.
     REFRESH_INTERVAL: Duration = "web.refresh-interval", default "3 s", older ["jobmanager.web.refresh-interval"],
         limit "a duration of at least 100 ms, such as 3 s" => |interval| *interval >= Duration::from_millis(100);
+    /// The web site whose pages may read what REST answers, such as `https://portal.example.com`, or `*` for all of them: the
+    /// header Access-Control-Allow-Origin of every answer. Unset (Flink: `*`), no other site's may. Requests that
+    /// change something are never accepted from other sites.
+    ACCESS_CONTROL_ALLOW_ORIGIN: Option<String> = "web.access-control-allow-origin",
+        older ["jobmanager.web.access-control-allow-origin"],
+        limit "* or an origin without path, such as https://portal.example.com" =>
+            |origin| origin.as_deref().is_none_or(is_origin);
     /// Whether artifacts can be uploaded and run over REST. Turn it off on a cluster that others only watch.
     SUBMIT_ENABLE: bool = "web.submit.enable", default "true", older ["jobmanager.web.submit.enable"];
     /// Whether the dashboard offers to cancel jobs.
@@ -27,4 +34,12 @@ options! {
     /// How many checkpoints of a job are remembered for the dashboard.
     CHECKPOINTS_HISTORY: u32 = "web.checkpoints.history", default "10", older ["jobmanager.web.checkpoints.history"],
         limit "a whole number from 0 to 10000" => |checkpoints| *checkpoints <= 10_000;
+}
+
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_host = |host: &str| {
+        !host.is_empty() && host.chars().all(|char| char.is_ascii_alphanumeric() || "-._:[]".contains(char))
+    };
+    text == "*" || host.is_some_and(is_host)
 }

@@ -30,6 +30,29 @@ async fn every_answer_has_security_headers_and_none_opens_cors() {
 }
 
 #[tokio::test]
+async fn an_operator_can_let_other_sites_read_but_not_change() {
+    for origin in ["*", "https://portal.example:8443"] {
+        let text = format!("web.access-control-allow-origin: \"{origin}\"");
+        let (config, _) = Configuration::parse(&text, "config.yaml").unwrap();
+        let service = service_with(&Arc::default(), RestOptions::from_config(&config, 8081, None));
+        let headers = [("host", "localhost:8081"), ("origin", "https://portal.example:8443")];
+        for (method, uri, status) in
+            [("GET", "/overview", 200), ("GET", "/nosuch", 404), ("POST", "/jars/upload", 403)]
+        {
+            let response = send(&service, request_with(method, uri, &headers)).await;
+            assert_eq!(response.status(), status, "{method} {uri}");
+            assert_eq!(response.headers()["access-control-allow-origin"], origin, "{method} {uri}");
+        }
+    }
+    for text in ["portal.example", "https://", "https://a.example/path", "https://a.example\r\nset-cookie: x"]
+    {
+        let text = format!("web.access-control-allow-origin: {text:?}");
+        let errors = Configuration::parse(&text, "config.yaml").unwrap_err();
+        assert!(errors[0].to_string().contains("an origin without path"), "{}", errors[0]);
+    }
+}
+
+#[tokio::test]
 async fn foreign_hosts_reach_nothing_but_health() {
     let service = service();
     let foreign = ("host", "evil.example:8081");
