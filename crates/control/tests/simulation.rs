@@ -13,8 +13,10 @@ mod simulation {
     pub(crate) mod job_effects;
     pub(crate) mod job_manager;
     pub(crate) mod network;
+    pub(crate) mod orders;
     pub(crate) mod random;
     pub(crate) mod rescale;
+    pub(crate) mod resource_effects;
     pub(crate) mod snapshot;
     pub(crate) mod store;
     pub(crate) mod task;

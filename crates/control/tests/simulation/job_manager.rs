@@ -8,7 +8,7 @@ use std::{
 use flott_control::{
     JobMaster, ResourceManager,
     job_master::{self, JobMasterConfig, RecoveredJob},
-    protocol::{CallId, Fence, Order, OrderAnswer, Report, ReportAnswer},
+    protocol::{CallId, Report, ReportAnswer},
     resource_manager::{self, ResourceManagerConfig},
 };
 use flott_core::{
@@ -18,10 +18,10 @@ use flott_core::{
 };
 
 use super::{
-    faults::Fault,
     network::{Process, Sender, ToJobManager, ToTaskManager},
+    orders::Call,
     truth,
-    world::{Action, Actor, MILLI, SECOND, World},
+    world::{Action, Actor, MILLI, World},
 };
 
 /// What waits in a JobMaster's mailbox.
@@ -41,36 +41,17 @@ pub(crate) struct JobActor {
     pub(crate) asking: BTreeMap<(SubtaskId, AttemptNumber, u64), Sender>,
 }
 
-/// An order that has not been answered yet.
-pub(crate) struct Call {
-    pub(crate) actor: Actor,
-    to: TaskManagerId,
-    fence: Fence,
-    order: Order,
-}
-
-impl Call {
-    /// Whether it comes before the next order about checkpoints.
-    fn is_before(&self, actor: Actor, to: &TaskManagerId, fence: Fence) -> bool {
-        (self.actor, &self.to, self.fence) == (actor, to, fence) && is_about_checkpoints(&self.order)
-    }
-}
-
-fn is_about_checkpoints(order: &Order) -> bool {
-    matches!(order, Order::TriggerCheckpoint { .. } | Order::NotifyCheckpoint { .. })
-}
-
 pub(crate) struct JobManager {
     pub(crate) epoch: u64,
     pub(crate) resource_manager: ResourceManager,
     mail: VecDeque<resource_manager::Event>,
-    timer: Option<MonoTime>,
+    pub(crate) timer: Option<MonoTime>,
     pub(crate) jobs: BTreeMap<JobId, JobActor>,
     pub(crate) calls: BTreeMap<u64, Call>,
-    next_call: u64,
+    pub(crate) next_call: u64,
     /// Who waits for the answer to a registration.
-    registering: BTreeMap<CallId, (Process, u64)>,
-    addresses: BTreeMap<TaskManagerId, usize>,
+    pub(crate) registering: BTreeMap<CallId, (Process, u64)>,
+    pub(crate) addresses: BTreeMap<TaskManagerId, usize>,
     /// Until when it does nothing.
     pub(crate) frozen_until: Option<MonoTime>,
 }
@@ -145,19 +126,6 @@ impl World {
         let own = |it: &&JobManager| it.epoch == epoch;
         let it = self.job_manager.as_ref().filter(own).or(self.deposed.as_ref().filter(own))?;
         it.frozen_until.filter(|at| *at > self.now())
-    }
-
-    /// What a leader that is none any more had ordered may arrive long after its successor's orders, as it does when
-    /// the process was only frozen.
-    pub(crate) fn leave_orders_behind(&mut self, old: JobManager) {
-        let epoch = old.epoch;
-        for (number, Call { to, fence, order, .. }) in old.calls {
-            if let Some(place) = old.addresses.get(&to).copied() {
-                let order =
-                    ToTaskManager::Order { place, epoch, call: number, fence, order: Box::new(order) };
-                self.at_between(0, 6 * SECOND, Action::ArriveAtTaskManager(Box::new(order)));
-            }
-        }
     }
 
     pub(crate) fn submit(&mut self, job: usize) {
@@ -304,99 +272,6 @@ impl World {
         }
     }
 
-    fn order_answered(&mut self, number: u64, answer: OrderAnswer) {
-        let Some(job_manager) = &mut self.job_manager else { return };
-        if answer == OrderAnswer::UnknownRegistration {
-            self.count("order to unknown registration");
-            return; // the call is tried again
-        }
-        let Some(Call { actor, to, fence, order }) = job_manager.calls.remove(&number) else { return };
-        self.call_next(actor, &to, fence);
-        let refused = match &answer {
-            OrderAnswer::Refused { reason, .. } => Some(*reason),
-            _ => None,
-        };
-        if refused.is_some() {
-            self.count("order refused");
-        }
-        match actor {
-            Actor::ResourceManager => {
-                let (Order::RequestSlot { holder, .. } | Order::FreeSlot { holder }) = order else {
-                    panic!("the ResourceManager orders slots only");
-                };
-                self.post_resource(resource_manager::Event::OrderAnswered {
-                    task_manager_id: to,
-                    registration_id: fence.registration_id,
-                    allocation_id: holder.allocation_id,
-                    answer,
-                });
-            }
-            Actor::Job(job_id) => {
-                if let Some(reason) = refused {
-                    self.post(
-                        job_id,
-                        JobMail::Event(job_master::Event::OrderRefused {
-                            task_manager_id: to,
-                            registration_id: fence.registration_id,
-                            order: order.name(),
-                            reason,
-                        }),
-                    );
-                }
-            }
-        }
-    }
-
-    pub(crate) fn retry_call(&mut self, epoch: u64, number: u64) {
-        let Some(job_manager) = &self.job_manager else { return };
-        if job_manager.epoch == epoch && job_manager.calls.contains_key(&number) {
-            self.count("order repeated");
-            self.call(number);
-        }
-    }
-
-    fn call(&mut self, number: u64) {
-        let Some(job_manager) = &self.job_manager else { return };
-        let Some(call) = job_manager.calls.get(&number) else { return };
-        let Some(place) = job_manager.addresses.get(&call.to) else { return };
-        let (epoch, fence, order) = (job_manager.epoch, call.fence, call.order.clone());
-        self.send_to_task_manager(ToTaskManager::Order {
-            place: *place,
-            epoch,
-            call: number,
-            fence,
-            order: Box::new(order),
-        });
-        self.at_between(300 * MILLI, 800 * MILLI, Action::RetryCall { epoch, call: number });
-    }
-
-    pub(crate) fn send_order(&mut self, actor: Actor, to: TaskManagerId, fence: Fence, order: Order) {
-        let Some(job_manager) = &mut self.job_manager else { return };
-        // The shell knows which registrations are over.
-        let current = job_manager.resource_manager.task_managers();
-        if !current.into_iter().any(|(_, entry)| entry.registration_id == fence.registration_id) {
-            return;
-        }
-        job_manager.next_call += 1;
-        let number = job_manager.next_call;
-        let waits = is_about_checkpoints(&order)
-            && job_manager.calls.values().any(|call| call.is_before(actor, &to, fence));
-        job_manager.calls.insert(number, Call { actor, to, fence, order });
-        if !waits {
-            self.call(number);
-        }
-    }
-
-    /// Orders about checkpoints go to a TaskManager one after the other.
-    fn call_next(&mut self, actor: Actor, to: &TaskManagerId, fence: Fence) {
-        let Some(job_manager) = &mut self.job_manager else { return };
-        let mut calls = job_manager.calls.iter();
-        let next = calls.find(|(_, call)| call.is_before(actor, to, fence)).map(|(number, _)| *number);
-        if let Some(next) = next {
-            self.call(next);
-        }
-    }
-
     pub(crate) fn post(&mut self, job_id: JobId, mail: JobMail) {
         let Some(job_manager) = &mut self.job_manager else { return };
         let epoch = job_manager.epoch;
@@ -510,106 +385,6 @@ impl World {
                     job.timer = None;
                 }
                 self.job_event(job_id, job_master::Event::TimerFired);
-            }
-        }
-    }
-
-    fn resource_manager_event(&mut self, event: resource_manager::Event) {
-        let now = self.now();
-        let Some(job_manager) = &mut self.job_manager else { return };
-        let effects = job_manager.resource_manager.handle(event, now);
-        let wakeup = job_manager.resource_manager.next_wakeup();
-        let epoch = job_manager.epoch;
-        if let Some(at) = wakeup
-            && job_manager.timer.is_none_or(|timer| at < timer)
-        {
-            job_manager.timer = Some(at);
-            let delay = self.until(at);
-            self.at(delay, Action::JobManagerTimer { epoch, actor: Actor::ResourceManager, at });
-        }
-        for effect in effects {
-            self.perform_for_resource_manager(effect);
-        }
-        self.check_resource_manager();
-    }
-
-    fn perform_for_resource_manager(&mut self, effect: resource_manager::Effect) {
-        use resource_manager::Effect as E;
-        let Some(job_manager) = &mut self.job_manager else { return };
-        match effect {
-            E::AnswerRegistration { call, answer } => {
-                let Some((process, generation)) = job_manager.registering.remove(&call) else { return };
-                if matches!(answer, flott_control::protocol::RegistrationAnswer::Refused { .. }) {
-                    self.count("registration refused");
-                }
-                self.send_to_task_manager(ToTaskManager::RegisterAnswer { process, generation, answer });
-            }
-            E::AnswerHeartbeat { task_manager_id, registration_id, known } => {
-                let Some(place) = job_manager.addresses.get(&task_manager_id).copied() else { return };
-                let process = Process { place, incarnation: self.places[place].incarnation };
-                if !known {
-                    self.count("heartbeat of unknown registration");
-                }
-                self.send_to_task_manager(ToTaskManager::HeartbeatAnswer { process, registration_id, known });
-            }
-            E::SendOrder { to, fence, order } => self.send_order(Actor::ResourceManager, to, fence, order),
-            E::Disconnect { registration_id, reason, .. } => {
-                job_manager.calls.retain(|_, call| call.fence.registration_id != registration_id);
-                if reason.starts_with("connection") {
-                    self.count("TaskManager lost by broken connection");
-                } else if reason.starts_with("no heartbeat") {
-                    self.count("TaskManager lost by silence");
-                }
-                self.close_stream(registration_id);
-            }
-            E::GrantSlot { job_id, slot } => {
-                self.post(job_id, JobMail::Event(job_master::Event::SlotGranted(slot)));
-            }
-            E::ReportSlots { job_id, total, free, task_managers } => self.post(
-                job_id,
-                JobMail::Event(job_master::Event::SlotsReported { total, free, task_managers }),
-            ),
-            E::TellTaskManagerLost { job_id, task_manager_id, registration_id, cause } => {
-                assert!(cause.message.contains(task_manager_id.as_str()), "{cause:?} names the TaskManager");
-                if !self.is_deposed {
-                    self.truth(job_id).lost.insert(task_manager_id.clone());
-                }
-                self.post(
-                    job_id,
-                    JobMail::Event(job_master::Event::TaskManagerLost {
-                        task_manager_id,
-                        registration_id,
-                        cause,
-                    }),
-                );
-            }
-            E::TellTaskManagerReregistered { job_id, task_manager_id, fence } => {
-                self.count("registration kept slots");
-                self.post(
-                    job_id,
-                    JobMail::Event(job_master::Event::TaskManagerReregistered { task_manager_id, fence }),
-                );
-            }
-            E::LeadershipLost { epoch } => {
-                assert!(self.is_deposed, "nobody leads with epoch {epoch} while this one does");
-                self.count("leader learned that it is deposed");
-                let deposed = self.job_manager.as_ref().map_or(0, |it| it.epoch);
-                self.at(0, Action::Fault(Fault::RetireJobManager(deposed)));
-            }
-            E::ReturnTaskManager { job_id, returned } => {
-                self.count("TaskManager returned to its job");
-                self.post(job_id, JobMail::Event(job_master::Event::TaskManagerReturned(returned)));
-            }
-            E::Violation { message } => panic!("ResourceManager: {message}"),
-        }
-    }
-
-    /// The other end of a stream that the JobManager closes notices.
-    fn close_stream(&mut self, registration_id: RegistrationId) {
-        for place in 0..self.places.len() {
-            if self.places[place].registration_id() == Some(registration_id) {
-                let process = Process { place, incarnation: self.places[place].incarnation };
-                self.send_to_task_manager(ToTaskManager::StreamClosed { process, registration_id });
             }
         }
     }
