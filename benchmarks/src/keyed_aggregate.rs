@@ -31,8 +31,18 @@ pub(crate) fn checksum(key: u64, sum: u64) -> u64 {
 }
 
 pub(crate) fn flott(keys: u64, records: u64) -> anyhow::Result<Answer> {
+    flott_with(keys, records, |_| {})
+}
+
+/// As [`flott`], with other settings.
+pub(crate) fn flott_with(
+    keys: u64,
+    records: u64,
+    configure: impl FnOnce(&StreamExecutionEnvironment),
+) -> anyhow::Result<Answer> {
     let total = Arc::new(Total::default());
     let env = StreamExecutionEnvironment::new();
+    configure(&env);
     env.set_parallelism(2);
     env.generate(Some(records), move |index| record(index, keys))
         .key_by(|(key, _)| *key)

@@ -5,6 +5,7 @@
 //! cargo run --release -p flott-benchmarks -- keyed-aggregate --keys 1000
 //! cargo run --release -p flott-benchmarks -- windows --sliding
 //! cargo run --release -p flott-benchmarks -- snapshots --pairs 3
+//! cargo run --release -p flott-benchmarks -- metrics --pairs 11
 //! ```
 //! Each side runs in a process of its own, in turn, several times. The line of each run gives records, wall and CPU
 //! seconds, peak memory and a checksum of the answer; a checksum that differs from the twin's fails the benchmark. The
@@ -14,6 +15,7 @@
 mod channels;
 mod keyed_aggregate;
 mod measure;
+mod metrics;
 mod pairs;
 mod sink;
 mod snapshots;
@@ -51,6 +53,8 @@ enum Benchmark {
     KeyedAggregate(KeyedAggregate),
     /// Counts by key in windows of event time.
     Windows(Windows),
+    /// The keyed aggregate with and without all that measures it. Has no plain twin: it compares Flott with itself.
+    Metrics(KeyedAggregate),
     /// Updates a large state with and without checkpoints. Has no plain twin: it compares Flott with itself.
     Snapshots(snapshots::Snapshots),
 }
@@ -138,6 +142,17 @@ fn main() -> anyhow::Result<()> {
             measure::report(|| match side {
                 Side::Flott => keyed_aggregate::flott(keys, records),
                 Side::Plain => Ok(keyed_aggregate::plain(keys, records)),
+            })
+        }
+        (Benchmark::Metrics(KeyedAggregate { keys, records }), None) => {
+            let (keys, records) = (keys.to_string(), records.to_string());
+            let command = ["metrics", "--keys", &keys, "--records", &records];
+            pairs::run_named(&command, arguments.pairs, ["with", "without"])
+        }
+        (Benchmark::Metrics(KeyedAggregate { keys, records }), Some(side)) => {
+            measure::report(|| match side {
+                Side::Flott => metrics::with(keys, records),
+                Side::Plain => metrics::without(keys, records),
             })
         }
         (Benchmark::Snapshots(settings), _) => snapshots::run(&settings, arguments.pairs),

@@ -8,8 +8,13 @@ use crate::measure::Measurement;
 
 /// Runs this program with `arguments` for each side, one uncounted pair first.
 pub(crate) fn run(arguments: &[&str], pairs: usize) -> anyhow::Result<()> {
+    run_named(arguments, pairs, ["flott", "plain"])
+}
+
+/// As [`run`], but the sides have these names.
+pub(crate) fn run_named(arguments: &[&str], pairs: usize, names: [&str; 2]) -> anyhow::Result<()> {
     println!(
-        "{:>6}  {:>12}  {:>9}  {:>9}  {:>9}  checksum",
+        "{:>7}  {:>12}  {:>9}  {:>9}  {:>9}  checksum",
         "side", "records", "seconds", "cpu s", "peak MB"
     );
     let mut ratios = Vec::new();
@@ -20,15 +25,16 @@ pub(crate) fn run(arguments: &[&str], pairs: usize) -> anyhow::Result<()> {
             bail!("the answers differ: {flott:?} and {plain:?}");
         }
         if pair > 0 {
-            print("flott", &flott);
-            print("plain", &plain);
+            print(names[0], &flott);
+            print(names[1], &plain);
             ratios.push(flott.cpu_seconds / plain.cpu_seconds);
         }
     }
     ratios.sort_by(f64::total_cmp);
     if let (Some(least), Some(most)) = (ratios.first(), ratios.last()) {
         let median = ratios[ratios.len() / 2];
-        println!("CPU seconds, flott / plain: median {median:.2} (from {least:.2} to {most:.2})");
+        let [one, other] = names;
+        println!("CPU seconds, {one} / {other}: median {median:.3} (from {least:.3} to {most:.3})");
     }
     Ok(())
 }
@@ -47,5 +53,5 @@ fn measure(arguments: &[&str], side: &str) -> anyhow::Result<Measurement> {
 fn print(side: &str, measurement: &Measurement) {
     let Measurement { records, checksum, seconds, cpu_seconds, peak_bytes } = measurement;
     let peak = peak_bytes >> 20;
-    println!("{side:>6}  {records:>12}  {seconds:>9.2}  {cpu_seconds:>9.2}  {peak:>9}  {checksum:016x}");
+    println!("{side:>7}  {records:>12}  {seconds:>9.2}  {cpu_seconds:>9.2}  {peak:>9}  {checksum:016x}");
 }

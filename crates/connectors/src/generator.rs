@@ -176,6 +176,10 @@ impl<T: Record, F: Fn(u64) -> T + Send + Sync + 'static> SourceReader for Genera
         })
     }
 
+    fn pending_records(&self) -> Option<u64> {
+        self.split.remaining
+    }
+
     fn snapshot(&mut self) -> Result<Option<GeneratorSplit>, BoxError> {
         Ok((self.split.remaining != Some(0)).then(|| self.split.clone()))
     }

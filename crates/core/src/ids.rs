@@ -101,6 +101,10 @@ id128!(
     VertexId, "JobVertexID"
 );
 id128!(
+    /// An operator within a vertex, Flink's `OperatorID`. The head of a chain has the id of its vertex, as in Flink.
+    OperatorId, "OperatorID"
+);
+id128!(
     /// One allocation of a slot to a job. Chosen by the ResourceManager; a slot that is given again has a new one.
     AllocationId, "AllocationID"
 );

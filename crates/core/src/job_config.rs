@@ -1,5 +1,6 @@
 //! Settings of one job, as its submitter gave them.
 
+mod latency;
 mod recovery;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
@@ -10,10 +11,11 @@ use crate::{
     RecoverySettings, VertexId,
     config::{
         AnyOption, Configuration, duration,
-        options::{execution, pipeline},
+        options::{execution, metrics, pipeline},
     },
 };
 
+pub use latency::{LatencyGranularity, LatencySettings, ParseLatencyGranularityError};
 pub use recovery::{ClaimMode, ParseClaimModeError};
 
 /// How a job over bounded input is to run.
@@ -78,12 +80,27 @@ pub struct JobConfig {
     pub name: Option<String>,
     /// How the job survives failures, if its program does not say.
     pub recovery: Box<RecoverySettings>,
+    /// How often subtasks report what they measure, in milliseconds; 0 for never while they run.
+    #[serde(skip_serializing_if = "is_default_interval")]
+    pub metrics_interval_ms: u64,
+    /// Whether and how the job measures how long records take. Programs of earlier releases don't know it, and need not
+    /// unless it is used.
+    #[serde(skip_serializing_if = "LatencySettings::is_default")]
+    pub latency: LatencySettings,
     /// What the submitter set beyond these, as key and value.
     pub settings: BTreeMap<String, String>,
     /// Set when the job is rescaled: with how many subtasks vertices run whose number is not that of the program. How
     /// operators are chained, and how their records are spread, stays as the program has it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rescaled: BTreeMap<VertexId, u32>,
+}
+
+/// How often subtasks report what they measure unless it is set.
+const METRICS_INTERVAL_MS: u64 = 500;
+
+/// Programs of earlier releases don't know the field, and need not unless it is set.
+fn is_default_interval(millis: &u64) -> bool {
+    *millis == METRICS_INTERVAL_MS
 }
 
 impl Default for JobConfig {
@@ -97,6 +114,8 @@ impl Default for JobConfig {
             operator_chaining: true,
             name: None,
             recovery: Box::default(),
+            metrics_interval_ms: METRICS_INTERVAL_MS,
+            latency: LatencySettings::default(),
             settings: BTreeMap::new(),
             rescaled: BTreeMap::new(),
         }
@@ -107,7 +126,7 @@ impl JobConfig {
     /// The settings of a job under this configuration, into which what was `submitted` with the job is already merged.
     /// What was submitted and has no field here becomes [`settings`](Self::settings).
     pub fn from_configuration(config: &Configuration, submitted: &BTreeMap<String, String>) -> Self {
-        let fields: [&dyn AnyOption; 7] = [
+        let fields: [&dyn AnyOption; 11] = [
             &execution::PARALLELISM,
             &execution::RUNTIME_MODE,
             &execution::BUFFER_TIMEOUT,
@@ -115,6 +134,10 @@ impl JobConfig {
             &pipeline::AUTO_WATERMARK_INTERVAL,
             &pipeline::OPERATOR_CHAINING,
             &pipeline::NAME,
+            &metrics::UPDATE_INTERVAL,
+            &metrics::LATENCY_INTERVAL,
+            &metrics::LATENCY_GRANULARITY,
+            &metrics::LATENCY_HISTORY_SIZE,
         ];
         let is_field = |key: &str| {
             let mut fields = fields.into_iter().chain(recovery::options());
@@ -130,6 +153,8 @@ impl JobConfig {
             operator_chaining: config.get(&pipeline::OPERATOR_CHAINING),
             name: config.get(&pipeline::NAME),
             recovery: Box::new(RecoverySettings::from_configuration(config)),
+            metrics_interval_ms: duration::millis(config.get(&metrics::UPDATE_INTERVAL)),
+            latency: LatencySettings::from_configuration(config),
             settings: others.map(|(key, value)| (key.clone(), value.clone())).collect(),
             rescaled: BTreeMap::new(),
         }

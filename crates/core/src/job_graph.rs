@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 pub use validate::GraphError;
 
 use crate::{
-    EdgeIndex, SubtaskIndex, VertexId, VertexIndex, checkpoint::CheckpointSettings, job_config::RuntimeMode,
-    restart::RestartStrategy,
+    EdgeIndex, OperatorId, SubtaskIndex, VertexId, VertexIndex, checkpoint::CheckpointSettings,
+    job_config::RuntimeMode, restart::RestartStrategy,
 };
 
 /// Most vertices that a JobGraph may have.
@@ -283,6 +283,15 @@ impl JobGraph {
             }
         }
         Some("the name, the mode or the number of edges differs".to_owned())
+    }
+}
+
+impl JobVertex {
+    /// The id of the operator at a position of the chain: the vertex' own for the head.
+    pub fn operator_id(&self, position: usize) -> OperatorId {
+        let uid = || self.operators.get(position).map_or("", |operator| &operator.uid);
+        let id = if position == 0 { self.id } else { VertexId::of_operators([uid()]) };
+        OperatorId::from_bytes(*id.as_bytes())
     }
 }
 

@@ -23,7 +23,7 @@ pub mod time;
 
 pub use failure::{FailureCause, FailureKind};
 pub use ids::{
-    AllocationId, AttemptNumber, ChannelId, CheckpointId, EdgeIndex, HostId, JobId, LeaderEpoch,
+    AllocationId, AttemptNumber, ChannelId, CheckpointId, EdgeIndex, HostId, JobId, LeaderEpoch, OperatorId,
     RegistrationId, SlotIndex, SubtaskId, SubtaskIndex, TaskManagerId, TriggerId, VertexId, VertexIndex,
 };
 pub use job_graph::{JobEdge, JobGraph, JobType, JobVertex, OperatorInfo, Partitioner, RecoverySettings};

@@ -1,5 +1,6 @@
 //! Metrics of subtasks, with Flink's names.
 
+mod latency;
 mod rates;
 mod readings;
 
@@ -7,10 +8,14 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub use latency::{LatencyPath, LatencySource, NoLatencyPath};
 pub use rates::TaskRates;
 pub use readings::{Reading, TaskKind, chained_readings, operator_readings, task_readings};
 
 use crate::time::Timestamp;
+
+/// Size in bytes that a batch between subtasks should not exceed: what is for Flink a memory segment.
+pub const SEGMENT_BYTES: u64 = 64 << 10;
 
 /// What a subtask has done since its start, and how it is now. What it has done never falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +39,10 @@ pub struct TaskMetrics {
     pub hard_backpressured_ms: u64,
     /// Time spent waiting for input, in milliseconds.
     pub idle_ms: u64,
+    /// `numBuffersInLocal`: batches received from this process.
+    pub buffers_in_local: u64,
+    /// `numBuffersInRemote`: batches received from other processes.
+    pub buffers_in_remote: u64,
     /// `currentInputWatermark`: the smallest of its inputs' watermarks; `Timestamp::MIN` if there is none yet.
     pub input_watermark: Timestamp,
     /// `currentOutputWatermark`: the last watermark that it has sent; `Timestamp::MIN` if there is none yet.
@@ -60,6 +69,10 @@ pub struct TaskGauges {
     pub checkpoint_alignment_ms: u64,
     /// How long after the last checkpoint was triggered its first barrier came, in milliseconds.
     pub checkpoint_start_delay_ms: u64,
+    /// For how long it has waited for credit at most without a break since the last report, between two steps, in milliseconds.
+    pub max_soft_backpressured_ms: u64,
+    /// The same within a step, with its thread.
+    pub max_hard_backpressured_ms: u64,
 }
 
 impl Default for TaskMetrics {
@@ -75,6 +88,8 @@ impl Default for TaskMetrics {
             backpressured_ms: 0,
             hard_backpressured_ms: 0,
             idle_ms: 0,
+            buffers_in_local: 0,
+            buffers_in_remote: 0,
             input_watermark: Timestamp::MIN,
             output_watermark: Timestamp::MIN,
             now: TaskGauges::default(),
@@ -103,6 +118,8 @@ impl TaskMetrics {
             backpressured_ms: self.backpressured_ms + other.backpressured_ms,
             hard_backpressured_ms: self.hard_backpressured_ms + other.hard_backpressured_ms,
             idle_ms: self.idle_ms + other.idle_ms,
+            buffers_in_local: self.buffers_in_local + other.buffers_in_local,
+            buffers_in_remote: self.buffers_in_remote + other.buffers_in_remote,
             input_watermark: self.input_watermark.max(other.input_watermark),
             output_watermark: self.output_watermark.max(other.output_watermark),
             now: self.now,
@@ -122,6 +139,8 @@ impl TaskMetrics {
             backpressured_ms: self.backpressured_ms.max(other.backpressured_ms),
             hard_backpressured_ms: self.hard_backpressured_ms.max(other.hard_backpressured_ms),
             idle_ms: self.idle_ms.max(other.idle_ms),
+            buffers_in_local: self.buffers_in_local.max(other.buffers_in_local),
+            buffers_in_remote: self.buffers_in_remote.max(other.buffers_in_remote),
             input_watermark: self.input_watermark.max(other.input_watermark),
             output_watermark: self.output_watermark.max(other.output_watermark),
             now: if self.running_time() > other.running_time() { self.now } else { other.now },

@@ -1,6 +1,6 @@
 //! Records on their way, and what stands between them.
 
-use flott_core::time::Timestamp;
+use flott_core::{SubtaskIndex, VertexIndex, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Records that move together.
@@ -25,6 +25,20 @@ pub enum Mark {
     Idle,
     /// Watermarks count again.
     Active,
+    /// Tells when it was made, so that whoever gets it knows how long records took. Unlike the others it goes into one
+    /// channel of an edge only, and is no part of checkpoints.
+    Latency(LatencyMarker),
+}
+
+/// A mark that a source has put between its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatencyMarker {
+    /// When, in microseconds since 1970 by the source's clock.
+    pub marked_at_us: i64,
+    /// The vertex whose head is the source.
+    pub source: VertexIndex,
+    /// The source's subtask.
+    pub subtask: SubtaskIndex,
 }
 
 impl<T> Default for Batch<T> {

@@ -127,6 +127,30 @@ pub(crate) fn barrier(bytes: &[u8]) -> Option<Barrier> {
     has_barrier.then(|| postcard::take_from_bytes(rest).ok()).flatten().map(|(barrier, _)| barrier)
 }
 
+/// Takes out of an encoded buffer without a barrier what is for this run of the job only: marks of latency, which would
+/// tell for how long the job was down. Damaged bytes are left alone; reading them will tell.
+pub(crate) fn drop_latency_markers(bytes: &mut Vec<u8>) {
+    let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() else { return };
+    let header = u32::from_le_bytes(*header);
+    if header & MARKED == 0 || header & BARRIER != 0 {
+        return;
+    }
+    let Ok((mut marks, behind)) = postcard::take_from_bytes::<Vec<(u32, Mark)>>(rest) else { return };
+    let count = marks.len();
+    marks.retain(|(_, mark)| !matches!(mark, Mark::Latency(_)));
+    if marks.len() == count {
+        return;
+    }
+    let marked = if marks.is_empty() { 0 } else { MARKED };
+    let mut kept = ((header & !MARKED) | marked).to_le_bytes().to_vec();
+    if marked != 0 {
+        let Ok(extended) = postcard::to_extend(&marks, kept) else { return };
+        kept = extended;
+    }
+    kept.extend_from_slice(behind);
+    *bytes = kept;
+}
+
 /// Whether an encoded buffer holds nothing but perhaps a barrier.
 pub(crate) fn is_empty(bytes: &[u8]) -> bool {
     bytes
@@ -222,8 +246,25 @@ mod tests {
         }
 
         #[test]
+        fn only_marks_of_latency_are_dropped(records: Vec<(Row, Option<i64>, Option<i64>)>, at: Vec<prop::sample::Index>) {
+            let plain = buffer(records);
+            let mut marked = plain.clone();
+            for at in at {
+                let at = at.index(marked.batch.len() + 1) as u32;
+                let position = marked.marks.partition_point(|(before, _)| *before < at);
+                let (source, subtask) = (flott_core::VertexIndex(1), flott_core::SubtaskIndex(2));
+                let marker = crate::LatencyMarker { marked_at_us: 1_700_000_000_000_000, source, subtask };
+                marked.marks.insert(position, (at, Mark::Latency(marker)));
+            }
+            let mut bytes = encode(&marked, CHANNEL, Vec::new()).unwrap();
+            drop_latency_markers(&mut bytes);
+            prop_assert_eq!(&bytes, &encode(&plain, CHANNEL, Vec::new()).unwrap());
+        }
+
+        #[test]
         fn any_bytes_hold_a_barrier_or_none(mut bytes: Vec<u8>) {
             let _ = super::barrier(&bytes);
+            drop_latency_markers(&mut bytes);
             let _ = take_barrier(&mut bytes);
             let _ = is_empty(&bytes);
         }

@@ -92,6 +92,16 @@ pub struct InputGate<T> {
     /// Barriers that are to be told of before their turn.
     news: VecDeque<(u32, News)>,
     capture: Option<Capture>,
+    delivered: Delivered,
+}
+
+/// How many batches a gate has delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Those from producers in this process.
+    pub local: u64,
+    /// Those from the wire.
+    pub remote: u64,
 }
 
 struct OpenBuffer<T> {
@@ -128,7 +138,13 @@ impl<T: Record> InputGate<T> {
             stash: VecDeque::new(),
             news: VecDeque::new(),
             capture: None,
+            delivered: Delivered::default(),
         }
+    }
+
+    /// How many batches were taken out so far.
+    pub fn delivered(&self) -> Delivered {
+        self.delivered
     }
 
     /// Number of channels, those that have ended included.
@@ -172,8 +188,12 @@ impl<T: Record> InputGate<T> {
                 continue;
             }
             let (buffer, bytes, for_free) = match entry {
-                Queued::Buffer(buffer) => (buffer, 0, false),
+                Queued::Buffer(buffer) => {
+                    self.delivered.local += 1;
+                    (buffer, 0, false)
+                }
                 Queued::Encoded(frames) => {
+                    self.delivered.remote += 1;
                     let mut buffer = self.spare.pop().unwrap_or_default();
                     let bytes = decode_frames(&frames, input.id, &mut buffer)?;
                     (buffer, bytes, false)

@@ -17,7 +17,7 @@ use tokio::{
 };
 
 const MAGIC: [u8; 8] = *b"FLOTTDP1";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const MAC_LEN: usize = 32;
 const NONCE_LEN: usize = 16;
 const SIGNED_LEN: usize = 8 + 4 + 16 + 4 + 4 + NONCE_LEN;

@@ -28,13 +28,13 @@ mod handshake;
 mod plane;
 mod sender;
 
-pub use batch::{Batch, Mark};
+pub use batch::{Batch, LatencyMarker, Mark};
 pub use buffer::Buffer;
 pub use capture::{CapturedChannel, ChannelCapture};
 pub use codec::Record;
 pub use credit::CreditUsage;
 pub use error::Error;
-pub use gate::{GateItem, InputGate, UrgentItem};
+pub use gate::{Delivered, GateItem, InputGate, UrgentItem};
 pub use plane::{ChannelPeer, DataPlane};
 pub use sender::ChannelSender;
 
@@ -43,7 +43,7 @@ pub const BATCH_RECORDS: usize = 1024;
 
 /// Size in bytes that a batch should not exceed, so that credits bound memory. A single larger record is a batch of
 /// its own.
-pub const BATCH_BYTES: usize = 64 << 10;
+pub const BATCH_BYTES: usize = flott_core::metrics::SEGMENT_BYTES as usize;
 
 /// Batches that may be underway or waiting in one channel.
 pub const CREDITS_PER_CHANNEL: u32 = 8;

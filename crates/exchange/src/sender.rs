@@ -189,6 +189,7 @@ impl<T: Record> ChannelSender<T> {
         for buffer in buffers {
             let mut bytes = codec::encode(buffer, self.id, Vec::new())?;
             codec::take_barrier(&mut bytes);
+            codec::drop_latency_markers(&mut bytes);
             if !codec::is_empty(&bytes) {
                 captured.push(bytes.into());
             }

@@ -143,6 +143,32 @@ impl StreamExecutionEnvironment {
         self.change(|config| config.auto_watermark_interval_ms = millis)
     }
 
+    /// Sets how often subtasks report what they measure; zero for never while they run. Without it
+    /// `metrics.fetcher.update-interval` holds.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.set_metrics_update_interval(std::time::Duration::from_secs(5));
+    /// ```
+    pub fn set_metrics_update_interval(&self, interval: Duration) -> &Self {
+        let millis = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        self.change(|config| config.metrics_interval_ms = millis)
+    }
+
+    /// Lets sources mark the time in their streams so often, so that operators and sinks show how long records took to them;
+    /// zero for never. Without it `metrics.latency.interval` holds.
+    ///
+    /// ```
+    /// # use flott::prelude::*;
+    /// let env = StreamExecutionEnvironment::new();
+    /// env.set_latency_tracking_interval(std::time::Duration::from_secs(1));
+    /// ```
+    pub fn set_latency_tracking_interval(&self, interval: Duration) -> &Self {
+        let millis = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        self.change(|config| config.latency.interval_ms = millis)
+    }
+
     /// Takes a checkpoint each `interval`: from the last one the job goes on after a failure, as if nothing had happened.
     ///
     /// ```
@@ -247,7 +273,9 @@ impl StreamExecutionEnvironment {
         let build = Arc::new(move |builder: &mut TaskBuilder, next: AnyOutput| {
             let context = builder.operator(0);
             let splits = builder.splits();
-            let input = SourceInput::new(context, source.clone(), splits, next.downcast())?;
+            let latency = builder.latency().map(|latency| latency.ticker(context.clock()));
+            let input =
+                SourceInput::new(context, source.clone(), splits, next.downcast())?.with_latency(latency);
             Ok(Box::new(input) as Box<dyn TaskInput>)
         });
         let node = Node::new::<S::Record>(format!("Source: {name}"), NodeKind::Source { boundedness, build });

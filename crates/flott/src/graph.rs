@@ -165,7 +165,11 @@ impl Node {
         build: impl Fn(&mut TaskBuilder, u32, Next) -> Result<BoxOutput<I>> + Send + Sync + 'static,
     ) -> Self {
         let build = Arc::new(move |builder: &mut TaskBuilder, position: u32, next: Next| {
-            build(builder, position, next).map(AnyOutput::new)
+            let operator = build(builder, position, next)?;
+            Ok(AnyOutput::new(match builder.latency() {
+                Some(latency) => latency.watch(&builder.operator(position), operator),
+                None => operator,
+            }))
         });
         let gate = Arc::new(|builder: &mut TaskBuilder, head: AnyOutput| {
             let gate = builder.gate::<I>(0..builder.inputs())?;
@@ -185,6 +189,10 @@ impl Node {
         let left_inputs = left.len();
         let build = Arc::new(move |builder: &mut TaskBuilder, next: Next| {
             let operator = build(builder.operator(0), next.into_downstream())?;
+            let operator = match builder.latency() {
+                Some(latency) => latency.watch_two(&builder.operator(0), operator),
+                None => operator,
+            };
             let left = builder.gate::<A>(0..left_inputs)?;
             let right = builder.gate::<B>(left_inputs..builder.inputs())?;
             let counters = builder.task().counters.clone();

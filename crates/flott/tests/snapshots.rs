@@ -438,3 +438,23 @@ fn snapshots_of_other_types_are_refused() {
     let failure = harness.try_run().unwrap_err();
     assert!(failure.message.contains("cannot restore"), "{failure}");
 }
+
+#[test]
+fn how_much_state_there_is_is_shown_after_each_snapshot() {
+    let harness = TestHarness::new();
+    harness.env().set_parallelism(2);
+    let numbers = harness.input::<u64>();
+    let _counts = harness.output(&numbers.stream().key_by(|number| *number).count());
+    for number in 0..10 {
+        numbers.push(number % 5);
+    }
+    assert_eq!(harness.count_of("stateEntries"), None, "it is found out with a snapshot");
+    harness.snapshot();
+    assert_eq!(harness.count_of("stateEntries"), Some(5));
+    let size = harness.count_of("stateSize").unwrap();
+    assert!(size >= 10, "a key and a value each: {size}");
+    numbers.push(77);
+    harness.snapshot();
+    assert_eq!(harness.count_of("stateEntries"), Some(6));
+    assert!(harness.count_of("stateSize").unwrap() > size);
+}

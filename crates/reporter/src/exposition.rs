@@ -8,7 +8,7 @@ use std::{
     fmt::Write,
 };
 
-use flott_core::metrics::{HistogramSummary, MetricValue, OperatorMetric, Reading};
+use flott_core::metrics::{HistogramSummary, LatencyPath, MetricValue, OperatorMetric, Reading};
 
 use crate::Scope;
 
@@ -45,6 +45,13 @@ impl Exposition {
     /// Adds several metrics of `scope`.
     pub fn add_all<'a>(&mut self, scope: &Scope, readings: impl IntoIterator<Item = (&'a str, Reading)>) {
         readings.into_iter().for_each(|(name, reading)| self.add(scope, name, reading));
+    }
+
+    /// Adds how long records take to an operator of `job`: it is a metric of the job, as in Flink.
+    pub fn add_latency(&mut self, job: &Scope, path: &LatencyPath, metric: &OperatorMetric) {
+        if let MetricValue::Histogram(summary) = metric.value {
+            self.summary(&job.labeled(&path.labels()), &path.name_without_values(), &summary);
+        }
     }
 
     /// Adds a metric of an operator, which `scope` is.

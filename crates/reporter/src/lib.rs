@@ -17,11 +17,13 @@
 //! ```
 
 mod exposition;
+mod machine;
 mod process;
 mod scope;
 mod server;
 
 pub use exposition::{CONTENT_TYPE, Exposition};
-pub use process::{CpuMeter, ProcessReadings, process_readings};
+pub use machine::{Memory, cgroup_dir};
+pub use process::{CpuMeter, NetworkReadings, ProcessReadings, process_readings};
 pub use scope::Scope;
 pub use server::{Render, bind, serve};

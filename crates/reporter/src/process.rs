@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use flott_core::metrics::Reading;
+use flott_core::metrics::{Reading, SEGMENT_BYTES, TaskGauges};
 
 /// Loads over less time than this say little: who asks more often is told the last again.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
@@ -20,8 +20,49 @@ pub struct ProcessReadings {
     pub physical_memory: Option<u64>,
     /// Share of the machine's cores in use, 0 to 1.
     pub cpu_load: Option<f64>,
+    /// Of TaskManagers: what their subtasks have of the network.
+    pub network: Option<NetworkReadings>,
     /// How many files this process has open, and may have.
     pub files: Option<(u64, u64)>,
+}
+
+/// What subtasks have of the network. Batches are what for Flink are memory segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NetworkReadings {
+    /// Credits of the input channels: how many batches may be on their way to these subtasks, or wait there.
+    pub total: u64,
+    /// How many do.
+    pub used: u64,
+}
+
+impl NetworkReadings {
+    /// With what one more subtask has.
+    #[must_use]
+    pub fn plus(self, of: &TaskGauges) -> Self {
+        Self { total: self.total + u64::from(of.input_credits), used: self.used + u64::from(of.input_queue) }
+    }
+
+    /// How many there is room for.
+    pub fn available(self) -> u64 {
+        self.total.saturating_sub(self.used)
+    }
+
+    /// Their names. Bytes are the most that so many batches should take; records that are larger than that go alone.
+    fn readings(self) -> [(&'static str, Reading); 9] {
+        let bytes = |segments: u64| Reading::Count(segments.saturating_mul(SEGMENT_BYTES));
+        [
+            ("Status.Shuffle.Netty.TotalMemorySegments", Reading::Count(self.total)),
+            ("Status.Shuffle.Netty.UsedMemorySegments", Reading::Count(self.used)),
+            ("Status.Shuffle.Netty.AvailableMemorySegments", Reading::Count(self.available())),
+            ("Status.Shuffle.Netty.TotalMemory", bytes(self.total)),
+            ("Status.Shuffle.Netty.UsedMemory", bytes(self.used)),
+            ("Status.Shuffle.Netty.AvailableMemory", bytes(self.available())),
+            // What they are called in older dashboards.
+            ("Status.Network.TotalMemorySegments", Reading::Count(self.total)),
+            ("Status.Network.AvailableMemorySegments", Reading::Count(self.available())),
+            ("Status.Network.UsedMemorySegments", Reading::Count(self.used)),
+        ]
+    }
 }
 
 /// Their names. Resident memory stands for the heap; there is no garbage collection, and nothing off the heap.
@@ -39,6 +80,7 @@ pub fn process_readings(of: &ProcessReadings) -> Vec<(&'static str, Reading)> {
     if let Some(load) = of.cpu_load {
         readings.push(("Status.JVM.CPU.Load", Reading::Gauge(load)));
     }
+    readings.extend(of.network.into_iter().flat_map(NetworkReadings::readings));
     if let Some((open, most)) = of.files {
         readings.push(("Status.JVM.FileDescriptor.Open", Reading::Count(open)));
         readings.push(("Status.JVM.FileDescriptor.Max", Reading::Count(most)));
@@ -99,6 +141,19 @@ mod tests {
         assert_eq!(load(1_500, 9_000), Some(0.5));
         assert_eq!(load(11_000, 2_500), Some(0.05));
         assert_eq!(load(21_000, 0), Some(0.0), "a process has ended");
+    }
+
+    #[test]
+    fn the_network_is_the_sum_over_subtasks() {
+        let of =
+            |input_credits, input_queue| TaskGauges { input_credits, input_queue, ..TaskGauges::default() };
+        let network = NetworkReadings::default().plus(&of(8, 3)).plus(&of(16, 4));
+        assert_eq!((network.total, network.used, network.available()), (24, 7, 17));
+        let readings = process_readings(&ProcessReadings { network: Some(network), ..Default::default() });
+        let of = |name: &str| readings.iter().find(|(known, _)| *known == name).unwrap().1;
+        assert_eq!(of("Status.Shuffle.Netty.UsedMemorySegments"), Reading::Count(7));
+        assert_eq!(of("Status.Shuffle.Netty.AvailableMemory"), Reading::Count(17 * 65_536));
+        assert_eq!(of("Status.Network.TotalMemorySegments"), Reading::Count(24));
     }
 
     #[test]

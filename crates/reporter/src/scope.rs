@@ -34,6 +34,12 @@ impl Scope {
         self.named("taskmanager_job").with("job_id", id).with("job_name", name)
     }
 
+    /// One of several metrics of a name, told apart by these labels.
+    #[must_use]
+    pub fn labeled(&self, labels: &[(&str, String)]) -> Self {
+        labels.iter().fold(self.clone(), |scope, (label, value)| scope.with(label, value))
+    }
+
     /// A subtask of a job on a TaskManager: id and name of its vertex, and its index.
     #[must_use]
     pub fn task(&self, id: &str, name: &str, subtask: u32) -> Self {

@@ -55,6 +55,8 @@ struct Cell {
     idle: AtomicBool,
     /// The watermark beyond which the subtask may not read.
     limit: AtomicI64,
+    /// The slowest watermark of the group, `Timestamp::MIN` if there is nobody to wait for.
+    slowest: AtomicI64,
     wake: Arc<Notify>,
 }
 
@@ -75,6 +77,7 @@ impl WatermarkAlignment {
             own: AtomicI64::new(Timestamp::MIN.as_millis()),
             idle: AtomicBool::new(false),
             limit: AtomicI64::new(Timestamp::MAX.as_millis()),
+            slowest: AtomicI64::new(Timestamp::MIN.as_millis()),
             wake,
         }));
         counters.alignments.0.lock().unwrap_or_else(PoisonError::into_inner).push(alignment.clone());
@@ -118,9 +121,18 @@ impl WatermarkAlignment {
         (!own.is_none() && !self.0.idle.load(Relaxed)).then_some(own)
     }
 
+    /// How far the subtask is ahead of the slowest of its group, in milliseconds; `None` while nothing is known of that.
+    pub(crate) fn drift_ms(&self) -> Option<i64> {
+        let [own, slowest] =
+            [&self.0.own, &self.0.slowest].map(|time| Timestamp::from_millis(time.load(Relaxed)));
+        let are_known = !own.is_none() && !slowest.is_none() && own != Timestamp::MAX;
+        are_known.then(|| own.as_millis().saturating_sub(slowest.as_millis()))
+    }
+
     /// Learns how far the slowest of the group is, if there is any to wait for.
     pub(crate) fn set_group_watermark(&self, watermark: Option<Timestamp>) {
         let limit = watermark.map_or(Timestamp::MAX, |watermark| watermark + self.0.max_drift).as_millis();
+        self.0.slowest.store(watermark.unwrap_or(Timestamp::MIN).as_millis(), Relaxed);
         let before = self.0.limit.swap(limit, Relaxed);
         if limit > before {
             self.0.wake.notify_one();
@@ -166,6 +178,19 @@ mod tests {
         assert!(is_woken(&wake));
         alignment.report(millis(5_001));
         assert!(alignment.is_paused());
+    }
+
+    #[test]
+    fn the_drift_is_known_while_others_are() {
+        let (alignment, _) = alignment();
+        alignment.report(millis(5_000));
+        assert_eq!(alignment.drift_ms(), None);
+        alignment.set_group_watermark(Some(millis(3_500)));
+        assert_eq!(alignment.drift_ms(), Some(1_500));
+        alignment.report(millis(5_100));
+        assert_eq!(alignment.drift_ms(), Some(1_600));
+        alignment.set_group_watermark(None);
+        assert_eq!(alignment.drift_ms(), None);
     }
 
     #[test]

@@ -50,6 +50,15 @@ impl ProcessingClock {
         }
     }
 
+    /// The time now in microseconds since 1970, which a millisecond is too long for to tell how old something is.
+    pub(crate) fn now_micros(&self) -> i64 {
+        let micros = |since: Duration| i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+        match &self.manual {
+            Some(time) => time.load(Relaxed).saturating_mul(1_000),
+            None => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, micros),
+        }
+    }
+
     /// Asks for a call of [`Output::on_processing_time`](crate::Output::on_processing_time) at this time or soon after. The
     /// call goes to all operators of the chain, once for all that were asked for until then: each checks by itself what
     /// is due and asks again for what is not.

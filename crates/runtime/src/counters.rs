@@ -12,7 +12,7 @@ use flott_core::{
     metrics::{OperatorMetrics, TaskGauges, TaskMetrics},
     time::Timestamp,
 };
-use flott_exchange::{CREDITS_PER_CHANNEL, CreditUsage};
+use flott_exchange::{CREDITS_PER_CHANNEL, CreditUsage, Delivered};
 
 use crate::{alignment::Alignments, metrics::Registry};
 
@@ -32,6 +32,11 @@ pub struct TaskCounters {
     backpressured_us: AtomicU64,
     blocked_us: AtomicU64,
     idle_us: AtomicU64,
+    buffers_in_local: AtomicU64,
+    buffers_in_remote: AtomicU64,
+    /// The longest phases since they were read.
+    max_backpressured_us: AtomicU64,
+    max_blocked_us: AtomicU64,
     input_watermark: AtomicI64,
     output_watermark: AtomicI64,
     /// Of the last checkpoint, in milliseconds.
@@ -76,6 +81,10 @@ impl Default for TaskCounters {
             backpressured_us: AtomicU64::default(),
             blocked_us: AtomicU64::default(),
             idle_us: AtomicU64::default(),
+            buffers_in_local: AtomicU64::default(),
+            buffers_in_remote: AtomicU64::default(),
+            max_backpressured_us: AtomicU64::default(),
+            max_blocked_us: AtomicU64::default(),
             input_watermark: AtomicI64::new(Timestamp::MIN.as_millis()),
             output_watermark: AtomicI64::new(Timestamp::MIN.as_millis()),
             checkpoint_alignment_ms: AtomicU64::default(),
@@ -110,6 +119,12 @@ impl TaskCounters {
         self.buffers_out.fetch_add(1, Relaxed);
     }
 
+    /// Notes how many batches came in. Only the subtask itself calls this.
+    pub(crate) fn delivered(&self, batches: Delivered) {
+        self.buffers_in_local.store(batches.local, Relaxed);
+        self.buffers_in_remote.store(batches.remote, Relaxed);
+    }
+
     /// Notes how a checkpoint has begun.
     pub(crate) fn checkpoint_began(&self, alignment: Duration, start_delay_ms: u64) {
         self.checkpoint_alignment_ms.store(alignment.as_millis() as u64, Relaxed);
@@ -141,7 +156,13 @@ impl TaskCounters {
         let now = now();
         let began = self.phase_began_us.swap(self.since_start(now), Relaxed);
         let ended = self.phase.swap(phase as u8, Relaxed);
-        self.phase_cell(ended).fetch_add(self.since_start(now) - began, Relaxed);
+        let lasted = self.since_start(now) - began;
+        self.phase_cell(ended).fetch_add(lasted, Relaxed);
+        match ended {
+            BACKPRESSURED => drop(self.max_backpressured_us.fetch_max(lasted, Relaxed)),
+            BLOCKED => drop(self.max_blocked_us.fetch_max(lasted, Relaxed)),
+            _ => {}
+        }
         now
     }
 
@@ -167,13 +188,17 @@ impl TaskCounters {
         }
     }
 
-    /// The values now, with the time of the current phase so far.
+    /// The values now, with the time of the current phase so far. The longest phases are those since the last call.
     pub fn read(&self) -> TaskMetrics {
         let phase = self.phase.load(Relaxed);
         let running = self.since_start(now()).saturating_sub(self.phase_began_us.load(Relaxed));
         let time = |of: Phase, cell: &AtomicU64| {
             let running = if phase == of as u8 { running } else { 0 };
             Duration::from_micros(cell.load(Relaxed) + running).as_millis() as u64
+        };
+        let longest = |of: Phase, cell: &AtomicU64| {
+            let running = if phase == of as u8 { running } else { 0 };
+            Duration::from_micros(cell.swap(0, Relaxed).max(running)).as_millis() as u64
         };
         let blocked_ms = time(Phase::Blocked, &self.blocked_us);
         let (input_queue, input_credits) = credits(&self.inputs);
@@ -188,6 +213,8 @@ impl TaskCounters {
             backpressured_ms: time(Phase::Backpressured, &self.backpressured_us) + blocked_ms,
             hard_backpressured_ms: blocked_ms,
             idle_ms: time(Phase::Idle, &self.idle_us),
+            buffers_in_local: self.buffers_in_local.load(Relaxed),
+            buffers_in_remote: self.buffers_in_remote.load(Relaxed),
             input_watermark: self.input_watermark.load(Relaxed).into(),
             output_watermark: self.output_watermark.load(Relaxed).into(),
             now: TaskGauges {
@@ -198,6 +225,8 @@ impl TaskCounters {
                 output_credits,
                 checkpoint_alignment_ms: self.checkpoint_alignment_ms.load(Relaxed),
                 checkpoint_start_delay_ms: self.checkpoint_start_delay_ms.load(Relaxed),
+                max_soft_backpressured_ms: longest(Phase::Backpressured, &self.max_backpressured_us),
+                max_hard_backpressured_ms: longest(Phase::Blocked, &self.max_blocked_us),
             },
         }
     }
@@ -218,4 +247,37 @@ fn credits(of: &Mutex<Vec<CreditUsage>>) -> (u32, u32) {
 #[expect(clippy::disallowed_methods, reason = "a subtask measures its own phases")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_wait_is_told_once() {
+        let counters = TaskCounters::default();
+        let pause = || std::thread::sleep(Duration::from_millis(3));
+        counters.enter(Phase::Backpressured);
+        pause();
+        let now = counters.read().now;
+        assert!(
+            now.is_backpressured && now.max_soft_backpressured_ms >= 3,
+            "the one that still lasts: {now:?}"
+        );
+        pause();
+        counters.enter(Phase::Blocked);
+        pause();
+        counters.enter(Phase::Busy);
+        let now = counters.read().now;
+        assert!(now.max_soft_backpressured_ms >= 6 && now.max_hard_backpressured_ms >= 3, "{now:?}");
+        assert_eq!(counters.read().now, TaskGauges::default(), "there was none since");
+    }
+
+    #[test]
+    fn batches_are_counted_by_where_they_come_from() {
+        let counters = TaskCounters::default();
+        counters.delivered(Delivered { local: 3, remote: 5 });
+        let read = counters.read();
+        assert_eq!((read.buffers_in_local, read.buffers_in_remote), (3, 5));
+    }
 }

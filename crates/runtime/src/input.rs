@@ -117,10 +117,6 @@ pub struct AlignmentStats {
 /// Hands what concerns the chain as a whole to `self.head`.
 macro_rules! drive_head {
     () => {
-        fn on_processing_time(&mut self, now: Timestamp) -> crate::Result<()> {
-            self.head.on_processing_time(now)
-        }
-
         fn end(&mut self) -> crate::Result<()> {
             self.head.end()
         }

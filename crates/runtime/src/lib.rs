@@ -12,6 +12,7 @@ pub mod contract;
 pub mod functions;
 pub mod harness;
 pub mod input;
+pub mod latency;
 pub mod metrics;
 pub mod operators;
 pub mod output;

@@ -18,20 +18,27 @@
 //! ```
 
 mod cells;
+mod computed;
 mod histogram;
 mod meter;
 mod registry;
 
 use std::sync::Arc;
 
-use flott_core::metrics::metric_id_part;
+use flott_core::metrics::{LatencyPath, MetricValue, metric_id_part};
 
 pub use cells::{Counter, Gauge, Number};
+pub(crate) use computed::Computed;
 pub use histogram::Histogram;
 pub use meter::Meter;
 pub(crate) use registry::Registry;
 
 use crate::TaskCounters;
+
+/// Bytes of an operator's state at the last checkpoint.
+const STATE_SIZE: &str = "stateSize";
+/// Entries of it: values, elements of lists and maps by key, timers.
+const STATE_ENTRIES: &str = "stateEntries";
 
 /// The metrics of one operator in one subtask. Cheap to clone; clones share the metrics.
 ///
@@ -68,7 +75,7 @@ impl MetricGroup {
 
     /// Shows a counter of another operator under a name of this one's, unless there is a metric of that name.
     pub(crate) fn show(&self, name: &str, counter: &Counter) {
-        self.registry.share(&self.operator, self.name(name), counter.clone());
+        self.registry.share(&self.operator, self.name(name), || counter.clone());
     }
 
     /// Shows a value that goes up and down; 0 until it is set.
@@ -84,6 +91,30 @@ impl MetricGroup {
     /// Shows how values are distributed.
     pub fn histogram(&self, name: &str) -> Histogram {
         self.registry.register(&self.operator, self.name(name))
+    }
+
+    /// Shows what `compute` finds whenever it is read; nothing while that is `None`. Whoever registers the name again is the
+    /// one who is asked.
+    pub(crate) fn computed(
+        &self,
+        name: &str,
+        compute: impl Fn() -> Option<MetricValue> + Send + Sync + 'static,
+    ) {
+        self.registry.replace(&self.operator, self.name(name), Computed::new(compute));
+    }
+
+    /// Shows how much state there was at a checkpoint: the bytes that it takes there, and how many entries it has. Operators that
+    /// never had any show nothing.
+    pub(crate) fn set_state(&self, bytes: u64, entries: u64) {
+        if bytes > 0 || entries > 0 || self.registry.knows(&self.operator, STATE_SIZE) {
+            self.gauge(STATE_SIZE).set(bytes);
+            self.gauge(STATE_ENTRIES).set(entries);
+        }
+    }
+
+    /// Shows how latencies are distributed, of this many of the latest values. The name has parts with dots between.
+    pub(crate) fn latency(&self, path: &LatencyPath, values: usize) -> Histogram {
+        self.registry.share(&self.operator, path.to_string().into(), || Histogram::of_latest(values))
     }
 
     fn name(&self, name: &str) -> Arc<str> {

@@ -10,6 +10,7 @@ use flott_exchange::{CapturedChannel, ChannelCapture, ChannelPeer, ChannelSender
 use crate::{
     Record, RestoredTask, Result, RuntimeContext, TaskContext, TaskEnd, TaskSignals,
     input::{SplitProvider, TaskInput},
+    latency::LatencyTracking,
     scope,
     writer::Channels,
 };
@@ -46,6 +47,7 @@ pub struct TaskBuilder {
     /// By position of the edge among the vertex' outputs.
     outputs: Vec<Vec<ChannelPeer>>,
     splits: Option<Box<dyn SplitProvider>>,
+    latency: Option<LatencyTracking>,
 }
 
 impl TaskBuilder {
@@ -98,7 +100,8 @@ impl TaskBuilder {
         let chain = &graph.vertex(task.vertex).operators;
         let operators = chain.iter().map(|operator| operator.name.clone()).collect();
         let uids = chain.iter().map(|operator| operator.uid.clone()).collect();
-        Ok(Self { context, operators, uids, plane, inputs, outputs, splits: Some(splits) })
+        let latency = LatencyTracking::of_task(program.config.latency, graph, task);
+        Ok(Self { context, operators, uids, plane, inputs, outputs, splits: Some(splits), latency })
     }
 
     /// The signals of the subtask, shared by its loop and its writers.
@@ -180,6 +183,11 @@ impl TaskBuilder {
         let mut gate = self.plane.gate(&channels, &self.context.signals.wake)?;
         gate.restore(&self.context.restored.channels().inputs);
         Ok(gate)
+    }
+
+    /// How the subtask measures latency, if it does.
+    pub fn latency(&self) -> Option<&LatencyTracking> {
+        self.latency.as_ref()
     }
 
     /// Number of the vertex' input edges.

@@ -38,8 +38,8 @@ pub const EXIT_REFUSED: i32 = 72;
 /// No longer than the kernel keeps.
 const PROCESS_NAME: &str = "flott-task-host";
 
-/// How often metrics are reported while subtasks run.
-const METRICS_INTERVAL: Duration = Duration::from_millis(500);
+/// How often something is reported while subtasks run: their metrics, if these are due, else that this process lives.
+const PULSE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Why a task host can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -203,12 +203,13 @@ impl Drop for Slots {
 }
 
 async fn follow_orders(connection: &mut Connection, mut tasks: Tasks) -> Result<(), Error> {
-    let mut metrics = tokio::time::interval(METRICS_INTERVAL);
+    let shortest = tasks.metrics_interval().map_or(PULSE_INTERVAL, |own| own.min(PULSE_INTERVAL));
+    let mut pulse = tokio::time::interval(shortest);
     loop {
         let command = tokio::select! {
             command = connection.receive() => command?,
-            _ = metrics.tick() => {
-                tasks.report_metrics();
+            _ = pulse.tick() => {
+                tasks.report_metrics(now());
                 continue;
             }
             () = sleep_until(tasks.alignment_due()) => {

@@ -18,6 +18,7 @@
 //! ```
 
 mod generators;
+mod lags;
 mod operator;
 
 use std::time::Duration;

@@ -7,7 +7,7 @@ mod tests;
 
 use std::{collections::VecDeque, sync::Arc};
 
-use flott_core::{FailureKind, checkpoint::Barrier, time::Timestamp};
+use flott_core::{FailureKind, checkpoint::Barrier, hash::mix, time::Timestamp};
 use flott_exchange::{BATCH_BYTES, BATCH_RECORDS, Buffer, ChannelCapture, ChannelSender};
 use tokio::{runtime::Handle, task::block_in_place};
 
@@ -41,6 +41,8 @@ struct Channel<T> {
 pub struct Channels<T> {
     channels: Vec<Channel<T>>,
     sent: Sent,
+    /// Scattered, it chooses the channel for a mark that goes into one only.
+    chance: u64,
     signals: Arc<TaskSignals>,
     counters: Arc<TaskCounters>,
 }
@@ -53,6 +55,12 @@ impl<T: Record> Channels<T> {
         counters: Arc<TaskCounters>,
     ) -> Self {
         counters.add_outputs(senders.iter().map(ChannelSender::credit_usage));
+        // Each edge of each producer chooses in another order.
+        let of_edge = |sender: &ChannelSender<T>| {
+            let id = sender.id();
+            mix(u64::from(id.edge.0) << 32 | u64::from(id.producer.0))
+        };
+        let chance = senders.first().map_or(0, of_edge);
         let channels = senders
             .into_iter()
             .map(|sender| Channel {
@@ -65,7 +73,7 @@ impl<T: Record> Channels<T> {
                 closed: false,
             })
             .collect();
-        Self { channels, sent: Sent::default(), signals, counters }
+        Self { channels, sent: Sent::default(), chance, signals, counters }
     }
 
     /// Number of consumers.
@@ -115,14 +123,22 @@ impl<T: Record> Channels<T> {
 
     /// Puts a mark into all channels, behind the records that are there.
     fn mark(&mut self, mark: Mark) -> Result<()> {
-        for index in 0..self.channels.len() {
-            let buffer = &mut self.channels[index].buffer;
-            buffer.mark(mark);
-            if buffer.is_full_of_marks() {
-                self.send(index)?;
-            }
+        (0..self.channels.len()).try_for_each(|index| self.mark_one(index, mark))
+    }
+
+    /// Puts a mark into one channel, each time another one by chance.
+    fn mark_any(&mut self, mark: Mark) -> Result<()> {
+        self.chance = self.chance.wrapping_add(1);
+        match distribution::scaled(mix(self.chance), self.channels.len()) {
+            index if index < self.channels.len() => self.mark_one(index, mark),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    fn mark_one(&mut self, index: usize, mark: Mark) -> Result<()> {
+        let buffer = &mut self.channels[index].buffer;
+        buffer.mark(mark);
+        if buffer.is_full_of_marks() { self.send(index) } else { Ok(()) }
     }
 
     #[cold]
@@ -242,8 +258,11 @@ impl<T: Record, D: Distribution<T>> Output<T> for EdgeWriter<T, D> {
     }
 
     fn mark(&mut self, mark: Mark) -> Result<()> {
-        if let Mark::Watermark(watermark) = mark {
-            self.channels.counters.set_output_watermark(watermark);
+        match mark {
+            Mark::Watermark(watermark) => self.channels.counters.set_output_watermark(watermark),
+            // As many as there are subtasks before would otherwise become as many times those behind.
+            Mark::Latency(_) => return self.channels.mark_any(mark),
+            Mark::Idle | Mark::Active => {}
         }
         self.channels.mark(mark)
     }

@@ -259,6 +259,10 @@ impl<K: Key, V: StateValue> KeyedSnapshot for KeyedTable<K, V> {
         })
     }
 
+    fn entries(&self) -> usize {
+        self.len()
+    }
+
     fn describe(&self) -> Vec<TableDescription> {
         vec![Self::description()]
     }

@@ -52,6 +52,9 @@ pub trait KeyedSnapshot {
     /// that the segment claims.
     fn restore(&mut self, segment: &RestoredSegment<'_>) -> Result<()>;
 
+    /// How many entries there are: keys with a value, a list or a map, or timers.
+    fn entries(&self) -> usize;
+
     /// Names and schemas of the tables inside. Their order never changes while a snapshot is written; tables are added
     /// at the end.
     fn describe(&self) -> Vec<TableDescription>;

@@ -10,7 +10,9 @@ use flott_core::{
     JobGraph, JobId,
     metrics::{TaskKind, TaskMetrics, TaskRates, chained_readings, operator_name, task_readings},
 };
-use flott_reporter::{CpuMeter, Exposition, ProcessReadings, Render, Scope, process_readings};
+use flott_reporter::{
+    CpuMeter, Exposition, NetworkReadings, ProcessReadings, Render, Scope, process_readings,
+};
 use futures::FutureExt;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -51,6 +53,7 @@ pub(crate) fn render(scope: Scope, inputs: mpsc::Sender<Input>) -> Render {
             let hosts = hosts(&inputs).await;
             let mut own = processes(&hosts);
             own.physical_memory = Some(memory);
+            own.network = Some(network(&hosts));
             // Nothing can panic while it is held.
             own.cpu_load =
                 meter.lock().unwrap_or_else(PoisonError::into_inner).load(since_epoch(), own.cpu_ms, cores);
@@ -73,6 +76,12 @@ async fn hosts(inputs: &mpsc::Sender<Input>) -> Vec<HostReport> {
     };
     // Without its event loop the TaskManager is going down.
     timeout(PATIENCE, asked).await.ok().flatten().unwrap_or_default()
+}
+
+/// Sums over the subtasks.
+fn network(hosts: &[HostReport]) -> NetworkReadings {
+    let subtasks = hosts.iter().flat_map(|host| &host.subtasks);
+    subtasks.fold(NetworkReadings::default(), |sum, subtask| sum.plus(&subtask.metrics.now))
 }
 
 /// Sums over the daemon and its task hosts.
@@ -107,6 +116,10 @@ impl HostReport {
             }
             let mut operator: Option<(&str, Scope)> = None;
             for metric in &*reported.operators {
+                if let Some(path) = metric.latency() {
+                    exposition.add_latency(&job, &path, metric);
+                    continue;
+                }
                 // Those of one operator stand together.
                 let scope = match operator {
                     Some((name, ref scope)) if name == &*metric.operator => scope,
@@ -140,10 +153,13 @@ mod tests {
     use flott_core::{
         AttemptNumber, JobType, JobVertex, OperatorInfo, SubtaskId, SubtaskIndex, VertexId, VertexIndex,
         job_config::RuntimeMode,
-        metrics::{MetricValue, OperatorMetric},
+        metrics::{HistogramSummary, MetricValue, OperatorMetric},
     };
 
     use super::*;
+
+    const LATENCY: &str = "latency.source_id.0101010101010101010101010101010a.operator_id.\
+                           0202020202020202020202020202020b.operator_subtask_index.3.latency";
 
     fn report() -> HostReport {
         let vertex = JobVertex {
@@ -172,13 +188,16 @@ mod tests {
                 idle_ms: 1_000 * seconds,
                 ..TaskMetrics::default()
             },
-            operators: ["x", "y"]
-                .map(|name| OperatorMetric {
-                    operator: "map".into(),
-                    name: name.into(),
-                    value: MetricValue::Integer(7),
-                })
-                .into(),
+            operators: [
+                ("x", MetricValue::Integer(7)),
+                ("y", MetricValue::Integer(7)),
+                (
+                    LATENCY,
+                    MetricValue::Histogram(HistogramSummary { count: 3, p99: 1.5, ..Default::default() }),
+                ),
+            ]
+            .map(|(name, value)| OperatorMetric { operator: "map".into(), name: name.into(), value })
+            .into(),
         };
         HostReport {
             pid: 0,
@@ -210,6 +229,20 @@ mod tests {
         ] {
             assert!(text.contains(&line), "{line} {text}");
         }
+        // As Flink's reporter has them: labels, and a name without their values.
+        let family = "flink_taskmanager_job_latency_source_id_operator_id_operator_subtask_index_latency";
+        let labels = format!(
+            r#"host="h",tm_id="t",job_id="{}",job_name="job",source_id="0101010101010101010101010101010a",operator_id="0202020202020202020202020202020b",operator_subtask_index="3""#,
+            report.job_id
+        );
+        for line in [
+            format!("# TYPE {family} summary\n"),
+            format!("{family}{{{labels},quantile=\"0.99\"}} 1.5\n"),
+            format!("{family}_count{{{labels}}} 3\n"),
+        ] {
+            assert!(text.contains(&line), "{line} {text}");
+        }
+        assert_eq!(text.matches("latency_count").count(), 1, "it is none of the operator");
         assert!(!text.contains("Watermark"), "a source without outputs has none");
     }
 
@@ -222,5 +255,15 @@ mod tests {
         let used: u64 = line.unwrap().rsplit_once(' ').unwrap().1.parse().unwrap();
         assert!(used > 100_000, "{text}");
         assert!(!text.contains("job"), "{text}");
+    }
+
+    #[test]
+    fn what_subtasks_have_of_the_network_is_summed_up() {
+        let mut reports = [report(), report()];
+        for (report, queue) in reports.iter_mut().zip(1..) {
+            let now = &mut report.subtasks[0].metrics.now;
+            (now.input_credits, now.input_queue) = (8, queue);
+        }
+        assert_eq!(network(&reports), NetworkReadings { total: 16, used: 3 });
     }
 }

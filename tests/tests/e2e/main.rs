@@ -17,6 +17,7 @@ mod failures;
 mod files;
 mod high_availability;
 mod jobs;
+mod latency;
 mod logs;
 mod lost_processes;
 mod new_project;

@@ -38,6 +38,8 @@ pub struct FileWriter<T, R: RowFormat<T>, B> {
     current: Option<Part<R::Encoder>>,
     /// Complete since the last checkpoint.
     complete: Vec<PendingPart>,
+    /// Of all records so far.
+    bytes: u64,
     /// Memory for the name of a bucket.
     id: String,
     record: PhantomData<fn(T)>,
@@ -107,6 +109,7 @@ impl<T, R: RowFormat<T>, B: BucketAssigner<T>> FileWriter<T, R, B> {
             bucket: String::new(),
             current: None,
             complete: Vec::new(),
+            bytes: 0,
             id: String::new(),
             record: PhantomData,
         })
@@ -127,9 +130,13 @@ impl<T, R: RowFormat<T>, B: BucketAssigner<T>> FileWriter<T, R, B> {
             Some(part) if !self.rolling.is_full(part.file.len()) => part,
             _ => self.begin_part(now)?,
         };
+        let before = part.file.buffer.len();
         part.encoder.encode(record, &mut part.file.buffer)?;
+        let written = (part.file.buffer.len() - before) as u64;
         part.file.updated = now;
-        Ok(part.file.write_if_full()?)
+        part.file.write_if_full()?;
+        self.bytes += written;
+        Ok(())
     }
 
     /// Makes the bucket in `id` the current one.
@@ -198,6 +205,10 @@ impl<T, R: RowFormat<T>, B: BucketAssigner<T>> SinkWriter<T> for FileWriter<T, R
     fn write(&mut self, batch: &mut Batch<T>) -> Result<(), BoxError> {
         let now = self.clock.now();
         batch.drain().try_for_each(|(record, timestamp)| self.write_record(&record, timestamp, now))
+    }
+
+    fn bytes_written(&self) -> u64 {
+        self.bytes
     }
 
     fn on_watermark(&mut self, watermark: Timestamp) -> Result<(), BoxError> {

@@ -85,6 +85,8 @@ pub struct SocketWriter<T, E> {
     buffer: Vec<u8>,
     /// Where the records end in `buffer`.
     ends: Vec<usize>,
+    /// Bytes of all records that were sent.
+    sent: u64,
     record: PhantomData<fn(T)>,
 }
 
@@ -101,6 +103,7 @@ impl<T: 'static, R: RowFormat<T>> Sink<T> for SocketSink<R> {
             stream: None,
             buffer: Vec::new(),
             ends: Vec::new(),
+            sent: 0,
             record: PhantomData,
         };
         writer.connect()?;
@@ -171,6 +174,7 @@ impl<T, E> SocketWriter<T, E> {
                 }
             }
         }
+        self.sent += self.buffer.len() as u64;
         self.buffer.clear();
         self.ends.clear();
         Ok(())
@@ -205,6 +209,10 @@ impl<T, E: RowEncoder<T>> SinkWriter<T> for SocketWriter<T, E> {
             self.send_unless_canceled()?;
         }
         Ok(())
+    }
+
+    fn bytes_written(&self) -> u64 {
+        self.sent
     }
 
     fn flush(&mut self) -> Result<(), BoxError> {

@@ -27,6 +27,12 @@ pub struct TaskRates {
     pub backpressured_ms: f64,
     /// `idleTimeMsPerSecond`, from 0 to 1000.
     pub idle_ms: f64,
+    /// `numBuffersInLocalPerSecond`.
+    #[serde(default)]
+    pub buffers_in_local: f64,
+    /// `numBuffersInRemotePerSecond`.
+    #[serde(default)]
+    pub buffers_in_remote: f64,
 }
 
 impl TaskRates {
@@ -44,6 +50,8 @@ impl TaskRates {
             hard_backpressured_ms: rate(before.hard_backpressured_ms, after.hard_backpressured_ms),
             backpressured_ms: rate(before.backpressured_ms, after.backpressured_ms),
             idle_ms: rate(before.idle_ms, after.idle_ms),
+            buffers_in_local: rate(before.buffers_in_local, after.buffers_in_local),
+            buffers_in_remote: rate(before.buffers_in_remote, after.buffers_in_remote),
         }
     }
 }

@@ -69,6 +69,7 @@ impl Capture {
     fn encoded(&mut self, channel: u32, mut bytes: Vec<u8>) {
         // The barrier was for this run of the job only.
         let barrier = codec::take_barrier(&mut bytes);
+        codec::drop_latency_markers(&mut bytes);
         if !codec::is_empty(&bytes) {
             self.channels[channel as usize].buffers.push(bytes.into());
         }

@@ -13,10 +13,12 @@ use flott_core::{
     AllocationId, AttemptNumber, FailureCause, HostId, JobGraph, JobId, SubtaskId, TaskManagerId,
     VertexIndex,
     deployment::{Placement, SplitAnswer, TaskDescriptor, TaskHostAddress, TaskHostSpec},
-    metrics::TaskMetrics,
+    metrics::{OperatorMetrics, TaskMetrics},
 };
 use flott_rpc::{
-    SplitRequest, TaskHostCommand, TaskHostMessage, TaskHostSetup, pb, protocol::TaskState, task_host_server,
+    SplitRequest, TaskHostCommand, TaskHostMessage, TaskHostSetup, pb,
+    protocol::{TaskReport, TaskState},
+    task_host_server,
 };
 use flott_runtime::task_host::{self, TaskManagerAddress};
 use tokio::{net::UnixListener, sync::mpsc, time::timeout};
@@ -33,6 +35,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) struct Ended {
     pub(crate) state: TaskState,
     pub(crate) metrics: TaskMetrics,
+    #[allow(dead_code, reason = "not all tests look at them")]
+    pub(crate) operators: OperatorMetrics,
 }
 
 /// Runs the dataflow on `hosts` task hosts with a slot for each of `parallelism`/`hosts` subtasks.
@@ -106,7 +110,8 @@ impl JobRun {
                         continue;
                     }
                     let failed = matches!(report.state, TaskState::Failed(_));
-                    ended.push(Ended { state: report.state, metrics: report.metrics });
+                    let TaskReport { state, metrics, operators, .. } = report;
+                    ended.push(Ended { state, metrics, operators });
                     if failed {
                         self.cancel().await;
                     }

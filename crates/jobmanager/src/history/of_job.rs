@@ -25,6 +25,7 @@ const BUSY: Key<'static> = Key::new("busyTimeMsPerSecond", "ms/s", Max);
 const BACKPRESSURED: Key<'static> = Key::new("backPressuredTimeMsPerSecond", "ms/s", Max);
 const IDLE: Key<'static> = Key::new("idleTimeMsPerSecond", "ms/s", Min);
 const WATERMARK_LAG: Key<'static> = Key::new("watermarkLag", "ms", Max);
+const LATENCY: Key<'static> = Key::new("latency", "ms", Max);
 const RESTARTS: Key<'static> = Key::new("numRestarts", "", Max);
 const CHECKPOINT_DURATION: Key<'static> = Key::new("lastCheckpointDuration", "ms", Max);
 const CHECKPOINT_SIZE: Key<'static> = Key::new("lastCheckpointSize", "bytes", Max);
@@ -69,6 +70,7 @@ pub(super) fn sample(
     sample: &mut Sample<'_>,
 ) -> Throughput {
     let mut throughput = Throughput::default();
+    let mut latency = f64::NAN;
     let mut before = BeforeOf { known: before, next: 0 };
     for (index, (planned, vertex)) in (0..).map(VertexIndex).zip(job.graph.vertices.iter().zip(&job.vertices))
     {
@@ -78,11 +80,13 @@ pub(super) fn sample(
             throughput.records_in += done.records_in;
         }
         if is_last {
+            latency = latency.max(latency_of(vertex));
             throughput.records_out += if planned.is_source { done.records_out } else { done.records_in };
         }
     }
     before.known.truncate(before.next);
     throughput.record(sample);
+    put_latency(LATENCY, latency, sample);
     sample.put(RESTARTS, job.restarts as f64);
     let statistics = &job.checkpoints.statistics;
     let last = [&statistics.latest_completed, &statistics.latest_savepoint].into_iter().flatten();
@@ -158,8 +162,27 @@ fn of_vertex(
     sample.put(BACKPRESSURED.of(id), backpressured);
     sample.put(IDLE.of(id), idle);
     sample.put(WATERMARK_LAG.of(id), lag);
+    put_latency(LATENCY.of(id), latency_of(vertex), sample);
     operators(planned, vertex, sample);
     sum
+}
+
+/// How long records take to a vertex at most, but for one in a hundred, in milliseconds; NaN if that is not measured.
+fn latency_of(vertex: &VertexView) -> f64 {
+    let running = vertex.subtasks.iter().filter(|subtask| subtask.state == ExecutionState::Running);
+    let metrics = running.flat_map(|subtask| subtask.operators.iter());
+    let latencies = metrics.filter_map(|metric| match metric.value {
+        MetricValue::Histogram(summary) if summary.count > 0 && metric.is_latency() => Some(summary.p99),
+        _ => None,
+    });
+    latencies.fold(f64::NAN, f64::max)
+}
+
+/// Takes a latency in, if there is one: most jobs don't measure it, and need no series.
+fn put_latency(key: Key<'static>, latency: f64, sample: &mut Sample<'_>) {
+    if latency.is_finite() {
+        sample.put(key, latency);
+    }
 }
 
 /// How far a subtask's watermark is behind the wall clock, in milliseconds; NaN if it has none, or if its input has ended.
@@ -175,7 +198,8 @@ fn watermark_lag(is_source: bool, metrics: &TaskMetrics, now: i64) -> f64 {
 fn operators(planned: &JobVertex, vertex: &VertexView, sample: &mut Sample<'_>) {
     let mut merged: Vec<(&OperatorMetric, MetricValue)> = Vec::new();
     for subtask in &vertex.subtasks {
-        for (index, metric) in subtask.operators.iter().enumerate() {
+        let own = subtask.operators.iter().filter(|metric| !metric.is_latency());
+        for (index, metric) in own.enumerate() {
             // Subtasks of a vertex have mostly the same metrics, in the same order.
             let is = |(known, _): &&mut (&OperatorMetric, MetricValue)| {
                 known.name == metric.name && known.operator == metric.operator

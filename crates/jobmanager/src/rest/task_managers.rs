@@ -3,4 +3,5 @@
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod metrics;
+mod network;
 pub(crate) mod profiler;

@@ -26,6 +26,8 @@ impl From<pb::TaskMetrics> for TaskMetrics {
             output_watermark: watermark(metrics.output_watermark),
             buffers_out: metrics.buffers_out,
             hard_backpressured_ms: metrics.hard_backpressured_ms,
+            buffers_in_local: metrics.buffers_in_local,
+            buffers_in_remote: metrics.buffers_in_remote,
             now: metrics.now.unwrap_or_default().into(),
         }
     }
@@ -41,6 +43,8 @@ impl From<pb::TaskGauges> for TaskGauges {
             output_credits,
             checkpoint_alignment_ms,
             checkpoint_start_delay_ms,
+            max_soft_backpressured_ms,
+            max_hard_backpressured_ms,
         } = gauges;
         Self {
             is_backpressured,
@@ -50,6 +54,8 @@ impl From<pb::TaskGauges> for TaskGauges {
             output_credits,
             checkpoint_alignment_ms,
             checkpoint_start_delay_ms,
+            max_soft_backpressured_ms,
+            max_hard_backpressured_ms,
         }
     }
 }
@@ -64,6 +70,8 @@ impl From<TaskGauges> for pb::TaskGauges {
             output_credits,
             checkpoint_alignment_ms,
             checkpoint_start_delay_ms,
+            max_soft_backpressured_ms,
+            max_hard_backpressured_ms,
         } = gauges;
         Self {
             is_backpressured,
@@ -73,6 +81,8 @@ impl From<TaskGauges> for pb::TaskGauges {
             output_credits,
             checkpoint_alignment_ms,
             checkpoint_start_delay_ms,
+            max_soft_backpressured_ms,
+            max_hard_backpressured_ms,
         }
     }
 }
@@ -91,6 +101,8 @@ impl From<TaskMetrics> for pb::TaskMetrics {
             output_watermark: watermark_ms(metrics.output_watermark),
             buffers_out: metrics.buffers_out,
             hard_backpressured_ms: metrics.hard_backpressured_ms,
+            buffers_in_local: metrics.buffers_in_local,
+            buffers_in_remote: metrics.buffers_in_remote,
             now: Some(metrics.now.into()),
         }
     }

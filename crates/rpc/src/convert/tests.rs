@@ -107,7 +107,7 @@ fn cause() -> impl Strategy<Value = FailureCause> {
 }
 
 fn metrics() -> impl Strategy<Value = TaskMetrics> {
-    let parts = (any::<[u64; 9]>(), gauges(), watermark(), watermark());
+    let parts = (any::<[u64; 11]>(), gauges(), watermark(), watermark());
     parts.prop_map(|(counts, now, input_watermark, output_watermark)| {
         let [
             records_in,
@@ -119,6 +119,8 @@ fn metrics() -> impl Strategy<Value = TaskMetrics> {
             backpressured_ms,
             hard_backpressured_ms,
             idle_ms,
+            buffers_in_local,
+            buffers_in_remote,
         ] = counts;
         TaskMetrics {
             records_in,
@@ -130,6 +132,8 @@ fn metrics() -> impl Strategy<Value = TaskMetrics> {
             backpressured_ms,
             hard_backpressured_ms,
             idle_ms,
+            buffers_in_local,
+            buffers_in_remote,
             input_watermark,
             output_watermark,
             now,
@@ -138,9 +142,14 @@ fn metrics() -> impl Strategy<Value = TaskMetrics> {
 }
 
 fn gauges() -> impl Strategy<Value = TaskGauges> {
-    any::<(bool, [u32; 4], [u64; 2])>().prop_map(|(is_backpressured, queues, times)| {
+    any::<(bool, [u32; 4], [u64; 4])>().prop_map(|(is_backpressured, queues, times)| {
         let [input_queue, input_credits, output_queue, output_credits] = queues;
-        let [checkpoint_alignment_ms, checkpoint_start_delay_ms] = times;
+        let [
+            checkpoint_alignment_ms,
+            checkpoint_start_delay_ms,
+            max_soft_backpressured_ms,
+            max_hard_backpressured_ms,
+        ] = times;
         TaskGauges {
             is_backpressured,
             input_queue,
@@ -149,6 +158,8 @@ fn gauges() -> impl Strategy<Value = TaskGauges> {
             output_credits,
             checkpoint_alignment_ms,
             checkpoint_start_delay_ms,
+            max_soft_backpressured_ms,
+            max_hard_backpressured_ms,
         }
     })
 }

@@ -166,7 +166,9 @@ impl OperatorPart<'_> {
             (EventKind::Barrier(barrier), Some(snapshot)) => {
                 state.begin(barrier.id, snapshot.incremental);
                 let part = KeyedPart::new(name);
-                snapshot.operator(&self.context).keyed.push(part);
+                let operator = snapshot.operator(&self.context);
+                operator.keyed.push(part);
+                operator.entries += state.entries() as u64;
                 Ok(())
             }
             (EventKind::Continue, Some(snapshot)) => {

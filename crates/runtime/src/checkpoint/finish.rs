@@ -118,12 +118,15 @@ impl Writer<'_> {
     ) -> Result<Option<OperatorSubtaskState>, FailureCause> {
         let (manifest, has_union) = manifest(&operator, files, self.directory)?;
         if manifest.is_empty() {
+            operator.metrics.set_state(0, 0);
             return Ok(None);
         }
         let segments = manifest.keyed.iter().flat_map(|part| &part.segments);
         let elements = manifest.lists.iter().flat_map(|list| &list.elements);
         let state_size = segments.map(|segment| u64::from(segment.length)).sum::<u64>()
             + elements.map(|element| element.len() as u64).sum::<u64>();
+        let elements = operator.lists.iter().map(|list| list.elements.len() as u64).sum::<u64>();
+        operator.metrics.set_state(state_size, operator.entries + elements);
         let bytes = manifest.encode().map_err(|error| write_failure(&error))?;
         let uid = operator.uid.to_string();
         Ok(Some(OperatorSubtaskState {

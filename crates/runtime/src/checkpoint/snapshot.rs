@@ -19,7 +19,7 @@ use flott_storage::manifest::Redistribution;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{files::SnapshotFiles, storage::too_slow};
-use crate::{RuntimeContext, input::AlignmentStats};
+use crate::{RuntimeContext, input::AlignmentStats, metrics::MetricGroup};
 
 /// The schemas of types, each found out once.
 #[derive(Clone, Default)]
@@ -68,6 +68,10 @@ pub(super) struct OperatorSnapshot {
     /// Segments that are kept in the manifest.
     pub(super) inline: Vec<u8>,
     pub(super) lists: Vec<ListPart>,
+    /// How many entries of state by key it has.
+    pub(super) entries: u64,
+    /// Where to show how much it is.
+    pub(super) metrics: MetricGroup,
 }
 
 /// State by key, of one name.
@@ -125,6 +129,8 @@ impl TaskSnapshot {
                 keyed: Vec::new(),
                 inline: Vec::new(),
                 lists: Vec::new(),
+                entries: 0,
+                metrics: context.metrics(),
             });
             self.operators.len() - 1
         });

@@ -106,6 +106,11 @@ pub trait SinkWriter<T>: Send {
         self.flush()
     }
 
+    /// Bytes written so far, for the metrics; 0 if that means nothing here.
+    fn bytes_written(&self) -> u64 {
+        0
+    }
+
     /// Prepares what was written since the last time, and gives what it takes to commit it. After it, what was written survives
     /// a crash of this process and of this machine, and nothing but the commit is missing. Called at the barrier of each
     /// checkpoint, before [`snapshot`](Self::snapshot), and after [`finish`](Self::finish).

@@ -126,6 +126,12 @@ pub trait SourceReader: Send {
     /// If the position can't be told; the job fails with it.
     fn snapshot(&mut self) -> Result<Option<Self::Split>, BoxError>;
 
+    /// How many records there are that it could read and has not, for the metrics; `None` if that is not known. Of a split in
+    /// a queue, for example, what is in the queue.
+    fn pending_records(&self) -> Option<u64> {
+        None
+    }
+
     /// Bytes read so far, for the metrics; 0 if that means nothing here.
     fn bytes_read(&self) -> u64 {
         0

@@ -56,6 +56,7 @@ impl CombinedWatermark {
                 let changed = std::mem::replace(&mut self.idle, idle) != idle;
                 [raised, changed.then_some(mark)]
             }
+            Mark::Latency(_) => [Some(mark), None],
         }
     }
 

@@ -75,6 +75,7 @@ impl<T: Record> TaskInput for GateInput<T> {
         match self.gate.poll()? {
             GateItem::Batch { channel, mut records, bytes } => {
                 self.counters.received(records.len(), bytes);
+                self.counters.delivered(self.gate.delivered());
                 self.barriers.processed(bytes);
                 self.head.emit(&mut records)?;
                 self.gate.recycle(channel, records);

@@ -1,4 +1,5 @@
 mod discovering;
+mod idle_time;
 mod side_readers;
 
 use std::{sync::Arc, time::Instant};
@@ -15,14 +16,15 @@ use flott_exchange::BATCH_RECORDS;
 
 use self::{
     discovering::Discovering,
+    idle_time::IdleTime,
     side_readers::{SideRead, SideReaders},
 };
 
 use super::{AlignmentStats, SplitProvider, Step, TaskInput, drive_head};
 use crate::{
     Batch, BoxError, BoxOutput, CheckpointEvent, EventKind, Mark, ReadStatus, Record, Redistribution, Result,
-    RuntimeContext, Source, SourceReader, TaskEnd, alignment::WatermarkAlignment, operators::author_failure,
-    scope,
+    RuntimeContext, Source, SourceReader, TaskEnd, alignment::WatermarkAlignment, latency::LatencyTicker,
+    metrics::Gauge, operators::author_failure, scope,
 };
 
 /// ```text
@@ -43,6 +45,11 @@ enum State {
 /// Feeds a chain with what a source reads.
 pub struct SourceInput<S: Source> {
     context: RuntimeContext,
+    idle_time: IdleTime,
+    /// How many records are left to read, if the reader knows.
+    pending: Option<Gauge>,
+    /// Set if the job measures latency.
+    latency: Option<LatencyTicker>,
     source: Arc<S>,
     reader: S::Reader,
     splits: Box<dyn SplitProvider>,
@@ -85,7 +92,10 @@ impl<S: Source> SourceInput<S> {
         let sides = SideReaders::open(restored, make).map_err(|error| author_failure(&context, error))?;
         context.task.signals.lanes.open(1 + sides.len() as u32);
         Ok(Self {
+            idle_time: IdleTime::new(&context),
+            pending: None,
             context,
+            latency: None,
             source,
             reader,
             splits,
@@ -101,6 +111,13 @@ impl<S: Source> SourceInput<S> {
             batch: Batch::with_capacity(BATCH_RECORDS),
             head,
         })
+    }
+
+    /// Lets marks of latency flow with the records.
+    #[must_use]
+    pub fn with_latency(mut self, latency: Option<LatencyTicker>) -> Self {
+        self.latency = latency;
+        self
     }
 
     fn failed(&self, error: BoxError) -> TaskEnd {
@@ -263,6 +280,10 @@ impl<S: Source> SourceInput<S> {
             .counters
             .received(self.batch.len(), bytes.saturating_sub(self.bytes_counted) as usize);
         self.bytes_counted = bytes;
+        if let Some(records) = self.reader.pending_records() {
+            let context = &self.context;
+            self.pending.get_or_insert_with(|| context.metrics().gauge("pendingRecords")).set(records);
+        }
         if !self.batch.is_empty() {
             self.head.emit(&mut self.batch)?;
         }
@@ -278,11 +299,12 @@ impl<S: Source> SourceInput<S> {
     }
 }
 
-impl<S: Source> TaskInput for SourceInput<S>
+impl<S: Source> SourceInput<S>
 where
     S::Record: Record,
 {
-    fn step(&mut self) -> Result<Step> {
+    /// Does what is next.
+    fn read_on(&mut self) -> Result<Step> {
         let _scope = scope::enter(self.context.position);
         if let Some(barrier) = self.triggered.take() {
             return self.reach(barrier);
@@ -315,6 +337,21 @@ where
             (Step::Ended, other) | (other, _) if !self.sides.is_empty() => other,
             _ => Step::Worked,
         })
+    }
+}
+
+impl<S: Source> TaskInput for SourceInput<S>
+where
+    S::Record: Record,
+{
+    fn step(&mut self) -> Result<Step> {
+        let step = self.read_on()?;
+        match step {
+            Step::Idle(_) | Step::Ended => self.idle_time.set(true),
+            Step::Worked => self.idle_time.set(false),
+            Step::Barrier(..) => {}
+        }
+        Ok(step)
     }
 
     fn trigger(&mut self, barrier: Arc<Barrier>) {
@@ -363,6 +400,13 @@ where
             self.head.emit(&mut self.batch)?;
         }
         Ok(())
+    }
+
+    fn on_processing_time(&mut self, now: Timestamp) -> Result<()> {
+        if let Some(mark) = self.latency.as_mut().and_then(|latency| latency.take_due(now)) {
+            self.head.mark(mark)?;
+        }
+        self.head.on_processing_time(now)
     }
 
     drive_head!();
@@ -460,6 +504,10 @@ mod tests {
             Ok(Some(self.left))
         }
 
+        fn pending_records(&self) -> Option<u64> {
+            Some(self.left)
+        }
+
         fn bytes_read(&self) -> u64 {
             // Falls, which no reader should do.
             self.left
@@ -522,6 +570,28 @@ mod tests {
         assert_eq!(output.records(), [2, 2, 1]);
         assert_eq!(*queue.reports.lock().unwrap(), [2]);
         assert_eq!(*queue.asked.lock().unwrap(), 5, "once for each answer");
+    }
+
+    #[test]
+    fn what_is_left_and_for_how_long_nothing_came_is_shown() {
+        let (queue, output) = (Queue::default(), Collected::default());
+        queue.answers.lock().unwrap().extend([split(2)]);
+        let context = operator("Source: numbers");
+        let (source, splits) = (Arc::new(Numbers::default()), Box::new(queue));
+        let mut input = SourceInput::new(context.clone(), source, splits, Box::new(output.clone())).unwrap();
+        let shown = |name: &str| {
+            let metrics = context.task.counters.read_operators();
+            metrics.iter().find(|metric| &*metric.name == name).map(|metric| metric.value)
+        };
+        let integer = |value| Some(flott_core::metrics::MetricValue::Integer(value));
+        assert_eq!((shown("pendingRecords"), shown("sourceIdleTime")), (None, integer(0)));
+        while output.records().is_empty() {
+            input.step().unwrap();
+        }
+        assert_eq!(shown("pendingRecords"), integer(1));
+        while input.step().unwrap() == Step::Worked {}
+        context.clock().set(Timestamp::from_millis(250));
+        assert_eq!((shown("pendingRecords"), shown("sourceIdleTime")), (integer(0), integer(250)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 #[cfg(feature = "sabotage")]
 use flott_core::sabotage::{Sabotage, is};
 use flott_core::{checkpoint::Barrier, time::Timestamp};
-use flott_exchange::{GateItem, InputGate, UrgentItem};
+use flott_exchange::{Delivered, GateItem, InputGate, UrgentItem};
 
 use super::{
     Step, TaskInput, WatermarkMerger,
@@ -141,6 +141,7 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
         match self.left.poll()? {
             GateItem::Batch { channel, mut records, bytes } => {
                 self.counters.received(records.len(), bytes);
+                self.count_batches();
                 self.barriers.processed(bytes);
                 match &mut self.held {
                     Some(held) => held.batches.push_back(std::mem::take(&mut records)),
@@ -167,6 +168,7 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
         match self.right.poll()? {
             GateItem::Batch { channel, mut records, bytes } => {
                 self.counters.received(records.len(), bytes);
+                self.count_batches();
                 self.barriers.processed(bytes);
                 self.head.emit_right(&mut records)?;
                 self.right.recycle(channel, records);
@@ -184,6 +186,12 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
             GateItem::Empty => Ok(Step::Idle(None)),
             GateItem::Ended => Ok(Step::Ended),
         }
+    }
+
+    fn count_batches(&self) {
+        let [left, right] = [self.left.delivered(), self.right.delivered()];
+        self.counters
+            .delivered(Delivered { local: left.local + right.local, remote: left.remote + right.remote });
     }
 
     /// Position of a channel among those of both gates.

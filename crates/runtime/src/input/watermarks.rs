@@ -50,6 +50,7 @@ impl WatermarkMerger {
             Mark::Watermark(watermark) => [self.on_watermark(channel, watermark), None],
             Mark::Idle => self.on_idle(channel),
             Mark::Active => [self.on_active(channel), None],
+            Mark::Latency(_) => [Some(mark), None],
         }
     }
 
@@ -198,6 +199,7 @@ mod tests {
                         }
                         Mark::Idle => prop_assert!(!std::mem::replace(&mut idle, true)),
                         Mark::Active => prop_assert!(std::mem::replace(&mut idle, false)),
+                        Mark::Latency(_) => unreachable!("none is fed"),
                     }
                 }
                 let least = merger.channels.iter().filter(|channel| channel.aligned).map(|channel| channel.watermark).min();

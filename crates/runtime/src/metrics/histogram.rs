@@ -23,18 +23,23 @@ struct HistogramCell {
 
 impl Default for Histogram {
     fn default() -> Self {
-        let ring = (0..WINDOW).map(|_| AtomicU64::new(0)).collect();
-        Self(Arc::new(HistogramCell { count: AtomicU64::new(0), ring }))
+        Self::of_latest(WINDOW)
     }
 }
 
 impl Histogram {
+    /// Of this many of the latest values; of one at least.
+    pub(crate) fn of_latest(values: usize) -> Self {
+        let ring = (0..values.max(1)).map(|_| AtomicU64::new(0)).collect();
+        Self(Arc::new(HistogramCell { count: AtomicU64::new(0), ring }))
+    }
+
     /// Takes a value in. What is no number or infinite is left out.
     #[inline]
     pub fn record(&self, value: impl Into<Number>) {
         let value = value.into().as_f64();
         if value.is_finite() {
-            let index = self.0.count.fetch_add(1, Relaxed) as usize % WINDOW;
+            let index = self.0.count.fetch_add(1, Relaxed) as usize % self.0.ring.len();
             self.0.ring[index].store(value.to_bits(), Relaxed);
         }
     }
@@ -47,7 +52,7 @@ impl Histogram {
     /// What there is to say of the latest values.
     pub fn summary(&self) -> HistogramSummary {
         let count = self.count();
-        let kept = count.min(WINDOW as u64) as usize;
+        let kept = count.min(self.0.ring.len() as u64) as usize;
         let bits = self.0.ring[..kept].iter();
         let mut sorted: Vec<f64> = bits.map(|bits| f64::from_bits(bits.load(Relaxed))).collect();
         sorted.sort_unstable_by(f64::total_cmp);

@@ -6,7 +6,7 @@ use std::{
 
 use flott_core::metrics::{MetricValue, OperatorMetric, OperatorMetrics};
 
-use super::{Counter, Gauge, Histogram, Meter};
+use super::{Computed, Counter, Gauge, Histogram, Meter};
 
 /// Most metrics of the operators of one subtask. All of them travel to the JobManager every second, and are kept there.
 const LIMIT: usize = 256;
@@ -28,16 +28,19 @@ pub(super) enum Metric {
     Gauge(Gauge),
     Meter(Meter),
     Histogram(Histogram),
+    Computed(Computed),
 }
 
 impl Metric {
-    fn read(&self, now: Instant) -> MetricValue {
-        match self {
+    /// The value now, unless there is none.
+    fn read(&self, now: Instant) -> Option<MetricValue> {
+        Some(match self {
             Self::Counter(counter) => MetricValue::Integer(i64::try_from(counter.get()).unwrap_or(i64::MAX)),
             Self::Gauge(gauge) => gauge.get().into(),
             Self::Meter(meter) => MetricValue::Rate(meter.rate(now)),
             Self::Histogram(histogram) => MetricValue::Histogram(histogram.summary()),
-        }
+            Self::Computed(computed) => return computed.get(),
+        })
     }
 }
 
@@ -61,20 +64,33 @@ macro_rules! kinds {
         })*
     };
 }
-kinds!(Counter Gauge Meter Histogram);
+kinds!(Counter Gauge Meter Histogram Computed);
 
 impl Registry {
     /// The metric of this name, a new one if there is none.
     pub(super) fn register<K: Kind>(&self, operator: &Arc<str>, name: Arc<str>) -> K {
-        self.register_as(operator, name, K::default)
+        self.share(operator, name, K::default)
     }
 
-    /// Makes `cell` the metric of this name, if there is none.
-    pub(super) fn share<K: Kind>(&self, operator: &Arc<str>, name: Arc<str>, cell: K) {
-        self.register_as(operator, name, || cell);
+    /// Makes `cell` the metric of this name, also if there is one of its kind.
+    pub(super) fn replace<K: Kind>(&self, operator: &Arc<str>, name: Arc<str>, cell: K) {
+        let _ = self.share(operator, name.clone(), || cell.clone());
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(metric) = entries.metrics.get_mut(&(operator.clone(), name))
+            && K::of(metric).is_some()
+        {
+            *metric = cell.into_metric();
+        }
     }
 
-    fn register_as<K: Kind>(&self, operator: &Arc<str>, name: Arc<str>, new: impl FnOnce() -> K) -> K {
+    /// Whether there is a metric of this name.
+    pub(super) fn knows(&self, operator: &Arc<str>, name: &str) -> bool {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.metrics.contains_key(&(operator.clone(), name.into()))
+    }
+
+    /// The metric of this name, if there is none what `new` makes.
+    pub(super) fn share<K: Kind>(&self, operator: &Arc<str>, name: Arc<str>, new: impl FnOnce() -> K) -> K {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (operator.clone(), name);
         let problem = match entries.metrics.get(&key) {
@@ -101,10 +117,9 @@ impl Registry {
     /// The values of all metrics.
     pub(crate) fn read(&self, now: Instant) -> OperatorMetrics {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let metrics = entries.metrics.iter().map(|((operator, name), metric)| OperatorMetric {
-            operator: operator.clone(),
-            name: name.clone(),
-            value: metric.read(now),
+        let metrics = entries.metrics.iter().filter_map(|((operator, name), metric)| {
+            let value = metric.read(now)?;
+            Some(OperatorMetric { operator: operator.clone(), name: name.clone(), value })
         });
         metrics.collect()
     }
@@ -150,6 +165,42 @@ mod tests {
         let MetricValue::Rate(rate) = values[0].1 else { panic!("{values:?}") };
         assert!((90.0..=100.0).contains(&rate), "{rate}");
         assert!(matches!(values[1].1, MetricValue::Histogram(summary) if summary.max == 2.0));
+    }
+
+    #[test]
+    fn what_is_computed_is_shown_while_it_has_a_value() {
+        let counters = TaskCounters::default();
+        let group = MetricGroup::for_operator(&counters, "map");
+        let seen = std::sync::atomic::AtomicI64::new(-1);
+        group.computed("n", || Some(MetricValue::Integer(7)));
+        group.computed("n", move || {
+            let n = seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            (n >= 0).then_some(MetricValue::Integer(n))
+        });
+        assert_eq!(values(&counters), []);
+        assert_eq!(values(&counters), [("map/n".to_owned(), MetricValue::Integer(0))]);
+        group.counter("n").inc();
+        assert_eq!(
+            values(&counters),
+            [("map/n".to_owned(), MetricValue::Integer(1))],
+            "it is of another kind"
+        );
+    }
+
+    #[test]
+    fn state_is_shown_once_there_was_any() {
+        let counters = TaskCounters::default();
+        let group = MetricGroup::for_operator(&counters, "map");
+        group.set_state(0, 0);
+        assert_eq!(values(&counters), []);
+        let shown = |entries, size| {
+            [("stateEntries", entries), ("stateSize", size)]
+                .map(|(name, value)| (format!("map/{name}"), MetricValue::Integer(value)))
+        };
+        group.set_state(70, 3);
+        assert_eq!(values(&counters), shown(3, 70));
+        group.set_state(0, 0);
+        assert_eq!(values(&counters), shown(0, 0));
     }
 
     #[test]

@@ -378,6 +378,8 @@ impl<T: Record, F: AsyncFunction<T>> Output<T> for AsyncWait<T, F> {
             self.input = Input::Ending;
         }
         match mark {
+            // As in Flink it does not wait for requests, and so is no part of the operator's state.
+            Mark::Latency(_) => return self.next.mark(mark),
             Mark::Watermark(watermark) if self.known_watermark.is_some_and(|known| watermark <= known) => {}
             _ => self.pending.push_back(Element::Mark(mark)),
         }

@@ -65,6 +65,7 @@ impl<T: Record> Output<T> for Collect<T> {
             Mark::Watermark(watermark) => StreamElement::Watermark(watermark),
             Mark::Idle => StreamElement::Idle(true),
             Mark::Active => StreamElement::Idle(false),
+            Mark::Latency(_) => return Ok(()),
         }]);
         Ok(())
     }

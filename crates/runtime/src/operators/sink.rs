@@ -16,7 +16,7 @@ use flott_core::{CheckpointId, FailureKind, checkpoint::Barrier, time::Timestamp
 use self::commits::Commits;
 use crate::{
     Batch, CheckpointEvent, EventKind, Mark, Output, Redistribution, Result, RuntimeContext, Sink,
-    SinkWriter, TaskEnd, output::Flush, scope,
+    SinkWriter, TaskEnd, metrics::Counter, output::Flush, scope,
 };
 
 /// Names of its state.
@@ -28,6 +28,10 @@ pub struct SinkOperator<T, W: SinkWriter<T>> {
     context: RuntimeContext,
     writer: W,
     commits: Commits<W::Committable>,
+    records_sent: Counter,
+    /// Known once the writer has told of any.
+    bytes_sent: Option<Counter>,
+    bytes_counted: u64,
     /// Whether the writer has written all that it will ever write.
     finished: bool,
     /// Whether a checkpoint was asked for that will commit the rest.
@@ -46,11 +50,32 @@ impl<T, W: SinkWriter<T>> SinkOperator<T, W> {
         let mut commits = Commits::new(committer, restored.list(COMMITTABLES)?);
         commits.commit_restored(&context).map_err(failed)?;
         let writer = sink.writer(&context, restored.list(WRITER)?).map_err(failed)?;
-        Ok(Self { context, writer, commits, finished: false, awaits_checkpoint: false })
+        let records_sent = context.metrics().counter("numRecordsSend");
+        Ok(Self {
+            context,
+            writer,
+            commits,
+            records_sent,
+            bytes_sent: None,
+            bytes_counted: 0,
+            finished: false,
+            awaits_checkpoint: false,
+        })
     }
 
     fn failed(&self, error: crate::BoxError) -> TaskEnd {
         author_failure(&self.context, error)
+    }
+
+    #[inline]
+    fn count_bytes(&mut self) {
+        let written = self.writer.bytes_written();
+        if written > self.bytes_counted {
+            let context = &self.context;
+            let counter = self.bytes_sent.get_or_insert_with(|| context.metrics().counter("numBytesSend"));
+            counter.inc_by(written - self.bytes_counted);
+            self.bytes_counted = written;
+        }
     }
 
     /// Prepares what is to be committed with this checkpoint.
@@ -92,8 +117,11 @@ pub(crate) fn author_failure(context: &RuntimeContext, error: crate::BoxError) -
 impl<T, W: SinkWriter<T>> Output<T> for SinkOperator<T, W> {
     fn emit(&mut self, batch: &mut Batch<T>) -> Result<()> {
         let _scope = scope::enter(self.context.position);
-        self.context.task.counters.sent(batch.len());
+        let records = batch.len();
+        self.context.task.counters.sent(records);
         self.writer.write(batch).map_err(|error| self.failed(error))?;
+        self.records_sent.inc_by(records as u64);
+        self.count_bytes();
         batch.clear();
         Ok(())
     }
@@ -125,7 +153,9 @@ impl<T, W: SinkWriter<T>> Output<T> for SinkOperator<T, W> {
             return Ok(());
         }
         let _scope = scope::enter(self.context.position);
-        self.writer.flush().map_err(|error| self.failed(error))
+        self.writer.flush().map_err(|error| self.failed(error))?;
+        self.count_bytes();
+        Ok(())
     }
 
     fn checkpoint(&mut self, event: &mut CheckpointEvent<'_>) -> Result<()> {

@@ -59,6 +59,8 @@ pub(super) struct Tasks {
     restores: RestoreCache,
     pub(super) messages: MessageSender,
     pub(super) tasks: BTreeMap<Attempt, Task>,
+    /// When metrics were reported last.
+    metrics_at: Option<Instant>,
     /// When it was told last where aligned sources are.
     pub(super) aligned_at: Instant,
     /// Wait for the end of each subtask.
@@ -86,6 +88,7 @@ impl Tasks {
             storage,
             messages,
             tasks: BTreeMap::new(),
+            metrics_at: None,
             aligned_at: now(),
             watchers: JoinSet::new(),
         }
@@ -239,8 +242,26 @@ impl Tasks {
         }
     }
 
-    /// Reports what the running subtasks have done so far.
-    pub(super) fn report_metrics(&self) {
+    /// How often metrics are to be reported; `None` for never while subtasks run.
+    pub(super) fn metrics_interval(&self) -> Option<Duration> {
+        let millis = self.program.config.metrics_interval_ms;
+        (millis > 0).then(|| Duration::from_millis(millis))
+    }
+
+    /// Reports what the running subtasks have done so far. If it is not time for that, it reports nothing of them: silence
+    /// would be taken for the end of this process.
+    pub(super) fn report_metrics(&mut self, now: Instant) {
+        let is_due = |interval: Duration| {
+            // Ticks are not exact.
+            self.metrics_at.is_none_or(|at| now + interval / 10 >= at + interval)
+        };
+        if !self.metrics_interval().is_some_and(is_due) {
+            if self.tasks.values().any(|task| !task.ended.load(Relaxed)) {
+                let _ = self.messages.send(TaskHostMessage::Metrics(Vec::new()));
+            }
+            return;
+        }
+        self.metrics_at = Some(now);
         let running: Vec<_> = self
             .tasks
             .iter()

@@ -219,3 +219,29 @@ async fn a_source_that_is_ahead_waits_for_its_group_and_tells_its_metrics_at_the
     assert!(matches!(reads.value, MetricValue::Integer(1..)), "{reads:?}");
     assert_eq!(tasks.alignment_due(), None, "it has ended");
 }
+
+#[tokio::test]
+async fn metrics_are_reported_when_they_are_due_and_signs_of_life_between() {
+    for (interval_ms, expected) in
+        [(1_000, [true, false, true, false, true]), (500, [true; 5]), (0, [false; 5])]
+    {
+        let shared = Arc::<Shared>::default();
+        let mut program = program(shared.clone());
+        program.config.metrics_interval_ms = interval_ms;
+        let (mut tasks, mut sent) = deploy(program);
+        while state(&mut sent).await.state != TaskState::Running {}
+        let start = now();
+        let reports = (0..5).map(|tick| {
+            tasks.report_metrics(start + tick * Duration::from_millis(500));
+            match sent.try_recv() {
+                Ok(TaskHostMessage::Metrics(subtasks)) => !subtasks.is_empty(),
+                other => panic!("it must tell that it lives: {other:?}"),
+            }
+        });
+        assert_eq!(reports.collect::<Vec<_>>(), expected, "{interval_ms}");
+        shared.may_end.store(true, Relaxed);
+        while state(&mut sent).await.state != TaskState::Finished {}
+        tasks.report_metrics(start + Duration::from_secs(9));
+        assert!(sent.try_recv().is_err(), "nothing runs");
+    }
+}

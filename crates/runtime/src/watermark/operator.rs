@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 use flott_core::sabotage::{Sabotage, is};
 use flott_core::{job_config::RuntimeMode, time::Timestamp};
 
+use super::lags::Lags;
 use super::{Alignment, TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy};
 use crate::{
     Batch, BoxOutput, CheckpointEvent, Mark, Output, Redistribution, Result, RuntimeContext, TaskContext,
@@ -20,6 +21,8 @@ pub struct TimestampsAndWatermarks<T, G, A> {
     lanes: BTreeMap<u32, Lane<G>>,
     assigner: A,
     emits: bool,
+    /// Set if it emits any.
+    lags: Option<Lags>,
     interval: Duration,
     /// When the generator is asked next.
     next_emit: Option<Timestamp>,
@@ -72,7 +75,9 @@ impl<T, G: WatermarkGenerator<T> + Clone, A: TimestampAssigner<T>> TimestampsAnd
             let TaskContext { counters, signals, .. } = &context.task;
             WatermarkAlignment::join(counters, signals.wake.clone(), &group, max_drift, update_interval)
         });
+        let lags = emits.then(|| Lags::new(&context, alignment.as_ref()));
         let mut operator = Self {
+            lags,
             emits,
             next_emit: None,
             alignment,
@@ -118,8 +123,10 @@ impl<T, G: WatermarkGenerator<T> + Clone, A: TimestampAssigner<T>> TimestampsAnd
         let new = || Lane { generator: generator.clone(), watermark: Timestamp::MIN };
         let lane = signals.lanes.current();
         self.lanes.entry(lane).or_insert_with(new);
+        let mut last = None;
         for (record, timestamp) in batch.drain() {
             let timestamp = self.assigner.timestamp(&record, timestamp);
+            last = Some(timestamp);
             let mut output = WatermarkOutput::default();
             if let Some(lane) = self.lanes.get_mut(&lane) {
                 lane.generator.on_event(&record, timestamp, &mut output);
@@ -134,6 +141,7 @@ impl<T, G: WatermarkGenerator<T> + Clone, A: TimestampAssigner<T>> TimestampsAnd
                 }
             }
         }
+        self.note_lag(last);
         if self.buffer.is_empty() { Ok(()) } else { self.next.emit(&mut self.buffer) }
     }
 
@@ -168,8 +176,10 @@ impl<T, G: WatermarkGenerator<T> + Clone, A: TimestampAssigner<T>> TimestampsAnd
 
     /// Hands on the records one run after the other, each up to the record that brings about a watermark.
     fn assign_and_cut(&mut self, batch: &mut Batch<T>) -> Result<()> {
+        let mut last = None;
         for (record, timestamp) in batch.drain() {
             let timestamp = self.assigner.timestamp(&record, timestamp);
+            last = Some(timestamp);
             self.generator.on_event(&record, timestamp, &mut self.output);
             self.buffer.push(record, timestamp);
             if self.emits && (self.output.watermark.is_some() || self.output.idle.is_some()) {
@@ -177,7 +187,14 @@ impl<T, G: WatermarkGenerator<T> + Clone, A: TimestampAssigner<T>> TimestampsAnd
                 self.send()?;
             }
         }
+        self.note_lag(last);
         if self.buffer.is_empty() { Ok(()) } else { self.next.emit(&mut self.buffer) }
+    }
+
+    fn note_lag(&mut self, last: Option<Timestamp>) {
+        if let Some(lags) = &mut self.lags {
+            lags.emit(last);
+        }
     }
 
     /// Hands on what the generator has emitted.
@@ -199,6 +216,9 @@ impl<T, G: WatermarkGenerator<T> + Clone, A: TimestampAssigner<T>> TimestampsAnd
         }
         if let Some(risen) = risen {
             self.watermark = risen;
+            if let Some(lags) = &self.lags {
+                lags.watermark(risen);
+            }
             if let Some(alignment) = &self.alignment {
                 alignment.report(risen);
             }
@@ -237,10 +257,14 @@ impl<T: Send, G: WatermarkGenerator<T> + Clone, A: TimestampAssigner<T>> Output<
             return self.assign_and_cut(batch);
         }
         self.assign(batch);
+        self.note_lag(batch.timestamps.last().copied());
         self.next.emit(batch)
     }
 
     fn mark(&mut self, mark: Mark) -> Result<()> {
+        if matches!(mark, Mark::Latency(_)) {
+            return self.next.mark(mark);
+        }
         if mark != Mark::Watermark(Timestamp::MAX) || self.watermark == Timestamp::MAX {
             return Ok(());
         }
@@ -249,6 +273,9 @@ impl<T: Send, G: WatermarkGenerator<T> + Clone, A: TimestampAssigner<T>> Output<
             self.next.mark(Mark::Active)?;
         }
         self.watermark = Timestamp::MAX;
+        if let Some(lags) = &self.lags {
+            lags.watermark(Timestamp::MAX);
+        }
         self.next.mark(mark)
     }
 

@@ -110,15 +110,19 @@ impl Shuffle {
 
 impl<T: Record> Distribution<T> for Shuffle {
     fn distribute(&mut self, batch: &mut Batch<T>, channels: &mut Channels<T>) -> Result<()> {
-        let consumers = channels.len() as u64;
+        let consumers = channels.len();
         for (record, timestamp) in batch.drain() {
             self.state = self.state.wrapping_add(1);
-            // The upper half of a scattered counter, scaled to the number of consumers.
-            let index = ((mix(self.state) >> 32) * consumers) >> 32;
-            channels.push(index as usize, record, timestamp)?;
+            channels.push(scaled(mix(self.state), consumers), record, timestamp)?;
         }
         Ok(())
     }
+}
+
+/// The upper half of a random number, scaled to the number of consumers.
+#[inline]
+pub(super) fn scaled(random: u64, consumers: usize) -> usize {
+    (((random >> 32) * consumers as u64) >> 32) as usize
 }
 
 /// All records to the first consumer.

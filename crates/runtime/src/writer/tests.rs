@@ -201,3 +201,32 @@ async fn a_custom_partitioner_chooses_the_consumer_or_fails_naming_its_mistake()
     assert_eq!(cause.operator.as_deref(), Some("Map"));
     assert!(cause.message.contains("chose subtask 2"), "{}", cause.message);
 }
+
+#[tokio::test]
+async fn a_mark_of_latency_goes_into_one_channel_and_others_into_all() {
+    let mut edge = edge::<u64, _>(3, Broadcast);
+    let marker = |n: i64| {
+        let (source, subtask) = (flott_core::VertexIndex(0), SubtaskIndex(0));
+        Mark::Latency(flott_exchange::LatencyMarker { marked_at_us: n, source, subtask })
+    };
+    for n in 0..60 {
+        edge.writer.mark(marker(n)).unwrap();
+    }
+    edge.writer.mark(Mark::Idle).unwrap();
+    edge.writer.flush(Flush::All).unwrap();
+    let mut received = Vec::new();
+    for gate in &mut edge.gates {
+        let before = received.len();
+        let mut marks = std::iter::from_fn(|| match gate.poll().unwrap() {
+            GateItem::Mark { mark, .. } => Some(mark),
+            _ => None,
+        });
+        received.extend(marks.by_ref().take_while(|mark| *mark != Mark::Idle));
+        assert!(received.len() > before + 5, "by chance each gets about as many");
+    }
+    received.sort_by_key(|mark| match mark {
+        Mark::Latency(marker) => marker.marked_at_us,
+        _ => i64::MAX,
+    });
+    assert_eq!(received, (0..60).map(marker).collect::<Vec<_>>());
+}

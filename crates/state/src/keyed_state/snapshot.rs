@@ -75,6 +75,10 @@ impl<K: Key> KeyedSnapshot for KeyedState<K> {
         Ok(())
     }
 
+    fn entries(&self) -> usize {
+        self.len()
+    }
+
     fn describe(&self) -> Vec<TableDescription> {
         let description = |which| match which {
             Which::Registered(index) => self.states[index].description.clone(),

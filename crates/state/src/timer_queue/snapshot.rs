@@ -70,6 +70,10 @@ impl<K: Key, N: Namespace> KeyedSnapshot for TimerQueue<K, N> {
         Ok(())
     }
 
+    fn entries(&self) -> usize {
+        self.len()
+    }
+
     fn describe(&self) -> Vec<TableDescription> {
         vec![Self::description()]
     }

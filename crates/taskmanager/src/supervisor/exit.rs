@@ -5,8 +5,6 @@ use std::{fs, os::unix::process::ExitStatusExt, process::ExitStatus};
 use flott_core::{FailureCause, FailureKind};
 use nix::sys::signal::Signal;
 
-use crate::hardware;
-
 /// Exit code of a Rust program whose `main` panicked.
 const PANICKED: i32 = 101;
 
@@ -17,7 +15,7 @@ pub(super) struct OutOfMemoryKills(Option<u64>);
 impl OutOfMemoryKills {
     /// Reads the count of this process's control group, or else that of the machine.
     pub(super) fn count() -> Self {
-        let in_group = hardware::cgroup_dir()
+        let in_group = flott_reporter::cgroup_dir()
             .and_then(|dir| fs::read_to_string(dir.join("memory.events")).ok())
             .and_then(|text| field(&text, "oom_kill"));
         let on_machine = || fs::read_to_string("/proc/vmstat").ok().and_then(|text| field(&text, "oom_kill"));

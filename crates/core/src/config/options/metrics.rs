@@ -1,8 +1,25 @@
-//! Options of reporters of metrics.
+//! Options of metrics and of their reporters.
 
-use crate::config::{Configuration, PortRange, option::options};
+use std::time::Duration;
+
+use crate::{
+    config::{Configuration, PortRange, option::options},
+    job_config::LatencyGranularity,
+};
 
 options! {
+    /// How often subtasks report what they measure: so old is what the dashboard, REST and Prometheus show. 0 for never but when a
+    /// subtask's state changes: then next to nothing is shown of jobs that run.
+    UPDATE_INTERVAL: Duration = "metrics.fetcher.update-interval", default "500 ms";
+    /// How often each subtask of a source marks the time in its stream, so that operators and sinks can tell how long records
+    /// took to them; 0 for never. A mark costs about as much as a watermark. Jobs may set it for themselves.
+    LATENCY_INTERVAL: Duration = "metrics.latency.interval", default "0 ms";
+    /// How latencies are told apart: `single` by the operator that is reached, `operator` also by the source, `subtask` also by
+    /// the source's subtask, which makes very many distributions.
+    LATENCY_GRANULARITY: LatencyGranularity = "metrics.latency.granularity", default "operator";
+    /// How many of the latest values a distribution of latencies describes.
+    LATENCY_HISTORY_SIZE: u32 = "metrics.latency.history-size", default "128",
+        limit "a whole number from 1 to 65536" => |size| (1..=65536).contains(size);
     /// Which reporters are on, separated by commas; there is one, `prom`. Unset: it is on if another of its options is set.
     REPORTERS: Option<String> = "metrics.reporters";
     /// The kind of the reporter `prom`; only that of Prometheus is known, by Flink's name for it:

@@ -1,7 +1,7 @@
 use std::{fmt, str::FromStr};
 
 use super::{ConfigValue, Mismatch, RawValue, parse_scalar};
-use crate::job_config::RuntimeMode;
+use crate::job_config::{LatencyGranularity, RuntimeMode};
 
 impl ConfigValue for bool {
     fn allowed() -> String {
@@ -58,6 +58,16 @@ impl ConfigValue for Vec<String> {
 impl ConfigValue for RuntimeMode {
     fn allowed() -> String {
         "STREAMING, BATCH or AUTOMATIC".to_owned()
+    }
+
+    fn parse(raw: &RawValue) -> Result<Self, Mismatch> {
+        parse_scalar(raw, |text| text.parse().ok())
+    }
+}
+
+impl ConfigValue for LatencyGranularity {
+    fn allowed() -> String {
+        "single, operator or subtask".to_owned()
     }
 
     fn parse(raw: &RawValue) -> Result<Self, Mismatch> {

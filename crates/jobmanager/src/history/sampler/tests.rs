@@ -314,3 +314,33 @@ fn a_large_cluster_is_sampled_in_well_under_a_millisecond() {
     println!("median {:?}, longest {:?}", took[took.len() / 2], took[took.len() - 1]);
     assert!(took[took.len() / 2] < Duration::from_millis(1));
 }
+
+#[test]
+fn the_latency_of_a_job_is_that_to_its_last_vertices() {
+    let graph = graph(3, 2);
+    let (mut state, mut recorder) = (State::default(), Recorder::default());
+    let at = |tick: Tick| {
+        job(1, &graph, |vertex, number| {
+            let p99 = 10.0 * f64::from(vertex) + f64::from(number) + tick as f64;
+            let summary = HistogramSummary { count: 2, p99, ..Default::default() };
+            let id = VertexId::of_operators([vertex.to_string().as_str()]);
+            let name = format!("latency.operator_id.{id}.operator_subtask_index.{number}.latency");
+            let value = MetricValue::Histogram(summary);
+            let latency = OperatorMetric { operator: "map".into(), name: name.as_str().into(), value };
+            let metrics = Some(latency).filter(|_| vertex > 0 && tick > 1);
+            subtask(TaskMetrics::default(), metrics.into_iter().collect())
+        })
+    };
+    for tick in 1..4 {
+        state.sample(tick, &views(tick, vec![at(tick)]), &mut recorder);
+    }
+    let subject = Subject::Job(JobId::from_bytes([1; 16]));
+    let view = read(&recorder, &subject, &["latency"]);
+    let expected = [
+        "1.latency max [NaN, 13.0, 14.0]",
+        "2.latency max [NaN, 23.0, 24.0]",
+        "latency max [NaN, 23.0, 24.0]",
+    ];
+    assert_eq!(text(&view, &graph), expected);
+    assert!(read(&recorder, &subject, &[]).series.iter().all(|series| !series.id.contains("operator_id")));
+}

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use flott_core::JobStatus;
-use flott_reporter::{ProcessReadings, process_readings};
+use flott_reporter::{Memory, ProcessReadings, process_readings};
 
 use crate::{
     rest::{
@@ -41,6 +41,7 @@ pub(crate) fn process(backend: &dyn Backend) -> ProcessReadings {
         resident_bytes: process.resident_bytes,
         cpu_ms: process.cpu_ms,
         threads: process.threads.into(),
+        physical_memory: Some(Memory::read().total).filter(|total| *total > 0),
         cpu_load: backend.cpu_load(),
         ..ProcessReadings::default()
     }

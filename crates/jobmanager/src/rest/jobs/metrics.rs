@@ -1,8 +1,10 @@
 //! `GET /jobs/:jobid/metrics` and `GET /jobs/metrics`.
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use flott_control::job_master::{CheckpointRecord, CheckpointStatistics, RecordStatus};
-use flott_core::{ExecutionState, JobId, JobStatus};
+use flott_core::{ExecutionState, JobId, JobStatus, metrics::operator_readings};
 
 use crate::{
     clock::unix_ms,
@@ -16,7 +18,7 @@ use crate::{
     view::{CheckpointsView, JobView, SubtaskView},
 };
 
-/// All of one job at `now`, in Unix milliseconds.
+/// What a JobManager knows by itself of one job at `now`, in Unix milliseconds.
 pub(crate) fn values(job: &JobView, now: i64) -> Values {
     let since = |status: JobStatus| (now - job.status_times.of(status)).max(0);
     let time_in = |status: JobStatus| Value::Millis(if job.status == status { since(status) } else { 0 });
@@ -44,6 +46,23 @@ pub(crate) fn values(job: &JobView, now: i64) -> Values {
     ];
     values.extend(of_checkpoints(&job.checkpoints));
     values
+}
+
+/// How long records take to each of its operators. As in Flink these are metrics of the job.
+fn latencies(job: &JobView) -> impl Iterator<Item = (Cow<'static, str>, Value)> + '_ {
+    let subtasks = job.vertices.iter().flat_map(|vertex| &vertex.subtasks);
+    let latencies =
+        subtasks.flat_map(|subtask| subtask.operators.iter().filter(|metric| metric.is_latency()));
+    latencies.flat_map(|metric| {
+        let readings = operator_readings(metric).into_iter();
+        readings.map(|(suffix, reading)| (Cow::Owned(format!("{}{suffix}", metric.name)), reading.into()))
+    })
+}
+
+/// All that REST tells of a job.
+fn all(job: &JobView, now: i64) -> Vec<(Cow<'static, str>, Value)> {
+    let own = values(job, now).into_iter().map(|(name, value)| (Cow::Borrowed(name), value));
+    own.chain(latencies(job)).collect()
 }
 
 /// For how long a job that runs has been deploying, and for how long all its subtasks have been running or have finished, in
@@ -106,7 +125,7 @@ pub(crate) async fn of_job(
     query: Query,
 ) -> Result<Json<Vec<Metric>>, ApiError> {
     let job = api.job(&params).await?;
-    Ok(Json(select(values(&job, unix_ms()).into_iter(), &query)))
+    Ok(Json(select(all(&job, unix_ms()).into_iter(), &query)))
 }
 
 /// Over all jobs, or those that `?jobs=` names.
@@ -116,9 +135,7 @@ pub(crate) async fn over_jobs(
 ) -> Result<Json<Vec<AggregatedMetric>>, ApiError> {
     let wanted: Vec<JobId> = query.parse_list("jobs")?;
     let (jobs, now) = (api.backend.jobs().await?, unix_ms());
-    let sources = jobs
-        .iter()
-        .filter(|job| wanted.is_empty() || wanted.contains(&job.job_id))
-        .map(|job| values(job, now));
+    let sources =
+        jobs.iter().filter(|job| wanted.is_empty() || wanted.contains(&job.job_id)).map(|job| all(job, now));
     Ok(Json(aggregate(sources, Aggregation::BASIC, &query)?))
 }

@@ -3,10 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::extract::State;
-use flott_core::{JobId, TaskManagerId};
+use flott_core::{JobId, TaskManagerId, metrics::SEGMENT_BYTES};
+use flott_reporter::NetworkReadings;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::network;
 use crate::{
     rest::{Api, error::ApiError, json::Json, params::PathParams},
     view::{HardwareView, ProcessMetrics, TaskManagerView},
@@ -206,8 +208,8 @@ impl From<&TaskManagerView> for TaskManager {
     }
 }
 
-impl From<&TaskManagerView> for TaskManagerDetail {
-    fn from(view: &TaskManagerView) -> Self {
+impl TaskManagerDetail {
+    fn new(view: &TaskManagerView, network: NetworkReadings) -> Self {
         let resident = view.resident_bytes();
         let allocated = view.slots.iter().filter_map(|slot| slot.job_id.map(|job_id| (slot.index, job_id)));
         Self {
@@ -225,6 +227,12 @@ impl From<&TaskManagerView> for TaskManagerDetail {
                 heap_committed: resident,
                 heap_max: view.hardware.physical_memory,
                 non_heap_max: -1,
+                netty_shuffle_memory_segments_available: network.available(),
+                netty_shuffle_memory_segments_used: network.used,
+                netty_shuffle_memory_segments_total: network.total,
+                netty_shuffle_memory_available: network.available() * SEGMENT_BYTES,
+                netty_shuffle_memory_used: network.used * SEGMENT_BYTES,
+                netty_shuffle_memory_total: network.total * SEGMENT_BYTES,
                 ..JvmMetrics::default()
             },
             registered: view.registered_unix_ms,
@@ -265,7 +273,9 @@ pub(crate) async fn detail(
     State(api): State<Api>,
     params: PathParams,
 ) -> Result<Json<TaskManagerDetail>, ApiError> {
-    Ok(Json(find(&api, &params).await?.as_ref().into()))
+    let view = find(&api, &params).await?;
+    let network = network::of_task_manager(&api.backend.jobs().await?, &view.id);
+    Ok(Json(TaskManagerDetail::new(&view, network)))
 }
 
 /// The TaskManager that the path names.

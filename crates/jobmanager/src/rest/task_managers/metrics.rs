@@ -3,7 +3,7 @@
 use axum::extract::State;
 use flott_reporter::{ProcessReadings, process_readings};
 
-use super::list::find;
+use super::{list::find, network};
 use crate::{
     history::{Subject, Wanted},
     rest::{
@@ -21,6 +21,7 @@ async fn values(api: &Api, view: &TaskManagerView) -> Result<Values, ApiError> {
     let mut sum = ProcessReadings {
         physical_memory: Some(view.hardware.physical_memory),
         cpu_load: cpu_load(api, view).await?,
+        network: Some(network::of_task_manager(&api.backend.jobs().await?, &view.id)),
         ..ProcessReadings::default()
     };
     for process in view.processes() {

@@ -20,7 +20,7 @@ use flott_core::{
     VertexIndex,
     job_config::{JobConfig, RuntimeMode},
     logs::LogQuery,
-    metrics::{HistogramSummary, MetricValue, OperatorMetric, OperatorMetrics, TaskMetrics},
+    metrics::{HistogramSummary, MetricValue, OperatorMetric, OperatorMetrics, TaskGauges, TaskMetrics},
     sdk::EntryInfo,
     time::Timestamp,
 };
@@ -209,6 +209,7 @@ fn subtask(state: ExecutionState, index: u64) -> SubtaskView {
                 records_in: 100 + index,
                 busy_ms: 7,
                 input_watermark: Timestamp::from_millis(1_795_390_337_729 + index as i64),
+                now: TaskGauges { input_credits: 8, input_queue: 2 + index as u32, ..TaskGauges::default() },
                 ..TaskMetrics::default()
             }
         } else {
@@ -220,6 +221,15 @@ fn subtask(state: ExecutionState, index: u64) -> SubtaskView {
     }
 }
 
+/// The name of the latency to a subtask.
+pub(super) fn latency(index: u64) -> String {
+    format!(
+        "latency.source_id.{}.operator_id.{}.operator_subtask_index.{index}.latency",
+        "0a".repeat(16),
+        "0b".repeat(16)
+    )
+}
+
 fn operators(index: u64) -> OperatorMetrics {
     let metric =
         |name: &str, value| OperatorMetric { operator: "count by: key".into(), name: name.into(), value };
@@ -228,6 +238,7 @@ fn operators(index: u64) -> OperatorMetrics {
         metric("numLateRecordsDropped", MetricValue::Integer(3 + index as i64)),
         metric("my.size", MetricValue::Histogram(summary)),
         metric("load", MetricValue::Float(if index == 0 { f64::NAN } else { 0.5 })),
+        metric(&latency(index), MetricValue::Histogram(summary)),
     ]
     .into()
 }

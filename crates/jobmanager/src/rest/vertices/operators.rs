@@ -23,9 +23,10 @@ pub(super) fn of_chain(
     })
 }
 
-/// The metrics of a subtask's operators; ids are `<operator>.<metric>`. A histogram is several of them.
+/// The metrics of a subtask's operators; ids are `<operator>.<metric>`. A histogram is several of them. Latencies are metrics of
+/// the job.
 pub(super) fn values(subtask: &SubtaskView) -> impl Iterator<Item = (Cow<'static, str>, Value)> {
-    subtask.operators.iter().flat_map(|metric| {
+    subtask.operators.iter().filter(|metric| !metric.is_latency()).flat_map(|metric| {
         let id = metric_id(&metric.operator, &metric.name);
         operator_readings(metric)
             .into_iter()

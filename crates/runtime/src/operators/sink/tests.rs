@@ -323,3 +323,56 @@ fn committables_without_a_committer_are_refused() {
     let error = commits.commit_restored(&operator("Sink: other")).unwrap_err().to_string();
     assert!(error.contains("has no committer"), "{error}");
 }
+
+/// Writes a byte for each record, when it is flushed.
+struct Bytes {
+    buffered: u64,
+    written: u64,
+}
+
+struct BytesSink;
+
+impl Sink<u64> for BytesSink {
+    type Writer = Bytes;
+
+    fn writer(&self, _: &RuntimeContext, _: Vec<()>) -> BoxResult<Bytes> {
+        Ok(Bytes { buffered: 0, written: 0 })
+    }
+}
+
+impl SinkWriter<u64> for Bytes {
+    type Committable = NoCommittable;
+    type State = ();
+
+    fn write(&mut self, batch: &mut Batch<u64>) -> BoxResult<()> {
+        self.buffered += batch.len() as u64;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> BoxResult<()> {
+        self.written += std::mem::take(&mut self.buffered);
+        Ok(())
+    }
+
+    fn bytes_written(&self) -> u64 {
+        self.written
+    }
+}
+
+#[test]
+fn what_was_sent_is_counted() {
+    let context = operator("Sink: bytes");
+    let mut sink = SinkOperator::open(context.clone(), &BytesSink).unwrap();
+    let shown = || {
+        let metrics = context.task.counters.read_operators();
+        metrics.iter().map(|metric| (metric.name.to_string(), metric.value)).collect::<Vec<_>>()
+    };
+    let integer = |name: &str, value| (name.to_owned(), flott_core::metrics::MetricValue::Integer(value));
+    sink.emit(&mut vec![1, 2, 3].into()).unwrap();
+    assert_eq!(shown(), [integer("numRecordsSend", 3)], "nothing is known of bytes");
+    sink.flush(Flush::All).unwrap();
+    assert_eq!(shown(), [integer("numBytesSend", 3), integer("numRecordsSend", 3)]);
+    sink.emit(&mut vec![4].into()).unwrap();
+    sink.flush(Flush::All).unwrap();
+    assert_eq!(shown(), [integer("numBytesSend", 4), integer("numRecordsSend", 4)]);
+}

@@ -60,6 +60,11 @@ impl<K: Key, A: StateValue> Part<K, A> {
         }
     }
 
+    /// How many entries its tables have.
+    pub(super) fn entries(&self) -> usize {
+        self.panes.iter().map(|pane| pane.table.len()).sum::<usize>() + self.sliding.len()
+    }
+
     /// Where the panes begin whose windows are all still to come.
     pub(super) fn first_undone(&self) -> usize {
         self.panes.partition_point(|pane| pane.done)

@@ -64,6 +64,8 @@ impl Host {
                 }
             }
             TaskHostMessage::Watermarks(watermarks) => drop(self.watermarks.send_replace(watermarks)),
+            // A sign of life, which has been noted.
+            TaskHostMessage::Metrics(subtasks) if subtasks.is_empty() => {}
             TaskHostMessage::Metrics(subtasks) => {
                 self.send(Input::HostMetrics { job_id, attempt, subtasks }).await;
             }

@@ -124,6 +124,11 @@ impl<K: Key, A: StateValue + Clone> KeyedSnapshot for Tables<K, A> {
     }
 
     /// Those of the snapshot that is being written, or was written last: by now there may be other panes.
+    /// A key counts once for each pane in which it has records.
+    fn entries(&self) -> usize {
+        std::iter::once(&self.part).chain(&self.apart).map(Part::entries).sum()
+    }
+
     fn describe(&self) -> Vec<TableDescription> {
         let pending = self.pending.front().map(|pending| &pending.descriptions);
         self.written.as_ref().or(pending).cloned().unwrap_or_else(|| self.describe_all())
