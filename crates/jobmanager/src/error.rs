@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use flott_core::{JobId, TaskManagerId, TriggerId, job_graph::GraphError};
 
-use crate::{artifacts::ArtifactId, ha::StoreError};
+use crate::{artifacts::ArtifactId, ha::StoreError, profiles::Profiled};
 
 /// Where the fault lies, which is what a caller outside has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,9 +57,9 @@ pub enum Error {
     /// What should say which events are logged does not.
     #[error("{0}")]
     BadLogFilter(String),
-    /// Only one profile of a TaskManager is taken at a time.
-    #[error("a profile of TaskManager {0} is being taken: wait until it is done")]
-    ProfileUnderway(TaskManagerId),
+    /// Only one profile of a daemon is taken at a time.
+    #[error("{0} is still under profiling: wait until that is done")]
+    ProfileUnderway(Profiled),
 
     /// The upload's name can't be used.
     #[error("the artifact's file name is empty: send one")]

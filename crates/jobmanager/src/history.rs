@@ -47,8 +47,10 @@ pub enum Subject {
 pub struct Wanted {
     /// Those with these ids; none: the default set.
     pub ids: Vec<String>,
-    /// Those of these vertices; none: all.
+    /// Those of these vertices; none: all, unless only `own` ones are wanted.
     pub vertices: Vec<VertexId>,
+    /// Those of the subject itself, and of its vertices only those that are named.
+    pub own: bool,
     /// Only values that are later than this, in Unix milliseconds.
     pub from: Option<i64>,
     /// Every series, without values.

@@ -15,7 +15,7 @@ use std::{
 
 use flott_core::config::{
     Configuration,
-    options::{checkpointing, jobmanager, rest as rest_options, s3, web},
+    options::{checkpointing, jobmanager, rest as rest_options, s3, security, web},
 };
 use flott_logging::LogFilter;
 use flott_storage::{Storage, StorageOptions, StorageUri};
@@ -192,7 +192,8 @@ impl JobManager {
         let metrics_addr = match listen::for_metrics(&config).await {
             Some((address, listener)) => {
                 let render = rest::reporter(handle.clone());
-                parts.spawn(flott_reporter::serve(listener, render, services.clone()));
+                let hosts = config.get(&security::ALLOWED_HOSTS);
+                parts.spawn(flott_reporter::serve(listener, hosts, render, services.clone()));
                 Some(address)
             }
             None => None,

@@ -1,4 +1,4 @@
-//! What subtasks do: flame graphs of vertices, and profiles of TaskManagers.
+//! What subtasks do: flame graphs of vertices, and profiles of TaskManagers and of this JobManager.
 //!
 //! A vertex is looked at when somebody asks for its flame graph and the last one is too old; who asks meanwhile gets the
 //! last one. Both end with leadership, and are kept in memory only.
@@ -15,7 +15,7 @@ use std::{
 use flott_core::config::{Configuration, options::profiling};
 use tokio::task::JoinSet;
 
-pub use runs::{ProfileMode, ProfileRun, ProfileStatus, Report};
+pub use runs::{ProfileMode, ProfileRun, ProfileStatus, Profiled, Report};
 pub use select::Selection;
 pub use vertices::VertexProfile;
 

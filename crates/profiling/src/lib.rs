@@ -5,8 +5,10 @@
 //!   information for that, only that they are not stripped of their symbols too.
 //! - [`stack`]: leaves out of a subtask's stack what is the same in all.
 //! - [`flame`]: many stacks as one tree, and that as a picture.
+//! - [`own`]: what the threads of this process spend their time with.
 
 pub mod flame;
+pub mod own;
 pub mod stack;
 pub mod symbols;
 pub mod threads;

@@ -17,6 +17,7 @@
 //! ```
 
 mod exposition;
+mod host;
 mod machine;
 mod process;
 mod scope;

@@ -23,7 +23,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{CONTENT_TYPE, Exposition};
+use crate::{CONTENT_TYPE, Exposition, host::HostPolicy};
 
 /// Most connections; more are closed at once. There is one for each Prometheus.
 const MAX_CONNECTIONS: usize = 32;
@@ -58,8 +58,18 @@ pub async fn bind(host: &str, ports: &PortRange) -> io::Result<TcpListener> {
     Err(refused)
 }
 
-/// Answers until `shutdown`: `GET /metrics`, and `GET /`, where Flink's reporter has them too.
-pub async fn serve(listener: TcpListener, render: Render, shutdown: CancellationToken) {
+/// Answers until `shutdown`: `GET /metrics`, and `GET /`, where Flink's reporter has them too. At a loopback address it answers
+/// only to those that call it by a name of this machine's own, or by one of `allowed_hosts`.
+pub async fn serve(
+    listener: TcpListener,
+    allowed_hosts: Vec<String>,
+    render: Render,
+    shutdown: CancellationToken,
+) {
+    let hosts = match listener.local_addr() {
+        Ok(address) => HostPolicy::new(address.ip(), &allowed_hosts),
+        Err(_) => HostPolicy::default(),
+    };
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -72,9 +82,9 @@ pub async fn serve(listener: TcpListener, render: Render, shutdown: Cancellation
             Ok((stream, _)) => {
                 // Without a place the connection is closed.
                 let Ok(place) = places.clone().try_acquire_owned() else { continue };
-                let (render, shutdown) = (render.clone(), shutdown.clone());
+                let (hosts, render, shutdown) = (hosts.clone(), render.clone(), shutdown.clone());
                 connections.spawn(async move {
-                    connection(stream, render, shutdown).await;
+                    connection(stream, hosts, render, shutdown).await;
                     drop(place);
                 });
             }
@@ -88,10 +98,10 @@ pub async fn serve(listener: TcpListener, render: Render, shutdown: Cancellation
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, render: Render, shutdown: CancellationToken) {
+async fn connection(stream: TcpStream, hosts: HostPolicy, render: Render, shutdown: CancellationToken) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let render = render.clone();
-        async move { Ok::<_, Infallible>(answer(&request, &render).await) }
+        let (hosts, render) = (hosts.clone(), render.clone());
+        async move { Ok::<_, Infallible>(answer(&request, &hosts, &render).await) }
     });
     let mut connection = Box::pin(
         http1::Builder::new()
@@ -111,7 +121,11 @@ async fn connection(stream: TcpStream, render: Render, shutdown: CancellationTok
     }
 }
 
-async fn answer(request: &Request<Incoming>, render: &Render) -> Response<Full<Bytes>> {
+async fn answer(request: &Request<Incoming>, hosts: &HostPolicy, render: &Render) -> Response<Full<Bytes>> {
+    if !hosts.allows(request.uri(), request.headers()) {
+        let text = "the Host header names another machine: add its name to security.allowed-hosts\n";
+        return plain(StatusCode::FORBIDDEN, text.to_owned());
+    }
     if !matches!(request.uri().path(), "/metrics" | "/metrics/" | "/") {
         return plain(StatusCode::NOT_FOUND, "metrics are at /metrics\n".to_owned());
     }
@@ -138,8 +152,12 @@ mod tests {
     use crate::Scope;
 
     async fn ask(address: std::net::SocketAddr, request: &str) -> String {
+        ask_as(address, "localhost:9249", request).await
+    }
+
+    async fn ask_as(address: std::net::SocketAddr, host: &str, request: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let request = format!("{request} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
@@ -157,7 +175,7 @@ mod tests {
         });
         let shutdown = CancellationToken::new();
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, render, shutdown.clone()));
+        server.spawn(serve(listener, vec!["proxy.example".to_owned()], render, shutdown.clone()));
         for path in ["/metrics", "/", "/metrics?name[]=x"] {
             let answer = ask(address, &format!("GET {path}")).await;
             assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
@@ -166,6 +184,12 @@ mod tests {
         }
         assert!(ask(address, "GET /nosuch").await.starts_with("HTTP/1.1 404"));
         assert!(ask(address, "POST /metrics").await.starts_with("HTTP/1.1 405"));
+        assert!(ask_as(address, "proxy.example", "GET /metrics").await.starts_with("HTTP/1.1 200"));
+        let refused = ask_as(address, "evil.example", "GET /metrics").await;
+        assert!(
+            refused.starts_with("HTTP/1.1 403") && refused.contains("security.allowed-hosts"),
+            "{refused}"
+        );
         shutdown.cancel();
         server.join_next().await.unwrap().unwrap();
     }

@@ -96,6 +96,7 @@ async fn prometheus_scrapes_it() {
     let mut server = JoinSet::new();
     server.spawn(serve(
         listener,
+        Vec::new(),
         Arc::new(|| std::future::ready(exposition()).boxed()),
         CancellationToken::new(),
     ));

@@ -2,10 +2,9 @@
 //!
 //! While nobody asks, all that it costs is one store whenever a thread turns to a subtask, and one when it leaves it, which
 //! is once in several batches. Who asks gets a thread ([`Sampler::start`]) that looks at the slots' threads again and again: a
-//! signal makes a thread that runs a subtask write down its own stack ([`capture`]). Of a subtask that no thread runs it is
+//! signal makes a thread that runs a subtask write down its own stack ([`flott_stacks`]). Of a subtask that no thread runs it is
 //! known what it waits for. Addresses become names elsewhere, so programs carry no code for that.
 
-mod capture;
 mod sampler;
 mod threads;
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use flott_core::config::{
     Configuration, Host, PortRange,
-    options::{heartbeat, high_availability, io, metrics, s3, taskmanager},
+    options::{heartbeat, high_availability, io, metrics, s3, security, taskmanager},
 };
 use flott_logging::LogFilter;
 
@@ -37,6 +37,8 @@ pub struct TaskManagerConfig {
     pub log_file: Option<PathBuf>,
     /// Ports at which Prometheus is told the metrics, of which the first free one is taken; `None`: it is not.
     pub metrics_ports: Option<PortRange>,
+    /// By which names, besides its own, this machine may be called when it is asked for metrics at a loopback address.
+    pub metrics_hosts: Vec<String>,
     /// What decides which events this process logs; `None` if it leaves logging to the program that it is a part of.
     pub log_filter: Option<LogFilter>,
     /// How task hosts reach the storage of checkpoints.
@@ -71,6 +73,7 @@ impl TaskManagerConfig {
             tmp_dir: tmp_dirs.first().map_or_else(std::env::temp_dir, PathBuf::from),
             log_file: None,
             metrics_ports: metrics::prometheus_ports(config),
+            metrics_hosts: config.get(&security::ALLOWED_HOSTS),
             log_filter: None,
             storage: StorageSettings(s3::storage_options(config)),
         }

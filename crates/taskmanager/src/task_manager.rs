@@ -161,7 +161,9 @@ async fn open_reporter(
     match bound.and_then(|listener| Ok((listener.local_addr()?, listener))) {
         Ok((address, listener)) => {
             tracing::info!(%address, "metrics are served");
-            Some((address, tokio::spawn(flott_reporter::serve(listener, render, stopped.clone()))))
+            let hosts = config.metrics_hosts.clone();
+            let served = flott_reporter::serve(listener, hosts, render, stopped.clone());
+            Some((address, tokio::spawn(served)))
         }
         Err(error) => {
             tracing::error!(host = config.bind_host, %ports, %error, "cannot serve metrics");

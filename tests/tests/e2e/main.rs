@@ -20,6 +20,7 @@ mod jobs;
 mod latency;
 mod logs;
 mod lost_processes;
+mod metrics;
 mod new_project;
 mod oracle;
 mod partition;

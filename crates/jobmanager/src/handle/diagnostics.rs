@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     ClusterHandle, Error,
-    profiles::{ProfileMode, ProfileRun, Report, VertexProfile},
+    profiles::{ProfileMode, ProfileRun, Profiled, Report, VertexProfile},
 };
 
 /// TaskManagers that are asked for their logs at the same time.
@@ -151,37 +151,49 @@ impl ClusterHandle {
         Ok(self.scope()?.profiles.of_vertex(job_id, vertex))
     }
 
-    /// The profiles of a TaskManager that are kept, newest first, with those that are being taken.
+    /// The profiles of a daemon that are kept, newest first, with those that are being taken.
     ///
     /// # Errors
     /// [`Error::TaskManagerNotFound`].
-    pub async fn profiles(&self, id: &TaskManagerId) -> Result<Vec<ProfileRun>, Error> {
+    pub async fn profiles(&self, of: &Profiled) -> Result<Vec<ProfileRun>, Error> {
         let scope = self.scope()?;
-        scope.resource_manager.client(id)?;
-        Ok(scope.profiles.runs(id))
+        if let Profiled::TaskManager(id) = of {
+            scope.resource_manager.client(id)?;
+        }
+        Ok(scope.profiles.runs(of))
     }
 
-    /// Begins to take a profile of a TaskManager's task hosts.
+    /// Begins to take a profile of a TaskManager's task hosts, or of this JobManager.
     ///
     /// # Errors
     /// [`Error::TaskManagerNotFound`], [`Error::ProfileUnderway`].
     pub async fn take_profile(
         &self,
-        id: &TaskManagerId,
+        of: &Profiled,
         mode: ProfileMode,
         seconds: u64,
     ) -> Result<ProfileRun, Error> {
         let scope = self.scope()?;
-        let client = scope.resource_manager.client(id)?;
-        scope.profiles.take(id, client, mode, seconds)
+        match of {
+            Profiled::JobManager => scope.profiles.take_own(mode, seconds),
+            Profiled::TaskManager(id) => {
+                let client = scope.resource_manager.client(id)?;
+                scope.profiles.take(id, client, mode, seconds)
+            }
+        }
     }
 
     /// A profile that was taken, by the name of its file; `None` if there is none of this name.
     ///
     /// # Errors
-    /// [`Error::NoLeader`].
-    pub async fn profile(&self, id: &TaskManagerId, file: &str) -> Result<Option<Arc<Report>>, Error> {
-        Ok(self.scope()?.profiles.report(id, file))
+    /// [`Error::TaskManagerNotFound`].
+    pub async fn profile(&self, of: &Profiled, file: &str) -> Result<Option<Arc<Report>>, Error> {
+        let scope = self.scope()?;
+        let found = scope.profiles.report(of, file);
+        if let (None, Profiled::TaskManager(id)) = (&found, of) {
+            scope.resource_manager.client(id)?;
+        }
+        Ok(found)
     }
 }
 

@@ -90,9 +90,12 @@ impl Recorder {
             None => Vec::new(),
         };
         let series = track.series.iter().filter_map(|series| {
-            let is_of_vertex = wanted.vertices.is_empty()
-                || series.vertex.is_some_and(|vertex| wanted.vertices.contains(&vertex));
-            if !is_of_vertex || (!wanted.is_list && wanted.ids.is_empty() && !series.is_default()) {
+            let is_of_wanted = match series.vertex {
+                None => wanted.own || wanted.vertices.is_empty(),
+                Some(_) if wanted.vertices.is_empty() => !wanted.own,
+                Some(vertex) => wanted.vertices.contains(&vertex),
+            };
+            if !is_of_wanted || (!wanted.is_list && wanted.ids.is_empty() && !series.is_default()) {
                 return None;
             }
             let id = series.id();
@@ -171,7 +174,7 @@ impl Sample<'_> {
 
 #[cfg(test)]
 mod tests {
-    use flott_core::JobId;
+    use flott_core::{JobId, VertexId};
 
     use super::{super::Aggregation, *};
 
@@ -213,6 +216,25 @@ mod tests {
         assert_eq!(read(&recorder, &job(2), &all), "25000 ");
         recorder.begin(4 + CAPACITY as u64);
         assert_eq!((recorder.tracks.len(), recorder.count), (1, 0), "after an hour it is forgotten");
+    }
+
+    #[test]
+    fn a_jobs_own_series_can_be_had_without_those_of_its_vertices() {
+        let (one, other) = (VertexId::of_operators(["one"]), VertexId::of_operators(["other"]));
+        let mut recorder = Recorder::default();
+        recorder.begin(1);
+        let mut sample = recorder.sample(job(1));
+        sample.put(A, 0.0);
+        sample.put(A.of(one), 1.0);
+        sample.put(A.of(other), 2.0);
+        let values = |vertices: &[VertexId], own| {
+            let wanted = Wanted { vertices: vertices.to_vec(), own, ..Wanted::default() };
+            let view = recorder.read(&job(1), &wanted, |_| 0);
+            view.series.iter().map(|series| series.values[0]).collect::<Vec<_>>()
+        };
+        assert_eq!(values(&[], false), [0.0, 1.0, 2.0]);
+        assert_eq!(values(&[], true), [0.0]);
+        assert_eq!(values(&[other], true), [0.0, 2.0]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Profiles of TaskManagers, taken because somebody wants one.
+//! Profiles of daemons, taken because somebody wants one.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -10,11 +10,15 @@ use flott_core::{
     TaskManagerId,
     profile::{JobSamples, MAX_SAMPLES, MAX_STACK_DEPTH, TaskSampling},
 };
-use flott_profiling::flame::FlameNode;
+use flott_profiling::{
+    flame::FlameNode,
+    own::{self, OwnSampling},
+};
 use flott_rpc::SampleTasks;
 use jiff::{Timestamp, tz::TimeZone};
+use tokio::task::spawn_blocking;
 
-use super::{Inner, Profiles, Selection};
+use super::{Inner, Profiles, Selection, State};
 use crate::{Error, clock::unix_ms, task_manager_client::TaskManagerClient};
 
 /// Time between two looks at subtasks.
@@ -65,7 +69,25 @@ pub enum ProfileStatus {
     Failed(String),
 }
 
-/// A profile of a TaskManager.
+/// Whose profiles there are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Profiled {
+    /// The threads of the JobManager that leads.
+    JobManager,
+    /// The task hosts of a TaskManager.
+    TaskManager(TaskManagerId),
+}
+
+impl std::fmt::Display for Profiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::JobManager => f.write_str("JobManager"),
+            Self::TaskManager(id) => id.fmt(f),
+        }
+    }
+}
+
+/// A profile of a daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProfileRun {
     /// What it looks for.
@@ -85,12 +107,12 @@ pub struct ProfileRun {
 pub struct Report {
     /// What it is of, for people.
     pub title: String,
-    /// Jobs, their vertices, and the functions of these.
+    /// Jobs, their vertices, and the functions of these; or threads and theirs.
     pub tree: FlameNode,
 }
 
-/// Those of each TaskManager, newest first.
-pub(super) type Runs = BTreeMap<TaskManagerId, VecDeque<Run>>;
+/// Those of each daemon, newest first.
+pub(super) type Runs = BTreeMap<Profiled, VecDeque<Run>>;
 
 #[derive(Debug)]
 pub(super) struct Run {
@@ -99,21 +121,21 @@ pub(super) struct Run {
 }
 
 impl Profiles {
-    /// The profiles of a TaskManager, newest first.
-    pub(crate) fn runs(&self, id: &TaskManagerId) -> Vec<ProfileRun> {
-        self.0.lock().runs.get(id).into_iter().flatten().map(|run| run.run.clone()).collect()
+    /// The profiles of a daemon, newest first.
+    pub(crate) fn runs(&self, of: &Profiled) -> Vec<ProfileRun> {
+        self.0.lock().runs.get(of).into_iter().flatten().map(|run| run.run.clone()).collect()
     }
 
     /// What a profile shows, by the name of its page.
-    pub(crate) fn report(&self, id: &TaskManagerId, file: &str) -> Option<Arc<Report>> {
+    pub(crate) fn report(&self, of: &Profiled, file: &str) -> Option<Arc<Report>> {
         let state = self.0.lock();
-        let mut runs = state.runs.get(id).into_iter().flatten();
+        let mut runs = state.runs.get(of).into_iter().flatten();
         let of_file =
             |run: &&Run| matches!(&run.run.status, ProfileStatus::Finished { file: own, .. } if own == file);
         runs.find(of_file)?.report.clone()
     }
 
-    /// Begins to take a profile.
+    /// Begins to take a profile of a TaskManager.
     ///
     /// # Errors
     /// [`Error::ProfileUnderway`].
@@ -124,15 +146,72 @@ impl Profiles {
         mode: ProfileMode,
         seconds: u64,
     ) -> Result<ProfileRun, Error> {
+        let of = Profiled::TaskManager(id.clone());
+        let mut state = self.0.lock();
+        let run = self.begin(&mut state, &of, mode, seconds)?;
+        let sampling = TaskSampling {
+            vertices: Vec::new(),
+            samples: samples(seconds),
+            delay: DELAY,
+            max_depth: MAX_STACK_DEPTH,
+        };
+        let weak = Arc::downgrade(&self.0);
+        state.spawn(async move {
+            let sampled = client.sample(SampleTasks { job_id: None, sampling }).await;
+            if let Some(inner) = weak.upgrade() {
+                let taken = sampled.map(|jobs| inner.taken(mode, &jobs)).map_err(|error| error.to_string());
+                inner.end(&of, taken);
+            }
+        });
+        Ok(run)
+    }
+
+    /// Begins to take a profile of this JobManager.
+    ///
+    /// # Errors
+    /// [`Error::ProfileUnderway`].
+    pub(crate) fn take_own(&self, mode: ProfileMode, seconds: u64) -> Result<ProfileRun, Error> {
+        let of = Profiled::JobManager;
+        let mut state = self.0.lock();
+        let run = self.begin(&mut state, &of, mode, seconds)?;
+        let sampling = OwnSampling {
+            with_waiting: mode.selection() == Selection::Full,
+            samples: samples(seconds),
+            delay: DELAY,
+        };
+        let weak = Arc::downgrade(&self.0);
+        let leads = weak.clone();
+        // It ends soon after leadership: nobody keeps the profiles then.
+        let sample = spawn_blocking(move || own::sample(sampling, &|| leads.strong_count() > 0));
+        state.spawn(async move {
+            let sampled = sample.await.unwrap_or_else(|crash| Err(std::io::Error::other(crash)));
+            if let Some(inner) = weak.upgrade() {
+                let taken = sampled.map(|own| (own.tree, own.problem)).map_err(|error| error.to_string());
+                inner.end(&of, taken);
+            }
+        });
+        Ok(run)
+    }
+
+    /// Notes that a profile is being taken.
+    fn begin(
+        &self,
+        state: &mut State,
+        of: &Profiled,
+        mode: ProfileMode,
+        seconds: u64,
+    ) -> Result<ProfileRun, Error> {
         let inner = &self.0;
         let registered: Vec<_> =
             inner.resource_manager.task_managers().iter().map(|view| view.id.clone()).collect();
-        let mut state = inner.lock();
         // Those of TaskManagers that are gone go when others are wanted.
-        state.runs.retain(|known, _| known == id || registered.contains(known));
-        let runs = state.runs.entry(id.clone()).or_default();
+        state.runs.retain(|known, _| match known {
+            Profiled::JobManager => true,
+            Profiled::TaskManager(id) => known == of || registered.contains(id),
+        });
+        let runs = state.runs.entry(of.clone()).or_default();
         if runs.front().is_some_and(|run| run.run.status == ProfileStatus::Running) {
-            return Err(Error::ProfileUnderway(id.clone()));
+            return Err(Error::ProfileUnderway(of.clone()));
         }
         let run = ProfileRun {
             mode,
@@ -143,54 +222,52 @@ impl Profiles {
         };
         runs.truncate(inner.options.history_size - 1);
         runs.push_front(Run { run: run.clone(), report: None });
-        let samples = seconds.saturating_mul(1000) / DELAY.as_millis() as u64;
-        let sampling = TaskSampling {
-            vertices: Vec::new(),
-            samples: u32::try_from(samples).unwrap_or(u32::MAX).clamp(1, MAX_SAMPLES),
-            delay: DELAY,
-            max_depth: MAX_STACK_DEPTH,
-        };
-        let (weak, id) = (Arc::downgrade(inner), id.clone());
-        state.spawn(async move {
-            let sampled = client.sample(SampleTasks { job_id: None, sampling }).await;
-            if let Some(inner) = weak.upgrade() {
-                inner.taken(&id, sampled);
-            }
-        });
         Ok(run)
     }
 }
 
+/// How often to look in so many seconds.
+fn samples(seconds: u64) -> u32 {
+    let samples = seconds.saturating_mul(1000) / DELAY.as_millis() as u64;
+    u32::try_from(samples).unwrap_or(u32::MAX).clamp(1, MAX_SAMPLES)
+}
+
+/// What was seen, and why functions are not known everywhere, if so.
+type Taken = (FlameNode, Option<String>);
+
 impl Inner {
-    fn taken(&self, id: &TaskManagerId, sampled: Result<Vec<JobSamples>, Error>) {
-        let names: Vec<_> = sampled.iter().flatten().map(|samples| self.names(samples)).collect();
+    /// What was seen in task hosts as one tree.
+    fn taken(&self, mode: ProfileMode, jobs: &[JobSamples]) -> Taken {
+        let mut tree = FlameNode::root();
+        for samples in jobs {
+            let (job, vertices) = self.names(samples);
+            let vertex = |index: u32| vertices.get(index as usize).map_or("unknown vertex", String::as_str);
+            mode.selection()
+                .add_to(&mut tree, samples, None, |stack| vec![job.as_str(), vertex(stack.subtask.vertex.0)]);
+        }
+        (tree, jobs.iter().find_map(|samples| samples.problem.clone()))
+    }
+
+    /// Notes what has become of the profile that was being taken.
+    fn end(&self, of: &Profiled, taken: Result<Taken, String>) {
         let mut state = self.lock();
         // Only the newest can be under way.
-        let Some(Run { run, report }) = state.runs.get_mut(id).and_then(VecDeque::front_mut) else { return };
+        let Some(Run { run, report }) = state.runs.get_mut(of).and_then(VecDeque::front_mut) else { return };
         run.finished_unix_ms = Some(unix_ms());
-        run.status = match sampled {
-            Ok(jobs) => {
-                let mut tree = FlameNode::root();
-                for (samples, (job, vertices)) in jobs.iter().zip(&names) {
-                    let vertex =
-                        |index: u32| vertices.get(index as usize).map_or("unknown vertex", String::as_str);
-                    run.mode.selection().add_to(&mut tree, samples, None, |stack| {
-                        vec![job.as_str(), vertex(stack.subtask.vertex.0)]
-                    });
-                }
+        run.status = match taken {
+            Ok((tree, problem)) => {
                 let began = Timestamp::from_millisecond(run.triggered_unix_ms).unwrap_or_default();
                 let began = began.to_zoned(TimeZone::system());
                 let title =
-                    format!("{} of {id} at {}", run.mode.as_str(), began.strftime("%Y-%m-%d %H:%M:%S"));
+                    format!("{} of {of} at {}", run.mode.as_str(), began.strftime("%Y-%m-%d %H:%M:%S"));
                 *report = Some(Arc::new(Report { title, tree }));
                 let time = format!("{}-{:03}", began.strftime("%Y-%m-%d_%H_%M_%S"), began.millisecond());
-                let file = format!("{}_{}_{time}.html", file_name(id), run.mode.as_str());
-                let problem = jobs.iter().find_map(|samples| samples.problem.clone());
+                let file = format!("{}_{}_{time}.html", file_name(of), run.mode.as_str());
                 ProfileStatus::Finished { file, problem }
             }
             Err(error) => {
-                tracing::warn!(task_manager_id = %id, %error, "cannot take a profile");
-                ProfileStatus::Failed(error.to_string())
+                tracing::warn!(of = %of, error, "cannot take a profile");
+                ProfileStatus::Failed(error)
             }
         };
     }
@@ -207,9 +284,9 @@ impl Inner {
     }
 }
 
-/// An id as part of a file's name.
-fn file_name(id: &TaskManagerId) -> String {
-    id.as_str()
+/// A daemon's name as part of a file's.
+fn file_name(of: &Profiled) -> String {
+    of.to_string()
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '_' })
         .collect()

@@ -90,15 +90,23 @@ impl BodyReader {
         let mut all = Vec::new();
         while let Some(chunk) = self.next().await? {
             if all.len() + chunk.len() > limit {
-                return Err(ApiError::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    format!("The request's body is larger than the {limit} bytes that are accepted here."),
-                ));
+                return Err(too_large(limit));
             }
             all.extend_from_slice(&chunk);
         }
         Ok(all.into())
     }
+}
+
+/// 413 for a body that is not a file.
+pub(crate) fn too_large(limit: usize) -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!(
+            "The request's body is larger than the {limit} bytes that are accepted here \
+             (rest.server.max-content-length, and at most 1 mb for anything but an artifact)."
+        ),
+    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What was measured in the last hour: `GET /history`, `/jobs/:jobid/history`, `/taskmanagers/:taskmanagerid/history`,
 //! `/jobmanager/history`.
 //!
-//! `?get=a,b` asks for series by their ids, `vertices=a,b` for those of some vertices, `from=ms` for values that are later
+//! `?get=a,b` asks for series by their ids, `vertices=a,b` for those of some vertices, `own=true` for those of the job itself
+//! without its vertices (or with those that are named, too), `from=ms` for values that are later
 //! than that, and `list=true` for the names of all there are.
 
 use axum::extract::State;
@@ -122,6 +123,7 @@ fn wanted(query: &Query) -> Result<Wanted, ApiError> {
     Ok(Wanted {
         ids: query.list("get").into_iter().map(str::to_owned).collect(),
         vertices: query.parse_list("vertices")?,
+        own: query.parse("own")?.unwrap_or(false),
         from: query.parse("from")?,
         is_list: query.parse("list")?.unwrap_or(false),
     })

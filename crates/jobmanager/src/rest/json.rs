@@ -1,7 +1,7 @@
 //! JSON out and in.
 
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody},
     extract::{FromRequest, Request},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -10,11 +10,12 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    body::{BodyReader, PATIENCE},
+    Api,
+    body::{BodyReader, PATIENCE, too_large},
     error::ApiError,
 };
 
-/// Largest JSON body that is read, in bytes.
+/// Largest JSON body that is read, in bytes, whatever `rest.server.max-content-length` allows: it is held in memory.
 pub(crate) const JSON_LIMIT_BYTES: usize = 1 << 20;
 
 /// An answer in JSON, with the content type that Flink sends.
@@ -70,11 +71,17 @@ pub(crate) trait RequestBody: DeserializeOwned + Default + JsonSchema {
 /// Reads a JSON body. No body at all is the same as `{}`, unknown fields are ignored.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
-impl<T: RequestBody, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+impl<T: RequestBody> FromRequest<Api> for JsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let bytes = BodyReader::new(request.into_body(), PATIENCE).read_all(JSON_LIMIT_BYTES).await?;
+    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
+        let limit = usize::try_from(api.options.content_limit).unwrap_or(usize::MAX).min(JSON_LIMIT_BYTES);
+        let body = request.into_body();
+        // What is announced to be too large is refused before it is sent.
+        if body.size_hint().lower() > limit as u64 {
+            return Err(too_large(limit));
+        }
+        let bytes = BodyReader::new(body, PATIENCE).read_all(limit).await?;
         parse(&bytes).map(Self)
     }
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Api, backend::Daemon, error::ApiError, json::Json, range::ByteRange};
-use crate::{LogFile, view::LogFileView};
+use crate::{Error, LogFile, view::LogFileView};
 
 /// Flink's `LogListInfo`.
 #[derive(Serialize, JsonSchema)]
@@ -36,7 +36,7 @@ impl IntoResponse for LogText {
 
 /// The log files of a daemon.
 pub(crate) async fn list(api: &Api, of: &Daemon) -> Result<Json<LogList>, ApiError> {
-    let logs = api.backend.logs(of).await?;
+    let logs = api.backend.logs(of).await.map_err(no_list)?;
     let info = |log: LogFileView| LogInfo { name: log.name, size: log.size, mtime: log.modified_unix_ms };
     Ok(Json(LogList { logs: logs.into_iter().map(info).collect() }))
 }
@@ -51,7 +51,7 @@ pub(crate) async fn read(
     let Some(range) = ByteRange::of(request) else {
         return Ok(LogText(text(StatusCode::OK, api, of, file, 0, None).await?));
     };
-    let Some(size) = size(&api.backend.logs(of).await?, &file) else {
+    let Some(size) = size(&api.backend.logs(of).await.map_err(refused)?, &file) else {
         // Not listed, so its size is not known: a server may always send the whole.
         return Ok(LogText(text(StatusCode::OK, api, of, file, 0, None).await?));
     };
@@ -81,13 +81,31 @@ async fn text(
     file: LogFile,
     offset: u64,
     limit: Option<u64>,
-) -> Result<Response, crate::Error> {
-    let stream = api.backend.log(of, file, offset, limit).await?.into_stream();
+) -> Result<Response, ApiError> {
+    let stream = api.backend.log(of, file, offset, limit).await.map_err(refused)?.into_stream();
     let mut response = (status, Body::from_stream(stream)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     Ok(response)
+}
+
+/// Why there is no list of files.
+pub(crate) fn no_list(error: Error) -> ApiError {
+    match error {
+        Error::TaskManagerNotFound(id) => ApiError::not_found(format!("Could not find TaskExecutor {id}")),
+        error => error.into(),
+    }
+}
+
+/// Why a file can't be had. That a TaskManager is not there is told otherwise than of other things, as in Flink.
+pub(crate) fn refused(error: Error) -> ApiError {
+    match error {
+        Error::TaskManagerNotFound(id) => ApiError::not_found(format!(
+            "Failed to transfer file from TaskExecutor {id} because it was unknown."
+        )),
+        error => error.into(),
+    }
 }
 
 /// The size of a file by the list of all. The current log and output are those with the endings that daemons give

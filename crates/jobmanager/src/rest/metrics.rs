@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use axum::http::StatusCode;
 use flott_core::metrics::Reading;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -90,6 +91,19 @@ pub(crate) fn select<S: AsRef<str>>(metrics: impl Iterator<Item = (S, Value)>, q
         .collect()
 }
 
+/// What is not there has no metrics, which is no error: as in Flink, where those who collect metrics ask for jobs that have just
+/// gone too.
+///
+/// # Errors
+/// Any but 404.
+pub(crate) fn if_there<T>(found: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.status() == StatusCode::NOT_FOUND => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// How values of several sources become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aggregation {
@@ -102,10 +116,8 @@ pub(crate) enum Aggregation {
 }
 
 impl Aggregation {
-    /// Those that every aggregating endpoint knows.
-    pub(crate) const BASIC: &[Self] = &[Self::Min, Self::Max, Self::Avg, Self::Sum];
-    /// Those over subtasks.
-    pub(crate) const WITH_SKEW: &[Self] = &[Self::Min, Self::Max, Self::Avg, Self::Sum, Self::Skew];
+    /// All there are.
+    pub(crate) const ALL: &[Self] = &[Self::Min, Self::Max, Self::Avg, Self::Sum, Self::Skew];
 
     const fn name(self) -> &'static str {
         match self {
@@ -147,7 +159,7 @@ impl JsonSchema for AggregatedMetric {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names = Aggregation::WITH_SKEW.iter().map(|aggregation| aggregation.name().to_owned());
+        let names = Aggregation::ALL.iter().map(|aggregation| aggregation.name().to_owned());
         let numbers = names.map(|name| (name, json!({ "type": "number" })));
         let mut properties: Map<String, serde_json::Value> = numbers.collect();
         properties.insert("id".to_owned(), json!({ "type": "string" }));
@@ -166,17 +178,17 @@ impl Serialize for AggregatedMetric {
     }
 }
 
-/// Answers `?get=…&agg=…` over the metrics of several sources: all names without `get`, all of `known` without `agg`.
+/// Answers `?get=…&agg=…` over the metrics of several sources: all names without `get`, all aggregates without `agg`.
 /// Values that are no numbers count as none.
 ///
 /// # Errors
-/// 400 for an aggregation that is not one of `known`.
+/// 400 for an aggregation that there is not.
 pub(crate) fn aggregate<S: Into<Cow<'static, str>>>(
     sources: impl Iterator<Item = Vec<(S, Value)>>,
-    known: &[Aggregation],
     query: &Query,
 ) -> Result<Vec<AggregatedMetric>, ApiError> {
-    let find = |name: &str| known.iter().copied().find(|aggregation| aggregation.name() == name);
+    let known = Aggregation::ALL;
+    let find = |name: &str| known.iter().copied().find(|it| it.name().eq_ignore_ascii_case(name));
     let asked = query.list("agg");
     let aggregations = if asked.is_empty() {
         known.to_vec()
@@ -212,8 +224,7 @@ mod tests {
     }
 
     fn json(query: &str) -> String {
-        serde_json::to_string(&aggregate(sources(), Aggregation::WITH_SKEW, &Query::new(query)).unwrap())
-            .unwrap()
+        serde_json::to_string(&aggregate(sources(), &Query::new(query)).unwrap()).unwrap()
     }
 
     #[test]
@@ -224,7 +235,7 @@ mod tests {
             r#"[{"id":"a","min":1.0,"max":3.0,"avg":2.0,"sum":4.0,"skew":50.0}]"#
         );
         assert_eq!(json("get=b&agg=sum,skew"), r#"[{"id":"b","sum":4.0,"skew":0.0}]"#);
-        let refused = aggregate(sources(), Aggregation::BASIC, &Query::new("agg=foo")).unwrap_err();
+        let refused = aggregate(sources(), &Query::new("agg=foo")).unwrap_err();
         assert!(format!("{refused}").contains("Cannot resolve query parameter (agg) from value \"foo\"."));
     }
 

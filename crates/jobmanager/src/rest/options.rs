@@ -25,8 +25,8 @@ pub struct RestOptions {
     pub(crate) longest_profile: Option<Duration>,
     /// Whether jobs can be rescaled from the dashboard.
     pub(crate) rescale_enabled: bool,
-    /// Largest artifact, in bytes.
-    pub(crate) upload_limit: u64,
+    /// Largest body of a request, in bytes: an artifact or, up to its own limit, JSON.
+    pub(crate) content_limit: u64,
     /// By which names clients may call this server.
     pub(crate) hosts: HostPolicy,
     /// Whose pages may read the answers.
@@ -56,7 +56,7 @@ impl RestOptions {
                 .get(&profiling::PROFILING_ENABLED)
                 .then(|| config.get(&profiling::PROFILING_DURATION_MAX)),
             rescale_enabled: config.get(&web::RESCALE_ENABLE),
-            upload_limit: config.get(&rest::MAX_CONTENT_LENGTH).bytes(),
+            content_limit: config.get(&rest::MAX_CONTENT_LENGTH).bytes(),
             hosts: HostPolicy::new(names, listens_everywhere),
             readable_from: readable_from.and_then(|origin| HeaderValue::try_from(origin).ok()),
             address: format!("http://{}", client_host.with_port(port)),

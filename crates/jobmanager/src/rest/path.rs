@@ -1,4 +1,4 @@
-//! Paths as clients write them: with or without the prefix `/v1`, with or without slashes at the end.
+//! Paths as clients write them: with or without the prefix `/v1`, with slashes doubled or at the end.
 
 use axum::http::{Request, Uri, uri::PathAndQuery};
 
@@ -18,14 +18,16 @@ pub(crate) fn normalize<B>(mut request: Request<B>) -> Request<B> {
 
 fn rewritten(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
-    let unprefixed = path.strip_prefix("/v1").filter(|rest| rest.starts_with('/')).unwrap_or(path);
-    let trimmed = unprefixed.trim_end_matches('/');
-    if trimmed == path || trimmed.is_empty() {
+    // A path that was put behind an address that ends with a slash has two of them.
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    let plain: String = parts.flat_map(|part| ["/", part]).collect();
+    let plain = plain.strip_prefix("/v1").filter(|rest| rest.starts_with('/')).unwrap_or(&plain);
+    if plain == path || matches!(plain, "" | "/v1") {
         return None;
     }
     let path_and_query = match uri.query() {
-        Some(query) => format!("{trimmed}?{query}"),
-        None => trimmed.to_owned(),
+        Some(query) => format!("{plain}?{query}"),
+        None => plain.to_owned(),
     };
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(path_and_query.parse::<PathAndQuery>().ok()?);
@@ -43,6 +45,7 @@ mod tests {
             ("/overview/", "/overview"),
             ("/v1/overview", "/overview"),
             ("/v1/overview//?a=b/", "/overview?a=b/"),
+            ("//v1//jobs//overview", "/jobs/overview"),
             ("/v1x/overview", "/v1x/overview"),
             ("/v1", "/v1"),
             ("/v1/", "/v1/"),

@@ -17,9 +17,7 @@ use super::{
     guard, history, jars, job_manager, jobs, leader, log_level,
     openapi::{self, Operation, Routes, delete, get, parameters as query, patch, post},
     path::{OriginalPath, normalize},
-    prometheus, proxy, savepoint_disposal,
-    task_managers::{self, profiler},
-    thread_dump, unread, vertices,
+    profiler, prometheus, proxy, savepoint_disposal, task_managers, thread_dump, unread, vertices,
 };
 
 /// The whole of REST as one service.
@@ -417,6 +415,18 @@ fn of_profiles() -> Routes {
             get(profiler::file)
                 .about("The result of a profile: a page, or with another ending the tree or lines.")
                 .fails(StatusCode::INTERNAL_SERVER_ERROR, NO_TASK_MANAGER),
+        )
+        .route(
+            "/jobmanager/profiler",
+            get(profiler::list)
+                .about("The profiles of the JobManager that are kept, newest first.")
+                .post(profiler::take)
+                .about("Begins a profile of the JobManager's threads."),
+        )
+        .route(
+            "/jobmanager/profiler/{file}",
+            get(profiler::file)
+                .about("The result of a profile: a page, or with another ending the tree or lines."),
         )
 }
 

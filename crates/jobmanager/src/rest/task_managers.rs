@@ -4,4 +4,3 @@ pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 mod network;
-pub(crate) mod profiler;

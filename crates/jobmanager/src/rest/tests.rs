@@ -7,6 +7,7 @@ mod fuzz;
 mod health;
 mod history;
 mod latency;
+mod live_flink;
 mod log_files;
 mod openapi;
 mod prometheus;

@@ -36,6 +36,10 @@ impl Vertex {
     pub(crate) async fn find(api: &Api, params: &PathParams) -> Result<Self, ApiError> {
         params.job_id()?;
         let id: VertexId = params.vertex_id()?;
+        // What is malformed is told before what is not there.
+        for index in ["subtaskindex", "attempt"].into_iter().filter(|name| !params.text(name).is_empty()) {
+            params.parse::<u32>(index)?;
+        }
         let job = api.job(params).await?;
         let index = job.graph.index_of(id).ok_or_else(|| ApiError::vertex_not_found(id))?;
         if index.0 as usize >= job.vertices.len() {

@@ -7,7 +7,7 @@ use flott_core::{
 };
 use flott_jobmanager::{
     Error,
-    profiles::{ProfileMode, ProfileStatus, Selection},
+    profiles::{ProfileMode, ProfileStatus, Profiled, Selection},
 };
 
 use crate::{
@@ -67,23 +67,46 @@ async fn profiles_of_a_task_manager_are_kept_newest_first() {
     let handle = cluster.handle();
     let job_id = handle.submit_graph(graph(1), JobConfig::default(), None).await.unwrap();
     tm.run_tasks(job_id).await;
-    assert!(handle.profiles(&tm.id).await.unwrap().is_empty());
+    let of = Profiled::TaskManager(tm.id.clone());
+    assert!(handle.profiles(&of).await.unwrap().is_empty());
     for seconds in 1..=3 {
-        let begun = handle.take_profile(&tm.id, ProfileMode::Itimer, seconds).await.unwrap();
+        let begun = handle.take_profile(&of, ProfileMode::Itimer, seconds).await.unwrap();
         assert_eq!((begun.status, begun.seconds), (ProfileStatus::Running, seconds));
         cluster
             .eventually(async || {
-                let newest = handle.profiles(&tm.id).await.unwrap().remove(0);
+                let newest = handle.profiles(&of).await.unwrap().remove(0);
                 (newest.status != ProfileStatus::Running).then_some(())
             })
             .await;
     }
-    let runs = handle.profiles(&tm.id).await.unwrap();
+    let runs = handle.profiles(&of).await.unwrap();
     assert_eq!(runs.iter().map(|run| run.seconds).collect::<Vec<_>>(), [3, 2]);
     let ProfileStatus::Finished { file, problem: None } = &runs[0].status else { panic!("{runs:?}") };
-    let report = handle.profile(&tm.id, file).await.unwrap().unwrap();
+    let report = handle.profile(&of, file).await.unwrap().unwrap();
     assert!(report.tree.collapsed().ends_with(";busy 300\n"), "{report:?}");
-    assert_eq!(handle.profile(&tm.id, "other.html").await.unwrap(), None);
-    let nobody = TaskManagerId::new("nobody");
+    assert_eq!(handle.profile(&of, "other.html").await.unwrap(), None);
+    let nobody = Profiled::TaskManager(TaskManagerId::new("nobody"));
+    assert!(handle.profiles(&Profiled::JobManager).await.unwrap().is_empty());
     assert!(matches!(handle.profiles(&nobody).await, Err(Error::TaskManagerNotFound(_))));
+}
+
+#[tokio::test]
+async fn a_profile_of_the_job_manager_is_of_its_own_threads() {
+    let cluster = TestCluster::start(&[]).await;
+    let handle = cluster.handle();
+    let of = Profiled::JobManager;
+    let begun = handle.take_profile(&of, ProfileMode::Wall, 1).await.unwrap();
+    assert_eq!(begun.status, ProfileStatus::Running);
+    let second = handle.take_profile(&of, ProfileMode::Wall, 1).await.unwrap_err();
+    assert_eq!(second.to_string(), "JobManager is still under profiling: wait until that is done");
+    let finished = cluster
+        .eventually(async || {
+            let newest = handle.profiles(&of).await.unwrap().remove(0);
+            (newest.status != ProfileStatus::Running).then_some(newest)
+        })
+        .await;
+    let ProfileStatus::Finished { file, problem: None } = &finished.status else { panic!("{finished:?}") };
+    assert!(file.starts_with("JobManager_WALL_"), "{file}");
+    let report = handle.profile(&of, file).await.unwrap().unwrap();
+    assert!(report.tree.value > 0 && !report.tree.children.is_empty(), "{report:?}");
 }

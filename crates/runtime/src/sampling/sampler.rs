@@ -16,7 +16,10 @@ use flott_core::{
     profile::{TaskActivity, TaskSamples, TaskSampling, TaskStack},
 };
 
-use super::{SlotThreads, capture, threads::SlotThread};
+use super::{
+    SlotThreads,
+    threads::{SlotThread, unpack},
+};
 use crate::{
     TaskCounters,
     counters::{Phase, now},
@@ -67,7 +70,7 @@ impl Sampler {
     }
 
     fn run(&self, is_wanted: &dyn Fn() -> bool) -> TaskSamples {
-        let problem = capture::prepare().err().map(|error| error.to_string());
+        let problem = flott_stacks::prepare().err().map(|error| error.to_string());
         let mut stacks = Stacks::default();
         let began = now();
         for round in 0..self.sampling.samples {
@@ -92,11 +95,9 @@ impl Sampler {
                 continue;
             };
             let activity = activity_of(&thread);
-            let captured =
-                if with_functions { capture::capture(&thread, self.sampling.max_depth) } else { None };
+            let captured = if with_functions { captured(&thread, self.sampling.max_depth) } else { None };
             // It may have turned to another one in between.
-            let (subtask, addresses) =
-                captured.map_or((subtask, Vec::new()), |captured| (captured.subtask, captured.addresses));
+            let (subtask, addresses) = captured.unwrap_or((subtask, Vec::new()));
             on_threads.push(subtask);
             if self.sampling.wants(subtask) {
                 let id = (self.sampling.samples == 1).then_some(thread.id);
@@ -118,6 +119,12 @@ impl Sampler {
             stacks.add((task.subtask, None, activity, Vec::new()));
         }
     }
+}
+
+/// Which subtask a thread runs, and the functions that it is in. `None` if it runs none, or does not tell.
+fn captured(thread: &SlotThread, max_depth: u32) -> Option<(SubtaskId, Vec<u64>)> {
+    let captured = flott_stacks::capture(thread.id, Some(thread.cell()), max_depth)?;
+    Some((unpack(captured.noted)?, captured.addresses))
 }
 
 /// Whether a thread runs or is blocked. One of which that is not told runs.

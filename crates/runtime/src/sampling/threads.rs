@@ -13,7 +13,7 @@ use std::{
 
 use flott_core::SubtaskId;
 
-use super::capture::thread_id;
+use flott_stacks::thread_id;
 
 /// Stands for: the thread runs no subtask. No graph has so many vertices.
 const NONE: u64 = u64::MAX;

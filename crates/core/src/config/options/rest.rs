@@ -23,9 +23,9 @@ options! {
         older ["web.address", "jobmanager.web.address"];
     /// How long clients wait for a JobManager that leads: through an election, or while none can be reached of several.
     AWAIT_LEADER_TIMEOUT: Duration = "rest.await-leader-timeout", default "30 s";
-    /// Largest artifact that can be uploaded.
+    /// Largest request: an artifact that is uploaded, or JSON, of which never more than 1 mb is taken.
     MAX_CONTENT_LENGTH: ByteSize = "rest.server.max-content-length", default "1 gb",
-        limit "a size of at least 1 mb, such as 1 gb" => |size| size.bytes() >= 1 << 20;
+        limit "a size of at least 16 kb, such as 1 gb" => |size| size.bytes() >= 16 << 10;
 }
 
 /// Returns the ports that the server tries in turn.

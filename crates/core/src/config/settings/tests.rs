@@ -134,7 +134,7 @@ web.history:
             "config.yaml:4: heartbeat.interval: got \"10 parsecs\", allowed: a duration of at least 10 ms, such as 3 s",
             "config.yaml:5: heartbeat.timeout: got \"-5 s\", allowed: a duration with a unit of d, h, min, s or ms, such as 10 s; a bare number counts milliseconds",
             "config.yaml:6: parallelism.default: got \"0\", allowed: a whole number from 1 to 32768",
-            "config.yaml:7: rest.server.max-content-length: got \"5 mb/s\", allowed: a size of at least 1 mb, such as 1 gb",
+            "config.yaml:7: rest.server.max-content-length: got \"5 mb/s\", allowed: a size of at least 16 kb, such as 1 gb",
             "config.yaml:8: web.submit.enable: got \"maybe\", allowed: true or false",
             "config.yaml:9: rest.port: set twice, first at config.yaml:2: remove one of the two",
             "config.yaml:10: jobmanager.rpc.port: got the list [\"1\", \"2\"], allowed: a port from 0 to 65535",

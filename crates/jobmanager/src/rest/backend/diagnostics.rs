@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use flott_core::{JobId, TaskManagerId, VertexIndex, logs::LogQuery, profile::ThreadInfo};
+use flott_core::{JobId, VertexIndex, logs::LogQuery, profile::ThreadInfo};
 
 use super::{Answer, Daemon};
 use crate::{
     ClusterHandle,
     handle::JobLogs,
-    profiles::{ProfileMode, ProfileRun, Report, VertexProfile},
+    profiles::{ProfileMode, ProfileRun, Profiled, Report, VertexProfile},
 };
 
 /// The methods of [`ClusterHandle`], which says what each does.
@@ -18,14 +18,14 @@ pub(crate) trait Diagnostics: Send + Sync + 'static {
     fn set_log_filter<'a>(&'a self, of: &'a Daemon, filter: &'a str) -> Answer<'a, String>;
     fn threads<'a>(&'a self, of: &'a Daemon) -> Answer<'a, Vec<ThreadInfo>>;
     fn vertex_profile(&self, job_id: JobId, vertex: VertexIndex) -> Answer<'_, Option<Arc<VertexProfile>>>;
-    fn profiles<'a>(&'a self, of: &'a TaskManagerId) -> Answer<'a, Vec<ProfileRun>>;
+    fn profiles<'a>(&'a self, of: &'a Profiled) -> Answer<'a, Vec<ProfileRun>>;
     fn take_profile<'a>(
         &'a self,
-        of: &'a TaskManagerId,
+        of: &'a Profiled,
         mode: ProfileMode,
         seconds: u64,
     ) -> Answer<'a, ProfileRun>;
-    fn profile<'a>(&'a self, of: &'a TaskManagerId, file: &'a str) -> Answer<'a, Option<Arc<Report>>>;
+    fn profile<'a>(&'a self, of: &'a Profiled, file: &'a str) -> Answer<'a, Option<Arc<Report>>>;
 }
 
 impl Diagnostics for ClusterHandle {
@@ -58,20 +58,20 @@ impl Diagnostics for ClusterHandle {
         Box::pin(self.vertex_profile(job_id, vertex))
     }
 
-    fn profiles<'a>(&'a self, of: &'a TaskManagerId) -> Answer<'a, Vec<ProfileRun>> {
+    fn profiles<'a>(&'a self, of: &'a Profiled) -> Answer<'a, Vec<ProfileRun>> {
         Box::pin(self.profiles(of))
     }
 
     fn take_profile<'a>(
         &'a self,
-        of: &'a TaskManagerId,
+        of: &'a Profiled,
         mode: ProfileMode,
         seconds: u64,
     ) -> Answer<'a, ProfileRun> {
         Box::pin(self.take_profile(of, mode, seconds))
     }
 
-    fn profile<'a>(&'a self, of: &'a TaskManagerId, file: &'a str) -> Answer<'a, Option<Arc<Report>>> {
+    fn profile<'a>(&'a self, of: &'a Profiled, file: &'a str) -> Answer<'a, Option<Arc<Report>>> {
         Box::pin(self.profile(of, file))
     }
 }

@@ -8,7 +8,12 @@ use serde::Deserialize;
 
 use crate::{
     RunOptions,
-    rest::{error::ApiError, json::RequestBody, params::Query},
+    rest::{
+        error::ApiError,
+        json::RequestBody,
+        lenient::{self, Scalar},
+        params::Query,
+    },
 };
 
 /// The body. What it leaves open the query may say.
@@ -16,13 +21,16 @@ use crate::{
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct JarRunRequestBody {
     entry_class: Option<String>,
+    #[serde(deserialize_with = "lenient::texts")]
     program_args_list: Option<Vec<String>>,
     /// All arguments in one text, from clients of Flink 1.
     program_args: Option<String>,
+    #[serde(deserialize_with = "lenient::number")]
     parallelism: Option<u32>,
     job_id: Option<JobId>,
     /// Of `run-application`: the same, since an application is its only job.
     application_id: Option<JobId>,
+    #[serde(deserialize_with = "lenient::flag")]
     allow_non_restored_state: Option<bool>,
     savepoint_path: Option<String>,
     #[serde(alias = "restoreMode")]
@@ -32,6 +40,24 @@ pub(crate) struct JarRunRequestBody {
 
 impl RequestBody for JarRunRequestBody {
     const FORM: &'static str = "JarRunRequestBody";
+}
+
+/// Flink's `JarPlanRequestBody`, which is the same.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct JarPlanRequestBody(pub(super) JarRunRequestBody);
+
+impl RequestBody for JarPlanRequestBody {
+    const FORM: &'static str = "JarPlanRequestBody";
+}
+
+/// Flink's `JarRunApplicationRequestBody`, which is the same.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct JarRunApplicationRequestBody(pub(super) JarRunRequestBody);
+
+impl RequestBody for JarRunApplicationRequestBody {
+    const FORM: &'static str = "JarRunApplicationRequestBody";
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
@@ -48,25 +74,6 @@ impl From<RequestedClaimMode> for ClaimMode {
         match mode {
             RequestedClaimMode::Claim => Self::Claim,
             RequestedClaimMode::NoClaim | RequestedClaimMode::Legacy => Self::NoClaim,
-        }
-    }
-}
-
-/// A setting's value. Clients also write numbers and booleans without quotes.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "a string, a number or a boolean")]
-enum Scalar {
-    Text(String),
-    Bool(bool),
-    Number(serde_json::Number),
-}
-
-impl From<Scalar> for String {
-    fn from(scalar: Scalar) -> Self {
-        match scalar {
-            Scalar::Text(text) => text,
-            Scalar::Bool(value) => value.to_string(),
-            Scalar::Number(number) => number.to_string(),
         }
     }
 }

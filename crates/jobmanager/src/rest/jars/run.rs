@@ -5,7 +5,10 @@ use flott_core::JobId;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{artifact_id, request::JarRunRequestBody};
+use super::{
+    artifact_id,
+    request::{JarPlanRequestBody, JarRunApplicationRequestBody, JarRunRequestBody},
+};
 use crate::{
     Error,
     rest::{
@@ -50,9 +53,9 @@ pub(crate) async fn run_application(
     state: State<Api>,
     params: PathParams,
     query: Query,
-    body: JsonBody<JarRunRequestBody>,
+    JsonBody(JarRunApplicationRequestBody(body)): JsonBody<JarRunApplicationRequestBody>,
 ) -> Result<Accepted<RunApplicationAnswer>, ApiError> {
-    let Json(answer) = run(state, params, query, body).await?;
+    let Json(answer) = run(state, params, query, JsonBody(body)).await?;
     Ok(Accepted(RunApplicationAnswer { applicationid: answer.application_id }))
 }
 
@@ -61,7 +64,7 @@ pub(crate) async fn plan(
     State(api): State<Api>,
     params: PathParams,
     query: Query,
-    JsonBody(body): JsonBody<JarRunRequestBody>,
+    JsonBody(JarPlanRequestBody(body)): JsonBody<JarPlanRequestBody>,
 ) -> Result<Json<PlanAnswer>, ApiError> {
     let options = body.into_options(&query)?;
     // There is no job yet; clients expect an id all the same.

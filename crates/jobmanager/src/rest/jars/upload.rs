@@ -32,7 +32,7 @@ pub(crate) async fn upload(State(api): State<Api>, request: Request) -> Result<J
     let _permit = api.uploads.try_acquire().map_err(|_| {
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, "Too many uploads are under way: try again later.")
     })?;
-    refuse_announced_excess(request.headers(), api.options.upload_limit)?;
+    refuse_announced_excess(request.headers(), api.options.content_limit)?;
     let request = request.map(|body| BodyReader::new(body, PATIENCE).into_body());
     // Anything but a form is a request without a file, as Flink has it.
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| wrong_count(0))?;

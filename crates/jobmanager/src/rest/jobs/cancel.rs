@@ -4,7 +4,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
 };
-use flott_core::JobId;
+use flott_core::{JobId, JobStatus};
 
 use crate::{
     Error,
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Asks a job to stop. A job that has ended already is no error.
+/// Asks a job to stop. That it is canceled already is no error, that it has ended otherwise is one.
 pub(crate) async fn cancel(
     State(api): State<Api>,
     params: PathParams,
@@ -31,7 +31,7 @@ pub(crate) async fn cancel(
     }
     let id = params.job_id()?;
     check_may_end(&api, &headers)?;
-    cancel_job(&api, id).await
+    cancel_job(&api, id, "Job could not be found.").await
 }
 
 /// The same as a GET, which web pages use that cannot send PATCH.
@@ -41,7 +41,7 @@ pub(crate) async fn yarn_cancel(
 ) -> Result<Accepted<Empty>, ApiError> {
     let id = params.job_id()?;
     check_enabled(&api, true)?;
-    cancel_job(&api, id).await
+    cancel_job(&api, id, "Job could not be found.").await
 }
 
 /// `GET /jobs/:jobid/yarn-stop`, which is `PATCH /jobs/:jobid?mode=stop` as a GET.
@@ -66,7 +66,7 @@ pub(crate) async fn cancel_application(
 ) -> Result<Accepted<Empty>, ApiError> {
     let id = params.parse("applicationid")?;
     check_may_end(&api, &headers)?;
-    cancel_job(&api, id).await
+    cancel_job(&api, id, "Application could not be found.").await
 }
 
 /// Whether a browser sent the request for a page. Browsers say so with every request that is more than a plain read.
@@ -92,10 +92,19 @@ fn check_enabled(api: &Api, from_page: bool) -> Result<(), ApiError> {
     ))
 }
 
-async fn cancel_job(api: &Api, id: JobId) -> Result<Accepted<Empty>, ApiError> {
+async fn cancel_job(api: &Api, id: JobId, not_found: &str) -> Result<Accepted<Empty>, ApiError> {
+    if let Some(job) = api.backend.job(id).await?
+        && matches!(job.status, JobStatus::Finished | JobStatus::Failed)
+    {
+        let text = format!(
+            "Job cancellation failed because the job has already reached another terminal state ({}).",
+            job.status
+        );
+        return Err(ApiError::new(StatusCode::CONFLICT, text));
+    }
     match api.backend.cancel(id).await {
         Ok(()) => Ok(Accepted(Empty {})),
-        Err(Error::JobNotFound(_)) => Err(ApiError::not_found("Job could not be found.")),
+        Err(Error::JobNotFound(_)) => Err(ApiError::not_found(not_found)),
         Err(error) => Err(error.into()),
     }
 }

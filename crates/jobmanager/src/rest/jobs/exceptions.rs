@@ -112,9 +112,10 @@ pub(crate) async fn exceptions(
     params: PathParams,
     query: Query,
 ) -> Result<Json<Exceptions>, ApiError> {
-    let max: usize = query.parse("maxExceptions")?.unwrap_or(DEFAULT_MAX_EXCEPTIONS);
+    let max = query.parse::<u32>("maxExceptions")?.map_or(DEFAULT_MAX_EXCEPTIONS, |max| max as usize);
     let filters = query.list("failureLabelFilter");
-    if let Some(filter) = filters.iter().find(|filter| !filter.contains(':')) {
+    let is_label = |filter: &str| filter.split_once(':').is_some_and(|(_, value)| !value.is_empty());
+    if let Some(filter) = filters.iter().find(|filter| !is_label(filter)) {
         return Err(ApiError::query_parameter("failureLabelFilter", filter));
     }
     let job = api.job(&params).await?;

@@ -12,7 +12,7 @@ use crate::{
         Api,
         error::ApiError,
         json::Json,
-        metrics::{AggregatedMetric, Aggregation, Metric, Value, Values, aggregate, select},
+        metrics::{AggregatedMetric, Metric, Value, Values, aggregate, if_there, select},
         params::{PathParams, Query},
     },
     view::{CheckpointsView, JobView, SubtaskView},
@@ -124,8 +124,9 @@ pub(crate) async fn of_job(
     params: PathParams,
     query: Query,
 ) -> Result<Json<Vec<Metric>>, ApiError> {
-    let job = api.job(&params).await?;
-    Ok(Json(select(all(&job, unix_ms()).into_iter(), &query)))
+    let job = if_there(api.job(&params).await)?;
+    let values = job.map(|job| all(&job, unix_ms())).unwrap_or_default();
+    Ok(Json(select(values.into_iter(), &query)))
 }
 
 /// Over all jobs, or those that `?jobs=` names.
@@ -137,5 +138,5 @@ pub(crate) async fn over_jobs(
     let (jobs, now) = (api.backend.jobs().await?, unix_ms());
     let sources =
         jobs.iter().filter(|job| wanted.is_empty() || wanted.contains(&job.job_id)).map(|job| all(job, now));
-    Ok(Json(aggregate(sources, Aggregation::BASIC, &query)?))
+    Ok(Json(aggregate(sources, &query)?))
 }

@@ -29,21 +29,15 @@ struct Requirements {
     parallelism: Parallelism,
 }
 
-/// Without a bound, or with -1, it is what is possible.
+/// With -1 it is what is possible.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Parallelism {
-    #[serde(default = "unset")]
     lower_bound: i64,
-    #[serde(default = "unset")]
     upper_bound: i64,
 }
 
 const UNSET: i64 = -1;
-
-const fn unset() -> i64 {
-    UNSET
-}
 
 /// What is wanted now.
 pub(crate) async fn current(

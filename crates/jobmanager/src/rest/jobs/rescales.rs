@@ -348,6 +348,8 @@ pub(crate) async fn details(
     let record = known.find(|record| job.rescaling.id_of(job.job_id, record) == id);
     match record {
         Some(record) => Ok(Json(JobRescaleDetails::whole(&job, record))),
-        None => Err(ApiError::not_found(format!("Could not find rescale {id} of job {}.", job.job_id))),
+        None => {
+            Err(ApiError::not_found(format!("Could not find rescale details of specified rescaleUuid {id}.")))
+        }
     }
 }

@@ -2,11 +2,16 @@
 
 use axum::http::StatusCode;
 
-use crate::rest::{error::ApiError, operations::trigger_id, params::PathParams};
+use crate::rest::{
+    error::ApiError,
+    operations::trigger_id,
+    params::{PathParams, Query},
+};
 
 /// Says so, as Flink does, and what to use instead.
-pub(crate) async fn trigger(params: PathParams) -> Result<ApiError, ApiError> {
+pub(crate) async fn trigger(params: PathParams, query: Query) -> Result<ApiError, ApiError> {
     params.job_id()?;
+    query.parse::<i32>("parallelism")?;
     Ok(switched_off())
 }
 

@@ -16,6 +16,7 @@ use crate::{
         Api,
         error::ApiError,
         json::{Accepted, Json, JsonBody, RequestBody},
+        lenient,
         operations::{Operation, Triggered, accepted, trigger_id, unknown},
         params::PathParams,
     },
@@ -28,6 +29,7 @@ pub(crate) struct SavepointTriggerRequestBody {
     #[serde(rename = "target-directory", alias = "targetDirectory")]
     target_directory: Option<String>,
     #[serde(rename = "cancel-job", alias = "cancelJob")]
+    #[serde(deserialize_with = "lenient::flag")]
     cancel_job: Option<bool>,
     format_type: Option<SavepointFormat>,
     trigger_id: Option<TriggerId>,
@@ -44,6 +46,7 @@ pub(crate) struct StopWithSavepointRequestBody {
     /// Flink's other body spells it with a hyphen: whoever takes the one for the other is understood.
     #[serde(alias = "target-directory")]
     target_directory: Option<String>,
+    #[serde(deserialize_with = "lenient::flag")]
     drain: Option<bool>,
     format_type: Option<SavepointFormat>,
     trigger_id: Option<TriggerId>,

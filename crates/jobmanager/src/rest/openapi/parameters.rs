@@ -85,11 +85,6 @@ const GET: QueryParameter =
     QueryParameter::new("get", Kind::Texts, "Which metrics; without it the names of all are answered.");
 const AGG: QueryParameter = QueryParameter::new(
     "agg",
-    Kind::SomeOf(&["min", "max", "avg", "sum"]),
-    "Which aggregates; all without it.",
-);
-const AGG_WITH_SKEW: QueryParameter = QueryParameter::new(
-    "agg",
     Kind::SomeOf(&["min", "max", "avg", "sum", "skew"]),
     "Which aggregates; all without it.",
 );
@@ -108,7 +103,7 @@ pub(crate) const METRICS_OVER_TASK_MANAGERS: &[QueryParameter] = &[
 /// Over the subtasks of a vertex.
 pub(crate) const METRICS_OVER_SUBTASKS: &[QueryParameter] = &[
     GET,
-    AGG_WITH_SKEW,
+    AGG,
     QueryParameter::new("subtasks", Kind::Texts, "Which subtasks, such as `0-2,5`; all without it."),
 ];
 /// Of `PATCH /jobs/:jobid`.
@@ -145,6 +140,11 @@ pub(crate) const FLAME_GRAPH: &[QueryParameter] = &[
 pub(crate) const HISTORY: &[QueryParameter] = &[
     QueryParameter::new("get", Kind::Texts, "Which series, by id; the most telling ones without it."),
     QueryParameter::new("vertices", Kind::Texts, "Those of which vertices, by id; all without it."),
+    QueryParameter::new(
+        "own",
+        Kind::Flag,
+        "Whether to answer the job's own series, and those of no vertices but the named.",
+    ),
     QueryParameter::new("from", Kind::Number, "Only values that are later, in Unix milliseconds."),
     QueryParameter::new("list", Kind::Flag, "Whether to answer only which series there are."),
 ];

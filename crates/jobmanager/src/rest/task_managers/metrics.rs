@@ -3,14 +3,14 @@
 use axum::extract::State;
 use flott_reporter::{ProcessReadings, process_readings};
 
-use super::{list::find, network};
+use super::network;
 use crate::{
     history::{Subject, Wanted},
     rest::{
         Api,
         error::ApiError,
         json::Json,
-        metrics::{AggregatedMetric, Aggregation, Metric, Values, aggregate, select},
+        metrics::{AggregatedMetric, Metric, Values, aggregate, select},
         params::{PathParams, Query},
     },
     view::TaskManagerView,
@@ -40,14 +40,17 @@ async fn cpu_load(api: &Api, view: &TaskManagerView) -> Result<Option<f64>, ApiE
     Ok(last.filter(|load| load.is_finite()).map(f64::from))
 }
 
-/// Of one TaskManager.
+/// Of one TaskManager; none if it is not there.
 pub(crate) async fn of_one(
     State(api): State<Api>,
     params: PathParams,
     query: Query,
 ) -> Result<Json<Vec<Metric>>, ApiError> {
-    let view = find(&api, &params).await?;
-    Ok(Json(select(values(&api, &view).await?.into_iter(), &query)))
+    let values = match api.backend.task_manager(&params.task_manager_id()).await? {
+        Some(view) => values(&api, &view).await?,
+        None => Values::new(),
+    };
+    Ok(Json(select(values.into_iter(), &query)))
 }
 
 /// Over all TaskManagers, or those that `?taskmanagers=` names.
@@ -61,5 +64,5 @@ pub(crate) async fn over_all(
     for view in views.iter().filter(|view| wanted.is_empty() || wanted.contains(&view.id.as_str())) {
         sources.push(values(&api, view).await?);
     }
-    Ok(Json(aggregate(sources.into_iter(), Aggregation::BASIC, &query)?))
+    Ok(Json(aggregate(sources.into_iter(), &query)?))
 }

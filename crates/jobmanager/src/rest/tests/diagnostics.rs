@@ -6,7 +6,7 @@ use flott_core::config::{Configuration, LogLevel};
 use serde_json::json;
 
 use super::support::*;
-use crate::{Error, rest::RestOptions};
+use crate::{Error, profiles::Profiled, rest::RestOptions};
 
 #[tokio::test]
 async fn logs_of_a_job_come_from_all_daemons() {
@@ -105,15 +105,19 @@ async fn flame_graphs_have_flinks_shape_and_numbers() {
 #[tokio::test]
 async fn profiles_are_taken_listed_and_read() {
     let cluster = Arc::<FakeCluster>::default();
-    let service = service_with(&cluster, RestOptions::default());
-    let uri = format!("/taskmanagers/{TASK_MANAGER}/profiler");
-    let list = get(&service, &uri).await;
+    profiles_of(&cluster, &format!("/taskmanagers/{TASK_MANAGER}/profiler")).await;
+    profiles_of(&cluster, "/v1/jobmanager/profiler").await;
+}
+
+async fn profiles_of(cluster: &Arc<FakeCluster>, uri: &str) {
+    let service = service_with(cluster, RestOptions::default());
+    let list = get(&service, uri).await;
     assert_eq!(list["profilingList"][0]["status"], "FINISHED");
     assert_eq!(list["profilingList"][0]["outputFile"], PROFILE);
     assert_eq!(list["profilingList"][1]["status"], "FAILED");
     assert_eq!(list["profilingList"][1]["message"], "it was gone");
 
-    let post = |body: &'static str| send(&service, request("POST", &uri, body));
+    let post = |body: &'static str| send(&service, request("POST", uri, body));
     let begun: serde_json::Value =
         serde_json::from_str(&text(post(r#"{"mode":"CPU","duration":5}"#).await).await).unwrap();
     let trigger_time = begun["triggerTime"].as_i64().unwrap();
@@ -132,8 +136,7 @@ async fn profiles_are_taken_listed_and_read() {
     ] {
         assert_eq!(post(body).await.status(), 400, "{body}");
     }
-    *cluster.failure.lock().unwrap() =
-        Some(Error::ProfileUnderway(flott_core::TaskManagerId::new(TASK_MANAGER)));
+    *cluster.failure.lock().unwrap() = Some(Error::ProfileUnderway(Profiled::JobManager));
     assert_eq!(post("{}").await.status(), 409);
 
     let stem = PROFILE.trim_end_matches(".html");
@@ -153,5 +156,5 @@ async fn profiles_are_taken_listed_and_read() {
 
     let (config, _) = Configuration::parse("rest.profiling.enabled: false", "config.yaml").unwrap();
     let disabled = service_with(&Arc::default(), RestOptions::from_config(&config, 8081, None));
-    assert_eq!(ask(&disabled, "GET", &uri).await.0, 404);
+    assert_eq!(ask(&disabled, "GET", uri).await.0, 404);
 }

@@ -21,6 +21,12 @@ async fn values_come_with_the_time_of_the_last() {
 }
 
 #[tokio::test]
+async fn a_job_may_be_asked_for_without_its_vertices() {
+    let answer = get(&service(), &format!("/jobs/{RUNNING}/history?own=true&list=true")).await;
+    assert_eq!(answer["series"][0]["id"], format!("{RUNNING} [] None own"));
+}
+
+#[tokio::test]
 async fn a_list_has_no_values() {
     for (path, of) in [
         ("/history", "cluster"),
@@ -42,6 +48,7 @@ async fn what_is_not_known_has_no_history() {
         ("/jobs/x/history".to_owned(), StatusCode::BAD_REQUEST),
         (format!("/jobs/{RUNNING}/history?vertices=x"), StatusCode::BAD_REQUEST),
         (format!("/jobs/{RUNNING}/history?from=x"), StatusCode::BAD_REQUEST),
+        ("/history?own=maybe".to_owned(), StatusCode::BAD_REQUEST),
         ("/history?list=maybe".to_owned(), StatusCode::BAD_REQUEST),
     ] {
         let (status, _) = ask(&service(), "GET", &path).await;

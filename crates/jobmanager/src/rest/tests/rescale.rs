@@ -127,7 +127,8 @@ async fn the_dashboard_can_be_kept_from_it() {
     let cluster: Arc<FakeCluster> = Arc::default();
     let options = RestOptions { rescale_enabled: false, ..RestOptions::default() };
     let service = service_with(&cluster, options);
-    let body = || json!({vertex().to_string(): {"parallelism": {}}}).to_string();
+    let body =
+        || json!({vertex().to_string(): {"parallelism": {"lowerBound": 1, "upperBound": 2}}}).to_string();
     let put = || request("PUT", &format!("/jobs/{RUNNING}/resource-requirements"), body());
     assert_eq!(send(&service, put()).await.status(), 200, "other tools may");
     let mut from_page = put();

@@ -9,8 +9,8 @@ use super::support::*;
 pub(super) fn difference(place: &str, theirs: &Value, ours: &Value) -> Option<String> {
     match (theirs, ours) {
         (Value::Null, _) => None,
-        // Keyed by the states that something is or was in.
-        (Value::Object(theirs), Value::Object(ours)) if is_map(place) => {
+        // Keyed by the states that something is or was in, or by ids.
+        (Value::Object(theirs), Value::Object(ours)) if is_map(place) || has_ids(theirs) => {
             let sample = theirs.values().next()?;
             ours.iter().find_map(|(key, ours)| difference(&format!("{place}/{key}"), sample, ours))
         }
@@ -55,6 +55,12 @@ pub(super) fn difference(place: &str, theirs: &Value, ours: &Value) -> Option<St
 }
 
 /// Whether the keys of this object are states or ids.
+/// Whether all keys are ids.
+fn has_ids(map: &serde_json::Map<String, Value>) -> bool {
+    let is_id = |key: &String| key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+    !map.is_empty() && map.keys().all(is_id)
+}
+
 fn is_map(place: &str) -> bool {
     // Not the tasks of a vertex, by state, which are all there.
     place == "/tasks" || place.ends_with("/jobs") || place.ends_with("/status-duration")

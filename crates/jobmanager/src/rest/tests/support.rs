@@ -508,7 +508,8 @@ impl Backend for Arc<FakeCluster> {
             Subject::TaskManager(id) => id.to_string(),
             Subject::Job(id) => id.to_string(),
         };
-        let asked = format!("{of} {:?} {:?}", wanted.ids, wanted.from);
+        let own = if wanted.own { " own" } else { "" };
+        let asked = format!("{of} {:?} {:?}{own}", wanted.ids, wanted.from);
         let of_vertex = wanted.vertices.iter().map(|vertex| {
             series("busyTimeMsPerSecond", Some(*vertex), Aggregation::Max, &[1.0 / 3.0, -2.0, 1e12])
         });

@@ -11,7 +11,7 @@ use crate::{
         Api,
         error::ApiError,
         json::Json,
-        metrics::{AggregatedMetric, Aggregation, Metric, Value, aggregate, select},
+        metrics::{AggregatedMetric, Metric, Value, aggregate, if_there, select},
         params::{PathParams, Query},
     },
     view::SubtaskView,
@@ -32,9 +32,10 @@ pub(crate) async fn of_vertex(
     params: PathParams,
     query: Query,
 ) -> Result<Json<Vec<Metric>>, ApiError> {
-    let vertex = Vertex::find(&api, &params).await?;
-    let all = vertex.subtasks().flat_map(|(index, subtask)| {
-        values(&vertex, subtask).into_iter().map(move |(name, value)| (format!("{index}.{name}"), value))
+    let vertex = if_there(Vertex::find(&api, &params).await)?;
+    let all = vertex.iter().flat_map(|vertex| vertex.subtasks().map(move |subtask| (vertex, subtask)));
+    let all = all.flat_map(|(vertex, (index, subtask))| {
+        values(vertex, subtask).into_iter().map(move |(name, value)| (format!("{index}.{name}"), value))
     });
     Ok(Json(select(all, &query)))
 }
@@ -45,9 +46,10 @@ pub(crate) async fn of_subtask(
     params: PathParams,
     query: Query,
 ) -> Result<Json<Vec<Metric>>, ApiError> {
-    let vertex = Vertex::find(&api, &params).await?;
-    let (_, subtask) = vertex.subtask(&params)?;
-    Ok(Json(select(values(&vertex, subtask).into_iter(), &query)))
+    let Some(vertex) = if_there(Vertex::find(&api, &params).await)? else { return Ok(Json(Vec::new())) };
+    let subtask = if_there(vertex.subtask(&params))?;
+    let values = subtask.map(|(_, subtask)| values(&vertex, subtask)).unwrap_or_default();
+    Ok(Json(select(values.into_iter(), &query)))
 }
 
 /// Aggregates over the subtasks, or over those that `?subtasks=0-2,5` names.
@@ -56,13 +58,15 @@ pub(crate) async fn over_subtasks(
     params: PathParams,
     query: Query,
 ) -> Result<Json<Vec<AggregatedMetric>>, ApiError> {
-    let vertex = Vertex::find(&api, &params).await?;
-    let selected = selected_subtasks(&query, vertex.view().subtasks.len() as u32)?;
-    let sources = vertex
-        .subtasks()
-        .filter(|(index, _)| selected.as_ref().is_none_or(|selected| selected.contains(index)))
-        .map(|(_, subtask)| values(&vertex, subtask));
-    Ok(Json(aggregate(sources, Aggregation::WITH_SKEW, &query)?))
+    let vertex = if_there(Vertex::find(&api, &params).await)?;
+    let parallelism = vertex.as_ref().map_or(0, |vertex| vertex.view().subtasks.len() as u32);
+    let selected = selected_subtasks(&query, parallelism)?;
+    let is_selected = |index: u32| selected.as_ref().is_none_or(|selected| selected.contains(&index));
+    let all = vertex.iter().flat_map(|vertex| vertex.subtasks().map(move |subtask| (vertex, subtask)));
+    let sources = all
+        .filter(|(_, (index, _))| is_selected(*index))
+        .map(|(vertex, (_, subtask))| values(vertex, subtask));
+    Ok(Json(aggregate(sources, &query)?))
 }
 
 /// The subtasks that the query names, as far as they exist; `None` if it names none.
@@ -89,7 +93,7 @@ pub(crate) async fn of_coordinators(
     State(api): State<Api>,
     params: PathParams,
 ) -> Result<Json<Vec<Metric>>, ApiError> {
-    Vertex::find(&api, &params).await?;
+    if_there(Vertex::find(&api, &params).await)?;
     Ok(Json(Vec::new()))
 }
 

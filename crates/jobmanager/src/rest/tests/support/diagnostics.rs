@@ -14,7 +14,7 @@ use super::{FakeCluster, RUNNING, START, TASK_MANAGER, ready};
 use crate::{
     Error,
     handle::{JobLogLine, JobLogs},
-    profiles::{ProfileMode, ProfileRun, ProfileStatus, Report, VertexProfile},
+    profiles::{ProfileMode, ProfileRun, ProfileStatus, Profiled, Report, VertexProfile},
     rest::backend::{Answer, Daemon, Diagnostics},
 };
 
@@ -23,6 +23,13 @@ pub(crate) const PROFILE: &str = "tm_ITIMER_2026.html";
 
 fn known(id: &TaskManagerId) -> Result<(), Error> {
     if id.as_str() == TASK_MANAGER { Ok(()) } else { Err(Error::TaskManagerNotFound(id.clone())) }
+}
+
+fn profiled(of: &Profiled) -> Result<(), Error> {
+    match of {
+        Profiled::JobManager => Ok(()),
+        Profiled::TaskManager(id) => known(id),
+    }
 }
 
 fn check(of: &Daemon) -> Result<(), Error> {
@@ -89,27 +96,27 @@ impl Diagnostics for Arc<FakeCluster> {
         ready(Ok((vertex.0 > 0).then(|| Arc::new(profile))))
     }
 
-    fn profiles<'a>(&'a self, of: &'a TaskManagerId) -> Answer<'a, Vec<ProfileRun>> {
+    fn profiles<'a>(&'a self, of: &'a Profiled) -> Answer<'a, Vec<ProfileRun>> {
         let finished = ProfileStatus::Finished { file: PROFILE.to_owned(), problem: None };
         let failed = ProfileStatus::Failed("it was gone".to_owned());
         let runs = vec![run(ProfileMode::Itimer, 30, finished), run(ProfileMode::Wall, 5, failed)];
-        ready(known(of).map(|()| runs))
+        ready(profiled(of).map(|()| runs))
     }
 
     fn take_profile<'a>(
         &'a self,
-        of: &'a TaskManagerId,
+        of: &'a Profiled,
         mode: ProfileMode,
         seconds: u64,
     ) -> Answer<'a, ProfileRun> {
         let begun = self.fail().map(|()| run(mode, seconds, ProfileStatus::Running));
-        ready(known(of).and(begun))
+        ready(profiled(of).and(begun))
     }
 
-    fn profile<'a>(&'a self, of: &'a TaskManagerId, file: &'a str) -> Answer<'a, Option<Arc<Report>>> {
+    fn profile<'a>(&'a self, of: &'a Profiled, file: &'a str) -> Answer<'a, Option<Arc<Report>>> {
         let mut tree = FlameNode::root();
         tree.add(["job", "map"], 4);
         let report = Report { title: "a profile".to_owned(), tree };
-        ready(known(of).map(|()| (file == PROFILE).then(|| Arc::new(report))))
+        ready(profiled(of).map(|()| (file == PROFILE).then(|| Arc::new(report))))
     }
 }

@@ -1,4 +1,4 @@
-//! Lets a thread write down its own stack.
+//! Lets a thread of this process write down its own stack.
 //!
 //! The thread is sent `SIGPROF`; its handler walks the stack by the unwind tables that all Rust programs have, as a panic
 //! would, and writes the addresses to a buffer that was there before. In the handler nothing is allocated, locked or
@@ -7,6 +7,23 @@
 //!
 //! A walk never goes through the unwinder itself: while that throws a panic it rewrites the very frames that a walk would read.
 //! So it has to be known where its code lies, which it is if it is a shared library, as with Rust's usual targets.
+//!
+//! ```
+//! # fn main() -> Result<(), flott_stacks::Unavailable> {
+//! let (tell, told) = std::sync::mpsc::sync_channel(1);
+//! let (stop, until) = std::sync::mpsc::sync_channel::<()>(1);
+//! let waiting = std::thread::spawn(move || {
+//!     tell.send(flott_stacks::thread_id()).unwrap();
+//!     until.recv().is_err()
+//! });
+//! flott_stacks::prepare()?;
+//! let stack = flott_stacks::capture(told.recv().unwrap(), None, 128).expect("it lives and waits");
+//! assert!(!stack.addresses.is_empty());
+//! # drop(stop);
+//! # assert!(waiting.join().unwrap());
+//! # Ok(())
+//! # }
+//! ```
 #![allow(unsafe_code, reason = "signal handlers, and walking a stack, have no safe form")]
 
 use std::{
@@ -23,11 +40,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use flott_core::{SubtaskId, profile::MAX_STACK_DEPTH};
-
-use super::threads::{SlotThread, unpack};
-use crate::counters::now;
-
 /// The signal. It is the one that profilers use; a program that has a handler of its own for it keeps that.
 const SIGNAL: c_int = libc::SIGPROF;
 
@@ -37,21 +49,22 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// Time between two looks whether a thread is done.
 const PAUSE: Duration = Duration::from_micros(50);
 
-const DEPTH: usize = MAX_STACK_DEPTH as usize;
+/// Most functions of a stack that are written down.
+pub const MAX_DEPTH: usize = 128;
 
 /// Who holds it may ask threads.
 static ASKING: Mutex<()> = Mutex::new(());
 
 /// The thread that is asked, and how far it is: `thread << 2 | phase`.
 static STATE: AtomicU64 = AtomicU64::new(IDLE);
-/// Where the asked thread finds which subtask it runs. Valid while the state is not [`IDLE`].
+/// Where the asked thread finds what it is to note beside its stack, or null. Valid while the state is not [`IDLE`].
 static CELL: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
 /// What it found there.
-static RUNNING: AtomicU64 = AtomicU64::new(0);
+static NOTED: AtomicU64 = AtomicU64::new(0);
 /// How many of the frames are its.
 static LENGTH: AtomicUsize = AtomicUsize::new(0);
 /// Its stack, innermost first.
-static FRAMES: [AtomicUsize; DEPTH] = [const { AtomicUsize::new(0) }; DEPTH];
+static FRAMES: [AtomicUsize; MAX_DEPTH] = [const { AtomicUsize::new(0) }; MAX_DEPTH];
 
 /// Where the unwinder's code begins and ends.
 static UNWINDER: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
@@ -65,8 +78,8 @@ const fn state(thread: u32, phase: u64) -> u64 {
     (thread as u64) << 2 | phase
 }
 
-/// The calling thread's number.
-pub(super) fn thread_id() -> u32 {
+/// The calling thread's number, by the operating system.
+pub fn thread_id() -> u32 {
     // Not by the function of that name, which older C libraries do not have.
     // SAFETY: the call has no preconditions.
     u32::try_from(unsafe { libc::syscall(libc::SYS_gettid) }).unwrap_or_default()
@@ -74,7 +87,7 @@ pub(super) fn thread_id() -> u32 {
 
 /// Why stacks can't be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unavailable {
+pub enum Unavailable {
     /// The program handles the signal itself.
     #[error("the program has a handler of its own for SIGPROF, so its stacks can't be looked at")]
     Occupied,
@@ -89,8 +102,11 @@ pub(super) enum Unavailable {
     Static,
 }
 
-/// Makes sure that threads can be asked.
-pub(super) fn prepare() -> Result<(), Unavailable> {
+/// Makes sure that threads can be asked. May be called again.
+///
+/// # Errors
+/// If they can't.
+pub fn prepare() -> Result<(), Unavailable> {
     if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
         return Err(Unavailable::Processor);
     }
@@ -154,39 +170,41 @@ fn unwinder() -> Option<(usize, usize)> {
 
 /// What a thread was doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Captured {
-    pub(super) subtask: SubtaskId,
-    /// Innermost first.
-    pub(super) addresses: Vec<u64>,
+pub struct Captured {
+    /// What stood in the cell when the thread wrote; 0 if it was given none.
+    pub noted: u64,
+    /// Of its functions, innermost first.
+    pub addresses: Vec<u64>,
 }
 
-/// Asks a thread for its stack. `None` if it runs no subtask, does not answer in time, or has ended; or if threads can't be asked
-/// ([`prepare`]).
-pub(super) fn capture(thread: &SlotThread, max_depth: u32) -> Option<Captured> {
+/// Asks a thread, by its number, for its stack, and for what stands in a cell that it changes. `None` if it does not answer in
+/// time, or has ended; or if threads can't be asked ([`prepare`]). Blocks.
+pub fn capture(thread: u32, cell: Option<&AtomicU64>, max_depth: u32) -> Option<Captured> {
     // The handler may have been replaced meanwhile, and without one the signal would end the process.
     prepare().ok()?;
     let _asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
-    CELL.store(ptr::from_ref(thread.cell()).cast_mut(), Relaxed);
-    STATE.store(state(thread.id, REQUESTED), Release);
+    CELL.store(cell.map_or(ptr::null_mut(), |cell| ptr::from_ref(cell).cast_mut()), Relaxed);
+    STATE.store(state(thread, REQUESTED), Release);
     // SAFETY: the call has no preconditions; a thread that has ended is an error.
-    let sent = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread.id, SIGNAL) } == 0;
-    let answered = sent && wait_for(thread.id);
-    if !answered && !withdraw(thread.id) {
+    let sent = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, SIGNAL) } == 0;
+    let answered = sent && wait_for(thread);
+    if !answered && !withdraw(thread) {
         // It has begun just now, and it does not take long.
-        while STATE.load(Acquire) != state(thread.id, DONE) {
+        while STATE.load(Acquire) != state(thread, DONE) {
             thread::sleep(PAUSE);
         }
     }
-    let done = STATE.swap(IDLE, Acquire) == state(thread.id, DONE);
-    let subtask = unpack(RUNNING.load(Relaxed)).filter(|_| done)?;
-    let length = LENGTH.load(Relaxed).min(DEPTH).min(max_depth as usize);
+    if STATE.swap(IDLE, Acquire) != state(thread, DONE) {
+        return None;
+    }
+    let length = LENGTH.load(Relaxed).min(MAX_DEPTH).min(max_depth as usize);
     let addresses = FRAMES[..length].iter().map(|frame| frame.load(Relaxed) as u64).collect();
-    Some(Captured { subtask, addresses })
+    Some(Captured { noted: NOTED.load(Relaxed), addresses })
 }
 
 /// Waits until the thread has answered, or has taken too long to begin.
 fn wait_for(thread: u32) -> bool {
-    let deadline: Instant = now() + PATIENCE;
+    let deadline = now() + PATIENCE;
     loop {
         if STATE.load(Acquire) == state(thread, DONE) {
             return true;
@@ -210,9 +228,9 @@ extern "C" fn on_signal(_: c_int, _: *mut libc::siginfo_t, context: *mut c_void)
     let is_asked =
         STATE.compare_exchange(state(thread, REQUESTED), state(thread, WRITING), Acquire, Relaxed).is_ok();
     if is_asked {
-        // SAFETY: who asks keeps the cell until we are done.
-        let running = unsafe { (*CELL.load(Relaxed)).load(Relaxed) };
-        RUNNING.store(running, Relaxed);
+        // SAFETY: who asks keeps the cell, if there is one, until we are done.
+        let cell = unsafe { CELL.load(Relaxed).as_ref() };
+        NOTED.store(cell.map_or(0, |cell| cell.load(Relaxed)), Relaxed);
         // SAFETY: the kernel hands the handler the context that it has interrupted.
         let mut frames = Walk::from(Some(unsafe { interrupted(context) }));
         walk(&mut frames);
@@ -293,4 +311,9 @@ extern "C" fn visit(context: *mut UnwindContext, walk: *mut c_void) -> c_int {
     // What is beyond may just be rewritten; and it is read only after this.
     let is_unwinder = (UNWINDER[0].load(Relaxed)..UNWINDER[1].load(Relaxed)).contains(&address);
     if is_unwinder { STOP } else { GO_ON }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a thread takes is measured here")]
+fn now() -> Instant {
+    Instant::now()
 }

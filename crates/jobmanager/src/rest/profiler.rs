@@ -1,4 +1,5 @@
-//! `GET, POST /taskmanagers/:taskmanagerid/profiler` and `GET …/profiler/:file`: CPU profiles of a TaskManager's task hosts.
+//! `GET, POST /taskmanagers/:taskmanagerid/profiler`, `GET, POST /jobmanager/profiler` and `GET …/profiler/:file`: CPU profiles of
+//! a TaskManager's task hosts, and of the JobManager.
 
 use axum::{
     extract::{Request, State},
@@ -9,15 +10,14 @@ use axum::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    profiles::{ProfileMode, ProfileRun, ProfileStatus},
-    rest::{
-        Api,
-        error::ApiError,
-        json::{Json, JsonBody, RequestBody},
-        params::PathParams,
-    },
+use super::{
+    Api,
+    error::ApiError,
+    json::{Json, JsonBody, RequestBody},
+    lenient, logs,
+    params::PathParams,
 };
+use crate::profiles::{ProfileMode, ProfileRun, ProfileStatus, Profiled};
 
 /// How many seconds a profile takes if nothing else is asked for, as in Flink's dashboard.
 const DEFAULT_SECONDS: u64 = 30;
@@ -70,6 +70,7 @@ fn profile(run: ProfileRun) -> Profile {
 #[serde(default)]
 pub(crate) struct Wish {
     mode: Option<String>,
+    #[serde(deserialize_with = "lenient::number")]
     duration: Option<u64>,
 }
 
@@ -86,9 +87,18 @@ pub(crate) async fn gate(State(api): State<Api>, request: Request, next: Next) -
         .into_response()
 }
 
+/// The TaskManager that the path names, or the JobManager if it names none.
+fn profiled(params: &PathParams) -> Profiled {
+    if params.text("taskmanagerid").is_empty() {
+        Profiled::JobManager
+    } else {
+        Profiled::TaskManager(params.task_manager_id())
+    }
+}
+
 /// Those that are kept, newest first.
 pub(crate) async fn list(State(api): State<Api>, params: PathParams) -> Result<Json<Profiles>, ApiError> {
-    let runs = api.backend.profiles(&params.task_manager_id()).await?;
+    let runs = api.backend.profiles(&profiled(&params)).await.map_err(logs::no_list)?;
     Ok(Json(Profiles { profiling_list: runs.into_iter().map(profile).collect() }))
 }
 
@@ -116,7 +126,7 @@ pub(crate) async fn take(
             "`duration` must be between 1 and {longest} seconds (rest.profiling.duration-max)."
         )));
     }
-    Ok(Json(profile(api.backend.take_profile(&params.task_manager_id(), mode, seconds).await?)))
+    Ok(Json(profile(api.backend.take_profile(&profiled(&params), mode, seconds).await?)))
 }
 
 /// The result as a page; with the ending `.json` as the tree, with `.txt` as lines for other tools.
@@ -124,8 +134,8 @@ pub(crate) async fn file(State(api): State<Api>, params: PathParams) -> Result<R
     let name = params.text("file");
     let not_found = || ApiError::not_found(format!("Profiling file \"{name}\" does not exist."));
     let (stem, ending) = name.rsplit_once('.').ok_or_else(not_found)?;
-    let report = api.backend.profile(&params.task_manager_id(), &format!("{stem}.html")).await?;
-    let report = report.ok_or_else(not_found)?;
+    let report = api.backend.profile(&profiled(&params), &format!("{stem}.html")).await;
+    let report = report.map_err(logs::refused)?.ok_or_else(not_found)?;
     let typed = |kind, text: String| {
         let mut response = text.into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
