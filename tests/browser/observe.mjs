@@ -11,9 +11,9 @@ export async function lookAtMetrics({ check, appears }, page, cluster, { running
   page.where = "history";
   await page.goto(`${cluster.base}/#/jobs/${running}`);
   const charts = page.locator(".chart-cell canvas");
-  check("a job opens with what the server remembers", (await appears(charts.nth(1))) && (await appears(page.locator(".legend-item", { hasText: /Into the job.*\/s/ }))));
+  check("a job opens with what the server remembers", (await appears(charts.nth(1))) && (await appears(page.locator(".legend-item", { hasText: /In.*\/s/ }))));
   await page.getByLabel("What to show").selectOption(vertex);
-  check("a vertex has its own", await appears(page.locator(".chart-cell", { hasText: "Bytes" })));
+  check("a vertex has its own", await appears(page.locator(".chart-cell", { hasText: "Load of the busiest subtask" })));
   await page.goto(`${cluster.base}/#/overview`);
   check("the overview shows the load of the cluster", await appears(page.locator(".tile-part", { hasText: /CPU\s*<?\d+%/ })));
   check("and how fast each job is", await appears(page.getByRole("row", { name: /endless/ }).locator(".rate-value")));
@@ -48,6 +48,8 @@ export async function lookIntoAVertex({ check, appears }, page, cluster, { backp
   check("its TaskManagers, too", await appears(panel.getByRole("table", { name: "TaskManagers of the vertex" }).getByRole("row").nth(1)));
   await panel.getByRole("button", { name: "Backpressure" }).click();
   check("backpressure is said in words", await appears(panel.getByText(/subtasks wait/)));
+  await panel.getByRole("button", { name: "State", exact: true }).click();
+  check("its state is told, or what is missing for that", await appears(panel.getByText(/of state in|No checkpoint has completed/)));
   await panel.getByRole("button", { name: "Accumulators" }).click();
   check("accumulators are shown or known not to be there", await appears(panel.getByText(/No accumulator is registered|Value/)));
   await panel.getByRole("button", { name: "Flame graph" }).click();

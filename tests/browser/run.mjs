@@ -9,6 +9,8 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { binary, startCluster } from "./cluster.mjs";
 import { lookAtMetrics, lookAtProcesses, lookIntoAVertex, readLogs, rescaleAJob, runAgain, useShortcuts } from "./observe.mjs";
+import { useKeyboard } from "./keyboard.mjs";
+import { judge, watchShifts } from "./looks.mjs";
 import { pages } from "./pages.mjs";
 import { restartAJob, startRecoverable, stopAndGoOn, takeSnapshots } from "./snapshots.mjs";
 
@@ -44,6 +46,7 @@ function check(what, holds, more = "") {
 async function open(browser, { look, width, height }) {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme: look === "dark" ? "dark" : "light" });
   page.setDefaultTimeout(PATIENCE);
+  await watchShifts(page);
   page.where = "start";
   page.expectMissing = false;
   page.on("console", (message) => {
@@ -111,6 +114,7 @@ async function walkPages(browser, cluster, world) {
       for (const text of hides) check(`${look.look} ${name}: does not show ${text}`, !(await page.locator("main").innerText()).includes(text));
       const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       check(`${look.look} ${name}: is not wider than the window`, over <= 0, `${over} px`);
+      if (look.look !== "phone") await judge(check, page, `${look.look} ${name}`);
       await page.screenshot({ path: join(screenshots, `${name}-${look.look}.png`), fullPage: true });
       // What was asked for on this page must not be counted against the next.
       await page.goto("about:blank");
@@ -160,6 +164,7 @@ async function uploadAndRun(page, cluster) {
   await form.getByLabel("Parallelism").fill("2");
   await form.getByRole("button", { name: "Show plan" }).click();
   check("the plan is drawn", await appears(form.locator(".plan .node")));
+  check("and says what it needs, and what is free", await appears(form.locator(".plan", { hasText: /needs \d+ slots?, (none|\d+) (is|are) free/ })));
   await form.getByRole("button", { name: "Run" }).click();
   await page.waitForURL(/#\/jobs\/[0-9a-f]{32}/);
   check("running leads to the job", await appears(page.locator(".chip-large", { hasText: /RUNNING|FINISHED/ })));
@@ -182,19 +187,20 @@ async function uploadAndRun(page, cluster) {
   check("a failed job shows its root cause", await appears(page.locator(".failure-headline", { hasText: "cannot digest record" })));
 }
 
+/** The pictures of the README: a job in light colors, the cluster in dark ones. */
 async function writeDocs(browser, cluster, artifact) {
   mkdirSync(docs, { recursive: true });
-  const shop = await cluster.api.run(artifact, { entryClass: "shop", parallelism: 2 });
+  const shop = await cluster.api.run(artifact, { entryClass: "shop", parallelism: 2, flinkConfiguration: { "execution.checkpointing.interval": "5 s" } });
   await cluster.api.reached(shop, "RUNNING");
-  const page = await open(browser, { look: "light", width: 1280, height: 800 });
-  page.where = "docs";
-  for (const [name, hash] of [["overview", "#/overview"], ["job", `#/jobs/${shop}`]]) {
+  for (const [name, look, hash, height] of [["job", "light", `#/jobs/${shop}`, 1000], ["overview", "dark", "#/overview", 760]]) {
+    const page = await open(browser, { look, width: 1280, height });
+    page.where = "docs";
     await page.goto(`${cluster.base}/${hash}`);
     // So that the charts have something to show.
     await page.waitForTimeout(40_000);
     await page.screenshot({ path: join(docs, `${name}.png`) });
+    await page.close();
   }
-  await page.close();
   await cluster.api.cancel(shop);
 }
 
@@ -218,6 +224,7 @@ try {
     await readLogs(tools, page, cluster, world);
     await lookAtProcesses(tools, page, cluster, world);
     await useShortcuts(tools, page, cluster);
+    await useKeyboard(tools, page, cluster, world);
     await runAgain(tools, page, cluster, world);
     await takeSnapshots(tools, page, cluster, world.recoverable);
     await restartAJob(tools, page, cluster, world.recoverable);

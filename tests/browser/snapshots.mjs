@@ -26,7 +26,9 @@ export async function startRecoverable(cluster, artifact) {
   });
   await api.reached(job, "RUNNING");
   await api.until(`two checkpoints of job ${job}`, async () => (await api.json(`/jobs/${job}/checkpoints`)).counts.completed >= 2);
-  return { job, faults };
+  // The one that keeps state by key, for all that the job has lived.
+  const stateful = (await api.json(`/jobs/${job}`)).vertices.find(({ name }) => /Window|Keyed/.test(name)).id;
+  return { job, faults, stateful };
 }
 
 /** Looks at checkpoints down to a subtask, and takes some. */

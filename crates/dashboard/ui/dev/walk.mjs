@@ -78,7 +78,7 @@ try {
 
   await page.goto(`${base}/#/jobs`);
   await page.getByRole("link", { name: "orders-hourly" }).click();
-  check("a restarting job says how often it was restarted", await visible(page.locator(".job-title .badge", { hasText: "2 restarts" })));
+  check("a restarting job says how often it was restarted", (await visible(page.locator(".job-head .facts > div", { hasText: /^Restarts\s*2/ }))) && (await visible(page.locator(".failure-kicker", { hasText: "2 restarts" }))));
   check("nothing can be taken of it meanwhile", await page.getByRole("button", { name: "Savepoint" }).isDisabled());
   await page.getByRole("link", { name: /^Exceptions/ }).click();
   await page.getByText("All 2 times").click();

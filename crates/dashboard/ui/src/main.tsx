@@ -24,4 +24,7 @@ void loadConfig();
 watchLeadership();
 startShortcuts();
 const root = document.getElementById("app");
-if (root) render(<App />, root);
+if (root) {
+  root.replaceChildren(); // what the document shows until now
+  render(<App />, root);
+}

@@ -36,6 +36,7 @@ function vertexSeries(j, i) {
     s("backPressuredTimeMsPerSecond", "ms/s", "max", share(vx.bp)),
     s("idleTimeMsPerSecond", "ms/s", "min", (t) => Math.max(0, 1000 - share(vx.busy + vx.bp)(t))),
     s("watermarkLag", "ms", "max", (t) => (vx.wm ? vx.wm * (2 - course(t, i)) : null)),
+    ...(vx.wm ? [s("latency", "ms", "max", (t) => (3 + i * 4) * (2 - course(t, i)))] : []),
     ...operators(vx).flatMap((name, k) => [
       s(`${name}.numRecordsIn`, "records", "sum", (t) => (k === 0 && !vx.in ? 0 : ((vx.in ?? vx.out ?? 0) * (t - j.begin)) / 1000), false),
       s(`${name}.numRecordsOut`, "records", "sum", (t) => ((vx.out ?? 0) * (t - j.begin)) / 1000, false),

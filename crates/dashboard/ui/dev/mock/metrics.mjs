@@ -35,7 +35,7 @@ export function aggregated(j, i, query, now) {
   return wanted.filter((id) => id in all[0]).map((id) => {
     const numbers = all.map((of) => of[id]);
     const sum = numbers.reduce((a, b) => a + b, 0);
-    return { id, min: Math.min(...numbers), max: Math.max(...numbers), avg: sum / numbers.length, sum, skew: 4 };
+    return { id, min: Math.min(...numbers), max: Math.max(...numbers), avg: sum / numbers.length, sum, skew: sum > 0 ? Math.min(100, (100 * numbers.reduce((all, n) => all + Math.abs(n - sum / numbers.length), 0)) / sum) : 0 };
   });
 }
 

@@ -13,7 +13,7 @@ export async function observe({ page, base, check, visible, counts }) {
   check("the overview's search finds jobs", await counts(page.getByRole("table", { name: "Running jobs" }).getByRole("row"), 2));
 
   await page.goto(fraud);
-  check("a job opens with its last hour", await counts(page.locator(".chart-cell canvas"), 5));
+  check("a job opens with its last hour", await counts(page.locator(".chart-cell canvas"), 6));
   await page.getByRole("button", { name: "15 m" }).click();
   await page.reload();
   check("the shown time is remembered", await visible(page.locator('button[aria-pressed="true"]', { hasText: "15 m" })));

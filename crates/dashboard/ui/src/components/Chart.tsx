@@ -105,7 +105,7 @@ function options(element: HTMLElement, { names, format, height, points, steps, t
     height,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 }, ...(group ? { sync: { key: group } } : {}) },
-    padding: [8, 8, 0, 0],
+    padding: [8, 22, 0, 0],
     scales: {
       x: { time: true, range: (_u, min, max) => [Math.min(min, max - SHORTEST_SPAN_S), max] },
       y: { range: (_u, _min, max) => [0, top ?? (max > 0 ? max * 1.08 : 1)] },
@@ -122,7 +122,8 @@ function options(element: HTMLElement, { names, format, height, points, steps, t
           stroke,
           fill: i === 0 ? `${stroke}1a` : undefined,
           width: 1.75,
-          points: { show: points, size: 5, fill: stroke },
+          // A value without a neighbor would be no line: it is a point.
+          points: points ? { show: true, size: 5, fill: stroke } : { size: 4, fill: stroke, filter: lone, show: true },
           spanGaps: false,
           ...(stepped ? { paths: uPlot.paths.stepped?.({ align: 1 }) } : {}),
         };
@@ -130,6 +131,15 @@ function options(element: HTMLElement, { names, format, height, points, steps, t
     ] as uPlot.Series[],
     hooks: { setCursor: [(u) => hover(u.cursor.idx ?? null)] },
   };
+}
+
+/** Where a value stands alone between unknown ones. */
+function lone(u: uPlot, series: number, show: boolean): number[] | null {
+  const values = u.data[series];
+  if (!show || !values) return null;
+  const out: number[] = [];
+  for (let i = 0; i < values.length; i++) if (values[i] != null && values[i - 1] == null && values[i + 1] == null) out.push(i);
+  return out;
 }
 
 function clock(seconds: number | null, exact: boolean): string {

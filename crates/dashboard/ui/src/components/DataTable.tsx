@@ -18,6 +18,8 @@ export interface Column<T> {
   heading?: boolean;
   /** A heading that is only a number: it needs its title beside it, and little width. */
   compact?: boolean;
+  /** Needs a line of its own on narrow screens. */
+  wide?: boolean;
 }
 
 interface Props<T> {
@@ -37,6 +39,8 @@ interface Props<T> {
 }
 
 const PAGE_SIZE = 50;
+/** From so many columns on, narrow screens show values in pairs. */
+const MANY = 5;
 
 /** A sortable table that turns into a list of small cards where the screen is narrow. */
 export function DataTable<T>({ label, columns, rows, rowKey, sort: start, onRow, selected, detail, pageSize = PAGE_SIZE }: Props<T>) {
@@ -53,7 +57,7 @@ export function DataTable<T>({ label, columns, rows, rowKey, sort: start, onRow,
   };
   return (
     <div class="table-scroll">
-      <table class="table" aria-label={label}>
+      <table class={columns.length >= MANY ? "table table-many" : "table"} aria-label={label}>
         <thead>
           <tr>
             {columns.map((column) => (
@@ -89,7 +93,7 @@ export function DataTable<T>({ label, columns, rows, rowKey, sort: start, onRow,
                   onClick={onRow && ((event) => !isControl(event.target) && onRow(row))}
                 >
                   {columns.map((column) => (
-                    <td key={column.id} class={`${column.numeric ? "num" : ""} ${column.heading ? "heading" : ""} ${column.compact ? "compact" : ""}`} data-label={column.title}>
+                    <td key={column.id} class={`${column.numeric ? "num" : ""} ${column.heading ? "heading" : ""} ${column.compact ? "compact" : ""} ${column.wide ? "wide" : ""}`} data-label={column.title}>
                       {column.cell(row)}
                     </td>
                   ))}

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type GraphLayout, type Size, labelWidth, layoutGraph } from "../lib/layout";
 import { type GraphModel, topological } from "../lib/plan";
 import { Icon } from "./Icon";
@@ -32,7 +32,8 @@ export function GraphView({ model, node, render, describe, nodeClass, nodeStyle,
   const frame = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
   const [zoom, setZoom] = useState<number | null>(null); // null: fit
-  useEffect(() => {
+  // Before the first frame is drawn, so that nothing below has to make room.
+  useLayoutEffect(() => {
     const element = frame.current;
     if (!element) return;
     const observer = new ResizeObserver(() => setWidth(element.clientWidth));

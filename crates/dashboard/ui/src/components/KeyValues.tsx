@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { DataTable } from "./DataTable";
 import { Empty } from "./Notice";
@@ -7,9 +8,9 @@ import { Search } from "./Search";
 const ALL = 1000;
 
 /** Settings with a search over keys and values. */
-export function KeyValues({ label, entries, empty }: { label: string; entries: { key: string; value: string }[]; empty: string }) {
+export function KeyValues({ label, entries, empty, hint }: { label: string; entries: { key: string; value: string }[]; empty: string; hint?: ComponentChildren }) {
   const [search, setSearch] = useState("");
-  if (entries.length === 0) return <Empty title={empty} />;
+  if (entries.length === 0) return <Empty title={empty}>{hint}</Empty>;
   const needle = search.trim().toLowerCase();
   const rows = entries.filter(({ key, value }) => `${key}\n${value}`.toLowerCase().includes(needle));
   return (

@@ -1,5 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type LogLine, markMatches } from "../lib/log-lines";
+import { logParts, stateIn } from "../lib/log-parts";
+import { tone } from "../lib/states";
 import { visibleRange } from "../lib/window";
 
 /** Height of a line in the style sheet, px. */
@@ -68,9 +70,7 @@ export function LogLines({ lines, search, follow, onFollow, cut, label }: Props)
                     {line.tag}
                   </span>
                 )}
-                <span class="log-text">
-                  {markMatches(line.text, search).map((part, i) => (part.match ? <mark key={i}>{part.text}</mark> : part.text))}
-                </span>
+                <LogText text={line.text} search={search} />
               </div>
             ))}
           </div>
@@ -82,5 +82,30 @@ export function LogLines({ lines, search, follow, onFollow, cut, label }: Props)
         </button>
       )}
     </div>
+  );
+}
+
+/** A line with what is the same everywhere held back: date and module path are in its title. */
+function LogText({ text, search }: { text: string; search: string }) {
+  const parts = logParts(text);
+  const marked = (some: string) => markMatches(some, search).map((part, i) => (part.match ? <mark key={i}>{part.text}</mark> : part.text));
+  const state = stateIn(parts.text);
+  // What is searched for must be seen where it was found.
+  const found = search.trim() !== "" && parts.path.toLowerCase().includes(search.trim().toLowerCase());
+  return (
+    <span class="log-text" title={parts.path && `${parts.date}${parts.head}${parts.path}`}>
+      <span class="log-date">{marked(parts.date)}</span>
+      {marked(parts.head)}
+      {parts.path && <span class="log-module">{marked(found ? parts.path : parts.module)} </span>}
+      {state ? (
+        <>
+          {marked(state.before)}
+          <span class={`text-${tone(state.state)}`}>{marked(state.state)}</span>
+          {marked(state.after)}
+        </>
+      ) : (
+        marked(parts.text)
+      )}
+    </span>
   );
 }

@@ -15,15 +15,15 @@ const LINES = [
 
 /** What a process used over the last hour, its task hosts included; nothing if the server does not remember. */
 export function ProcessCharts({ process }: { process: Process }) {
-  const { store, version } = useHistory(`process/${process?.taskManager ?? ""}`, (query, signal) => api.processHistory(process, query, signal));
+  const { store, version, loaded, kept } = useHistory(`process/${process?.taskManager ?? ""}`, (query, signal) => api.processHistory(process, query, signal));
   const charts = useMemo(
     () => (store ? LINES.map((line) => ({ ...line, data: recent({ times: store.times, lines: [store.line(line.id)] }, span.value) })).filter(({ data }) => hasValues(data)) : []),
     [store, version, span.value],
   );
-  if (charts.length === 0) return null;
+  if (!kept || (loaded && charts.length === 0)) return null;
   return (
     <Card title="History" actions={<SpanPicker />}>
-      <div class="charts">
+      <div class="charts charts-room">
         {charts.map(({ id, title, name, data }) => {
           const { format, top, steps } = readingOf(id);
           return (

@@ -1,6 +1,8 @@
 import { useState } from "preact/hooks";
 import { type Process, api } from "../api/client";
-import { threadSummary } from "../lib/threads";
+import { duration } from "../lib/format";
+import { link } from "../lib/route";
+import { type ThreadRow, jobOf, threadGroups } from "../lib/threads";
 import { optional } from "../live/endpoints";
 import { usePoll } from "../live/poll";
 import { Card } from "./Card";
@@ -43,19 +45,48 @@ export function Threads({ process }: { process: Process }) {
       {data && data.threads === null && <Empty title="This server shows no threads" />}
       {data?.threads && shown.length === 0 && <Empty icon="search" title="No thread matches" />}
       <div class="threads">
-        {shown.map((thread, i) => {
-          const { head, rest } = threadSummary(thread);
-          return (
-            <details key={`${thread.threadName}${i}`} class="thread" open={rest !== "" && shown.length <= 12}>
-              <summary>
-                <span class="thread-name">{thread.threadName}</span>
-                <span class="muted">{head}</span>
-              </summary>
-              {rest && <pre>{rest}</pre>}
-            </details>
-          );
-        })}
+        {threadGroups(shown).map(({ process: name, rows }) => (
+          <section key={name}>
+            {name !== "" && <ProcessName name={name} threads={rows.length} />}
+            {rows.map((row, i) => (
+              <Thread key={`${row.name}${i}`} row={row} open={shown.length <= 12} />
+            ))}
+          </section>
+        ))}
       </div>
     </Card>
+  );
+}
+
+function ProcessName({ name, threads }: { name: string; threads: number }) {
+  const job = jobOf(name);
+  return (
+    <h3 class="thread-process">
+      {job ? (
+        <>
+          {name.replace(job, "").trim()} <a href={link.job(job)}>{job}</a>
+        </>
+      ) : (
+        name
+      )}
+      <span class="muted">{threads} listed, by CPU time</span>
+    </h3>
+  );
+}
+
+function Thread({ row, open }: { row: ThreadRow; open: boolean }) {
+  const line = (
+    <>
+      <span class="thread-name">{row.name}</span>
+      <span class="muted">{row.state}</span>
+      {row.cpu !== null && <span class="thread-cpu">{duration(row.cpu)} CPU</span>}
+    </>
+  );
+  if (row.rest === "") return <p class="thread thread-line">{line}</p>;
+  return (
+    <details class="thread" open={open}>
+      <summary>{line}</summary>
+      <pre>{row.rest}</pre>
+    </details>
   );
 }

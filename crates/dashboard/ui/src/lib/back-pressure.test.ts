@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { backPressureInWords, bottleneck } from "./back-pressure";
+import { backPressureInWords, bottleneck, busiest } from "./back-pressure";
 import type { GraphModel } from "./plan";
 
 const loads = (...pairs: [number, number][]) => pairs.map(([busy, backpressured]) => ({ busy, backpressured }));
@@ -26,4 +26,9 @@ it("finds nothing where nothing waits", () => {
   expect(bottleneck(model, map({ source: [0.3, 0], count: [0.95, 0], sink: [0.1, 0] }))).toBeNull();
   expect(bottleneck(model, map({ source: [0.3, 0.2], count: [0.6, 0], sink: [0.1, 0] }))).toBeNull();
   expect(bottleneck(model, new Map())).toBeNull();
+});
+
+it("finds who works most", () => {
+  expect(busiest(map({ source: [0.3, 0.6], count: [0.95, 0] }))).toEqual({ id: "count", busy: 0.95 });
+  expect(busiest(new Map([["a", { busy: null }]]))).toBeNull();
 });

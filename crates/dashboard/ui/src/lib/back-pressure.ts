@@ -48,3 +48,10 @@ export function bottleneck(model: GraphModel, loads: ReadonlyMap<string, { busy:
   }
   return found;
 }
+
+/** The vertex with the busiest subtask; null while no load is known. */
+export function busiest(loads: ReadonlyMap<string, { busy: number | null }>): { id: string; busy: number } | null {
+  let found: { id: string; busy: number } | null = null;
+  for (const [id, { busy }] of loads) if (busy !== null && (found === null || busy > found.busy)) found = { id, busy };
+  return found;
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { groupFailures, headline, taskOf, findFailures } from "./exceptions";
+import { groupFailures, headline, taskOf, findFailures, lastPanic } from "./exceptions";
 
 const entry = (timestamp: number, stacktrace: string, taskName: string | null = "map (1/2) - execution #3") => ({
   exceptionName: "UserCodePanicked", stacktrace, timestamp, taskName, endpoint: "host:1", taskManagerId: "host:1-ab",
@@ -22,6 +22,13 @@ describe("headline", () => {
 });
 
 describe("groupFailures", () => {
+  it("takes repeats at other subtasks, and with other numbers, as the same failure", () => {
+    const [failure, other] = groupFailures([entry(10, "cannot digest record 7", "map (1/4) - execution #0"), entry(20, "cannot digest record 9", "map (3/4) - execution #1"), entry(5, "disk full")]);
+    expect(failure?.headline).toBe("cannot digest record 9");
+    expect(failure?.occurrences.map(({ subtask, headline: text }) => [subtask, text])).toEqual([["3/4", "cannot digest record 9"], ["1/4", "cannot digest record 7"]]);
+    expect(other?.headline).toBe("disk full");
+  });
+
   it("counts repeats of a crash loop, newest first", () => {
     const failures = groupFailures([entry(10, "boom\nmore"), entry(30, "boom\nmore", "map (1/2) - execution #4"), entry(20, "other")]);
     expect(failures.map((failure) => [failure.headline, failure.occurrences.map(({ timestamp, attempt }) => [timestamp, attempt])])).toEqual([
@@ -31,8 +38,8 @@ describe("groupFailures", () => {
     expect(failures[0]).toMatchObject({ detail: "more", task: "map (1/2)", timestamp: 30 });
   });
 
-  it("keeps failures of different subtasks apart", () => {
-    expect(groupFailures([entry(1, "boom", "map (1/2)"), entry(2, "boom", "map (2/2)"), entry(3, "boom", null)])).toHaveLength(3);
+  it("keeps failures of different tasks apart", () => {
+    expect(groupFailures([entry(1, "boom", "map (1/2)"), entry(2, "boom", "sink (1/2)"), entry(3, "boom", null)])).toHaveLength(3);
   });
 
   it("does not repeat the headline in the detail, and shows a chain whole", () => {
@@ -65,4 +72,10 @@ it("finds failures by message, task and host", () => {
   expect(findFailures(failures, "DISK").map(({ headline }) => headline)).toEqual(["disk full"]);
   expect(findFailures(failures, "map host-b").length).toBe(1);
   expect(findFailures(failures, "map host-a").length).toBe(0);
+});
+
+it("keeps of the output what belongs to the last panic", () => {
+  const one = "thread 'slot' (7) panicked at src/a.rs:1:2:\nboom\nstack backtrace:\n   0: x";
+  expect(lastPanic(`   4: y\nnote: more\n\n${one.replace("boom", "before")}\n\n${one}`)).toBe(one);
+  expect(lastPanic("no panic here")).toBe("no panic here");
 });

@@ -25,6 +25,10 @@ export interface Failure {
 /** One time that a failure happened. */
 export interface Occurrence {
   timestamp: number;
+  /** What it said then: repeats may differ in their numbers. */
+  headline: string;
+  /** Which subtask it was, such as `2/4`; null for a failure of no single one. */
+  subtask: string | null;
   /** Which attempt of the task it was, where the task's name says so. */
   attempt: number | null;
   endpoint: string | null;
@@ -58,27 +62,43 @@ export function taskOf(taskName: string | null | undefined): string | null {
 /** Headline and the rest of a cause that came by its parts. What has a place of its own is not repeated. */
 function ofParts(cause: NonNullable<ExceptionEntry["rootCause"]>): { head: string; detail: string } {
   const [head = "", ...more] = cause.message.trim().split("\n");
-  const tail = cause.stderrTail?.trimEnd();
+  const tail = lastPanic(cause.stderrTail?.trimEnd() ?? "");
   const detail = [...more, ...(cause.context ?? []), ...(tail ? ["last lines of stderr:", tail] : [])];
   return { head, detail: detail.join("\n") };
+}
+
+const PANIC = /^thread '.*' .*panicked at /gm;
+
+/** A process that lives on tells of earlier panics too: what came last belongs to this failure. */
+export function lastPanic(stderr: string): string {
+  const last = [...stderr.matchAll(PANIC)].at(-1);
+  return last ? stderr.slice(last.index) : stderr;
 }
 
 function failure(entry: ExceptionEntry): Failure {
   const { head, detail } = entry.rootCause?.message.trim() ? ofParts(entry.rootCause) : rootCause(entry.stacktrace.trim() || entry.exceptionName);
   const attempt = ATTEMPT.exec(entry.taskName ?? "")?.[1];
+  const task = taskOf(entry.taskName);
   const place = { endpoint: entry.endpoint ?? null, taskManagerId: entry.taskManagerId ?? null };
   return {
     headline: head,
     detail: detail.trimEnd(),
-    task: taskOf(entry.taskName),
+    task,
     operator: entry.rootCause?.operator ?? null,
     location: entry.rootCause?.location ?? null,
     ...place,
     kind: entry.rootCause?.kind ?? null,
     timestamp: entry.timestamp,
-    occurrences: [{ timestamp: entry.timestamp, attempt: attempt === undefined ? null : Number(attempt), ...place }],
+    occurrences: [{ timestamp: entry.timestamp, headline: head, subtask: SUBTASK.exec(task ?? "")?.[1] ?? null, attempt: attempt === undefined ? null : Number(attempt), ...place }],
     concurrent: (entry.concurrentExceptions ?? []).map(failure),
   };
+}
+
+const SUBTASK = / \((\d+\/\d+)\)$/;
+
+/** What repeats of a failure have in common: its words without numbers, and its task whichever subtask it was. */
+export function sameness({ headline: text, task }: Failure): string {
+  return `${text.replace(/\d+/g, "#")}\n${(task ?? "").replace(SUBTASK, "")}`;
 }
 
 /** Newest first; the same cause at the same task is one entry with a count. */
@@ -86,7 +106,7 @@ export function groupFailures(entries: readonly ExceptionEntry[]): Failure[] {
   const groups = new Map<string, Failure>();
   for (const entry of [...entries].sort((a, b) => b.timestamp - a.timestamp)) {
     const next = failure(entry);
-    const key = `${next.headline}\n${next.task ?? ""}`;
+    const key = sameness(next);
     const known = groups.get(key);
     if (known) known.occurrences.push(...next.occurrences);
     else groups.set(key, next);

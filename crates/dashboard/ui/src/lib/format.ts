@@ -12,6 +12,16 @@ function short(value: number): string {
 /** Powers of two up to a TiB: the steps of an axis of sizes. */
 export const BYTE_STEPS: number[] = Array.from({ length: 41 }, (_, i) => 2 ** i);
 
+/** Steps of an axis of things that are counted. */
+export const WHOLE_STEPS: number[] = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8].flatMap((n) => [n, 2 * n, 5 * n]);
+
+/** Steps of an axis of durations, in milliseconds: round ones in seconds, minutes, hours and days too. */
+export const DURATION_STEPS: number[] = [
+  ...[1, 10, 100, 1000].flatMap((n) => [n, 2 * n, 5 * n]),
+  ...[10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200].map((s) => s * 1000),
+  ...[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000].map((d) => d * 86_400_000),
+];
+
 /** `1536` to `1.5 KiB`. */
 export function bytes(value: number): string {
   if (!Number.isFinite(value) || value < 0) return "–";
@@ -94,7 +104,9 @@ export function clockTime(time: number, now: number): string {
   return t.toDateString() === new Date(now).toDateString() ? clock : `${isoDate(t)} ${clock}`;
 }
 
-function isoDate(t: Date): string {
+/** The local date: `2026-11-23`. */
+export function isoDate(time: number | Date): string {
+  const t = new Date(time);
   return `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())}`;
 }
 

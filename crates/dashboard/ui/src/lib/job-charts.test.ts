@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { HistoryStore } from "./history";
-import { jobCharts } from "./job-charts";
+import { chartColumns, jobCharts } from "./job-charts";
 
 const HOUR = 3_600_000;
 
@@ -31,4 +31,24 @@ it("takes the load of a job from its most loaded vertex", () => {
 it("does not magnify a small lag", () => {
   const [lag] = jobCharts(store({ watermarkLag: ["a", [3, 4, 5]] }), ["a"], "a", HOUR);
   expect(lag?.top).toBe(1000);
+});
+
+it("tells no lag where event time has nothing to do with the clock", () => {
+  expect(jobCharts(store({ watermarkLag: ["a", [1.7e12, 1.7e12]] }), ["a"], "a", HOUR)).toEqual([]);
+});
+
+it("shows latency where it is measured", () => {
+  const history = store({ "latency@a": ["a", [3, 4]], "latency@b": ["b", [9, 2]] });
+  const [whole] = jobCharts(history, ["a", "b"], null, HOUR);
+  expect([whole?.id, whole?.data.lines[0], whole?.format(9)]).toEqual(["latency", [9, 4], "9 ms"]);
+  expect(jobCharts(history, ["a", "b"], "b", HOUR)[0]?.data.lines[0]).toEqual([9, 2]);
+});
+
+it("leaves out bytes that nobody made, and single values", () => {
+  expect(jobCharts(store({ numBytesInPerSecond: ["a", [0, 0]], numBytesOutPerSecond: ["a", [0, 0]] }), ["a"], "a", HOUR)).toEqual([]);
+  expect(jobCharts(store({ numRecordsInPerSecond: ["a", [null, 7]] }), ["a"], "a", HOUR)).toEqual([]);
+});
+
+it("fills rows with charts", () => {
+  expect([1, 2, 3, 4, 5, 6, 7, 8].map(chartColumns)).toEqual([1, 2, 3, 4, 3, 3, 4, 4]);
 });

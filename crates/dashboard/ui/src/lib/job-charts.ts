@@ -1,6 +1,7 @@
-import { BYTE_STEPS } from "./format";
-import { type ChartData, type HistoryStore, hasValues, recent } from "./history";
+import { BYTE_STEPS, WHOLE_STEPS } from "./format";
+import { type ChartData, type HistoryStore, recent } from "./history";
 import { readingOf } from "./metric-catalog";
+import { isOfNow } from "./watermark";
 
 /** A chart as it is drawn. */
 export interface ChartSpec {
@@ -31,30 +32,38 @@ interface Plan {
 }
 
 const OF_JOB: readonly Plan[] = [
-  { id: "throughput", title: "Throughput", lines: { "Into the job": { metric: "numRecordsInPerSecond" }, "Out of the job": { metric: "numRecordsOutPerSecond" } } },
+  { id: "throughput", title: "Throughput", lines: { In: { metric: "numRecordsInPerSecond" }, Out: { metric: "numRecordsOutPerSecond" } } },
   {
     id: "load",
-    title: "Load",
-    lines: { "Busiest subtask": { metric: "busyTimeMsPerSecond", overVertices: true }, "Most backpressured": { metric: "backPressuredTimeMsPerSecond", overVertices: true } },
+    title: "Load of the busiest subtask",
+    lines: { Busy: { metric: "busyTimeMsPerSecond", overVertices: true }, Backpressured: { metric: "backPressuredTimeMsPerSecond", overVertices: true } },
     more: { colors: LOAD_COLORS },
   },
   { id: "lag", title: "Watermark lag", lines: { "Furthest behind": { metric: "watermarkLag", overVertices: true } } },
+  { id: "latency", title: "Latency", lines: { "Slowest, from the sources": { metric: "latency", overVertices: true } } },
   { id: "checkpoint-duration", title: "Checkpoint duration", lines: { "Last checkpoint": { metric: "lastCheckpointDuration" } }, more: { stepped: true } },
   { id: "checkpoint-size", title: "Checkpoint size", lines: { Written: { metric: "lastCheckpointSize" } }, more: { stepped: true, steps: BYTE_STEPS } },
-  { id: "restarts", title: "Restarts", lines: { "Since submission": { metric: "numRestarts" } }, more: { stepped: true, colors: ["--failed"] }, onlyIfAny: true },
+  { id: "restarts", title: "Restarts", lines: { "Since submission": { metric: "numRestarts" } }, more: { stepped: true, colors: ["--failed"], steps: WHOLE_STEPS }, onlyIfAny: true },
 ];
 
 const OF_VERTEX: readonly Plan[] = [
   { id: "records", title: "Records", lines: { In: { metric: "numRecordsInPerSecond" }, Out: { metric: "numRecordsOutPerSecond" } } },
   {
     id: "load",
-    title: "Load",
-    lines: { "Busiest subtask": { metric: "busyTimeMsPerSecond" }, "Most backpressured": { metric: "backPressuredTimeMsPerSecond" } },
+    title: "Load of the busiest subtask",
+    lines: { Busy: { metric: "busyTimeMsPerSecond" }, Backpressured: { metric: "backPressuredTimeMsPerSecond" } },
     more: { colors: LOAD_COLORS },
   },
-  { id: "bytes", title: "Bytes", lines: { In: { metric: "numBytesInPerSecond" }, Out: { metric: "numBytesOutPerSecond" } } },
+  // What stays within its process is not made bytes of.
+  { id: "bytes", title: "Bytes", lines: { In: { metric: "numBytesInPerSecond" }, Out: { metric: "numBytesOutPerSecond" } }, onlyIfAny: true },
   { id: "lag", title: "Watermark lag", lines: { "Behind the clock": { metric: "watermarkLag" } } },
+  { id: "latency", title: "Latency", lines: { "From the sources to here": { metric: "latency" } } },
 ];
+
+/** A single value is no course yet. */
+function isCourse(data: ChartData): boolean {
+  return data.lines.some((line) => line.filter((value) => value != null).length > 1);
+}
 
 /** The charts of a whole job, or of one of its vertices; those without any value are left out. */
 export function jobCharts(store: HistoryStore, vertices: readonly string[], vertex: string | null, span: number): ChartSpec[] {
@@ -64,10 +73,18 @@ export function jobCharts(store: HistoryStore, vertices: readonly string[], vert
       { times: store.times, lines: metrics.map(({ metric, overVertices }) => (overVertices ? store.largest(metric, vertices) : store.line(metric, vertex))) },
       span,
     );
-    if (!hasValues(data) || (onlyIfAny && !data.lines.some((line) => line.some((value) => (value ?? 0) > 0)))) return [];
+    if (!isCourse(data) || (onlyIfAny && !data.lines.some((line) => line.some((value) => (value ?? 0) > 0)))) return [];
     const reading = readingOf(metrics[0]?.metric ?? "");
     const largest = Math.max(0, ...data.lines.flatMap((line) => line.map((value) => value ?? 0)));
+    // Event time of long ago: how far it is behind would only ever be told in years.
+    if (id === "lag" && !isOfNow(largest)) return [];
     const top = id === "lag" && largest < LEAST_LAG_MS ? LEAST_LAG_MS : reading.top;
     return [{ id, title, names: Object.keys(lines), data, format: reading.format, top, steps: reading.steps, ...more }];
   });
+}
+
+/** How many charts stand beside each other where there is room: so many that no row is left nearly empty. */
+export function chartColumns(count: number): number {
+  if (count <= 4) return Math.max(1, count);
+  return count % 3 === 0 || count === 5 ? 3 : 4;
 }

@@ -1,4 +1,4 @@
-import { BYTE_STEPS, bytes, count, duration, percent, rate } from "./format";
+import { BYTE_STEPS, DURATION_STEPS, bytes, count, duration, percent, rate } from "./format";
 
 /** How the values of a metric read. */
 export interface Reading {
@@ -17,7 +17,7 @@ const RECORD_RATE: Reading = { format: (value) => `${rate(value)}/s`, unit: "rec
 const PER_SECOND: Reading = { format: (value) => `${rate(value)}/s`, unit: "per second" };
 const BYTES: Reading = { format: bytes, unit: "bytes", steps: BYTE_STEPS };
 const BYTE_RATE: Reading = { format: (value) => `${bytes(value)}/s`, unit: "bytes/s", steps: BYTE_STEPS };
-const MILLISECONDS: Reading = { format: duration, unit: "ms" };
+const MILLISECONDS: Reading = { format: duration, unit: "ms", steps: DURATION_STEPS };
 const NANOSECONDS: Reading = { format: (value) => duration(value / 1e6), unit: "ns" };
 /** Milliseconds of each second: a share of time. */
 const TIME_SHARE: Reading = { format: (value) => percent(value / 1000), unit: "share of time", top: 1000 };
@@ -56,6 +56,7 @@ const KNOWN: Record<string, [Reading, string]> = {
   accumulateBackPressuredTimeMs: [MILLISECONDS, "Time waiting for the next vertex since the start"],
   maxSoftBackPressureTimeMs: [MILLISECONDS, "Longest wait for credit, able to do other things"],
   maxHardBackPressureTimeMs: [MILLISECONDS, "Longest wait for credit, blocked"],
+  latency: [MILLISECONDS, "How long records take from their source to this vertex, told by markers"],
   watermarkLag: [MILLISECONDS, "How far event time is behind the wall clock"],
   currentInputWatermark: [EVENT_TIME, "Lowest watermark received"],
   currentOutputWatermark: [EVENT_TIME, "Last watermark emitted"],

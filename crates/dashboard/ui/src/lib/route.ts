@@ -3,7 +3,7 @@
 export const JOB_TABS = ["graph", "metrics", "timeline", "checkpoints", "exceptions", "logs", "configuration"] as const;
 export type JobTab = (typeof JOB_TABS)[number];
 /** Parts of a vertex's panel, as they stand in the query. */
-export const VERTEX_VIEWS = ["subtasks", "taskmanagers", "backpressure", "accumulators", "flamegraph"] as const;
+export const VERTEX_VIEWS = ["subtasks", "taskmanagers", "backpressure", "state", "accumulators", "flamegraph"] as const;
 export type VertexView = (typeof VERTEX_VIEWS)[number];
 export const TM_TABS = ["slots", "log", "stdout", "files", "threads", "profiler"] as const;
 export type TaskManagerTab = (typeof TM_TABS)[number];

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { againstMean, skew, skewInWords } from "./skew";
+import { againstMean, skew, skewInWords, stateInWords } from "./skew";
 
 it("measures skew as the average distance from the mean", () => {
   expect(skew([10, 10, 10])).toBe(0);
@@ -19,4 +19,10 @@ it("says what a skew means", () => {
 
 it("compares one with the mean", () => {
   expect([138, 96, 100].map((value) => againstMean(value, 100))).toEqual(["+38%", "−4%", "even"]);
+});
+
+it("says how evenly state is spread", () => {
+  expect(stateInWords([100, 104])).toBe("All subtasks keep about the same.");
+  expect(stateInWords([100, 100, 400])).toBe("Very uneven: subtask 2 keeps the most, 2.0 times the mean.");
+  expect(stateInWords([7])).toBe("");
 });

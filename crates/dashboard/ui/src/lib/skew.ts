@@ -51,3 +51,13 @@ export function againstMean(value: number, mean: number): string {
   const percent = Math.round((value / mean - 1) * 100);
   return percent === 0 ? "even" : `${percent > 0 ? "+" : "−"}${Math.abs(percent)}%`;
 }
+
+/** What the sizes of the subtasks' state mean, in a sentence; empty if there is nothing to compare. */
+export function stateInWords(sizes: readonly number[]): string {
+  const mean = meanOf(sizes);
+  const uneven = skew(sizes);
+  if (mean === null || uneven === null) return "";
+  const most = Math.max(...sizes);
+  if (uneven < SLIGHT) return "All subtasks keep about the same.";
+  return `${uneven < UNEVEN ? "Somewhat" : "Very"} uneven: subtask ${sizes.indexOf(most)} keeps the most, ${times(most, mean)}.`;
+}

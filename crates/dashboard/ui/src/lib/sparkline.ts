@@ -1,7 +1,11 @@
-/** The last `count` values; what is not known yet is null, so that a young line begins at the right. */
+/** Values that a line is wide at least: fewer must not look like a long course. */
+const NARROWEST = 60;
+
+/** The last `count` values at most, from the first known one on. A young line takes the whole width once it has some points. */
 export function newest(values: readonly (number | null)[], count: number): (number | null)[] {
-  const last = values.slice(-count);
-  return [...Array<null>(count - last.length).fill(null), ...last];
+  const known = values.findIndex((value) => value !== null);
+  const last = values.slice(known === -1 ? values.length : known).slice(-count);
+  return [...Array<null>(Math.max(0, Math.min(count, NARROWEST) - last.length)).fill(null), ...last];
 }
 
 /** A line as SVG path inside a box; gaps where values are missing. Empty when there is nothing to draw. `most`: the value at the upper edge. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { heatOf, loadLevel, shareOf } from "./vertices";
+import { heatOf, loadLevel, ratesOf, shareOf, skewOf } from "./vertices";
 
 it("reads the load of the busiest subtask", () => {
   const id = "busyTimeMsPerSecond";
@@ -16,4 +16,16 @@ it("colors a vertex by what it spends more time with, in steps", () => {
   expect(heatOf(0.9, 0.2)).toEqual({ kind: "busy", degree: 27 });
   expect(heatOf(0.3, 0.72)).toEqual(heatOf(0.3, 0.68));
   expect(heatOf(0.3, 0.7).kind).toBe("backpressured");
+});
+
+it("reads the skew of what has something to compare", () => {
+  const id = "numRecordsIn";
+  expect(skewOf([{ id, skew: 42, sum: 10 }], id, 4)).toBe(0.42);
+  expect(skewOf([{ id, skew: 0, sum: 10 }], id, 1)).toBeNull();
+  expect(skewOf([{ id, skew: 0, sum: 0 }], id, 4)).toBeNull();
+  expect(skewOf([{ id, sum: 10 }], id, 4)).toBeNull();
+});
+
+it("reads the rates that the server tells", () => {
+  expect(ratesOf([{ id: "numRecordsInPerSecond", sum: 12.5 }, { id: "numBytesOutPerSecond", sum: "NaN" as unknown as number }])).toEqual({ recordsIn: 12.5, recordsOut: null, bytesIn: null, bytesOut: null });
 });

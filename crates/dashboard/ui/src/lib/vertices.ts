@@ -11,15 +11,45 @@ export interface VertexView {
   backpressured: number | null;
   /** Lowest watermark (event time, ms); null without one. */
   watermark: number | null;
+  /** How unevenly records are spread over the subtasks, 0 to 1; null while unknown, and of a single subtask. */
+  skew: number | null;
+  /** State in the latest completed checkpoint, bytes; null while unknown. */
+  state: number | null;
 }
 
 /** The metrics asked for each vertex. */
-export const LOAD_METRICS = ["busyTimeMsPerSecond", "backPressuredTimeMsPerSecond"] as const;
+export const LOAD_METRICS = [
+  "busyTimeMsPerSecond",
+  "backPressuredTimeMsPerSecond",
+  "numRecordsIn",
+  "numRecordsInPerSecond",
+  "numRecordsOutPerSecond",
+  "numBytesInPerSecond",
+  "numBytesOutPerSecond",
+] as const;
+export type LoadMetric = (typeof LOAD_METRICS)[number];
 
 /** The largest value over the subtasks of a per-second time, as a share of 0 to 1. */
-export function shareOf(metrics: readonly AggregatedMetric[], id: (typeof LOAD_METRICS)[number]): number | null {
+export function shareOf(metrics: readonly AggregatedMetric[], id: LoadMetric): number | null {
   const max = Number(metrics.find((metric) => metric.id === id)?.max ?? NaN);
   return Number.isFinite(max) && max >= 0 ? Math.min(1, max / 1000) : null;
+}
+
+/** The data skew that the server tells of a metric, as a share of 0 to 1; null for a single subtask or before any record. */
+export function skewOf(metrics: readonly AggregatedMetric[], id: LoadMetric, parallelism: number): number | null {
+  const metric = metrics.find((one) => one.id === id);
+  const value = Number(metric?.skew ?? NaN);
+  if (parallelism < 2 || !Number.isFinite(value) || !(Number(metric?.sum ?? 0) > 0)) return null;
+  return Math.min(1, Math.max(0, value / 100));
+}
+
+/** The rates that the server tells, which are there before two polls can be compared. */
+export function ratesOf(metrics: readonly AggregatedMetric[]): Pick<VertexRates, "recordsIn" | "recordsOut" | "bytesIn" | "bytesOut"> {
+  const sum = (id: LoadMetric) => {
+    const value = Number(metrics.find((metric) => metric.id === id)?.sum ?? NaN);
+    return Number.isFinite(value) && value >= 0 ? value : null;
+  };
+  return { recordsIn: sum("numRecordsInPerSecond"), recordsOut: sum("numRecordsOutPerSecond"), bytesIn: sum("numBytesInPerSecond"), bytesOut: sum("numBytesOutPerSecond") };
 }
 
 /** Vertices by id with the graph that they form, in the order of the flow. */

@@ -22,6 +22,8 @@ export interface KnownHistory {
   store: HistoryStore | null;
   /** Changes when the store does. */
   version: number;
+  /** Whether the first answer has come. */
+  loaded: boolean;
   /** Whether the server keeps a history; true until it is known that it does not. */
   kept: boolean;
 }
@@ -43,5 +45,5 @@ export function useHistory(key: string, ask: (query: HistoryQuery, signal: Abort
     },
     { every: EVERY_MS, enabled, until: () => settled || isMissing("history") },
   );
-  return { store: data?.store ?? null, version: data?.version ?? 0, kept: !isMissing("history") };
+  return { store: data?.store ?? null, version: data?.version ?? 0, loaded: data !== null, kept: !isMissing("history") };
 }

@@ -11,6 +11,10 @@ import { usePoll } from "./poll";
 export interface JobRates {
   recordsIn: number | null;
   recordsOut: number | null;
+  /** Restarts since the submission; null while unknown. */
+  restarts: number | null;
+  /** Share of time (0 to 1) that its most held-up subtask waits for others to take records; null while unknown. */
+  backpressured: number | null;
   /** Records into the job over the last minutes. */
   course: readonly (number | null)[];
 }
@@ -21,7 +25,7 @@ const COURSE_MS = 900_000;
 const FRESH = 2;
 /** A list asks for so many jobs at most, the first ones. */
 const ASKED_JOBS = 30;
-const METRICS = ["numRecordsInPerSecond", "numRecordsOutPerSecond"] as const;
+const METRICS = ["numRecordsInPerSecond", "numRecordsOutPerSecond", "numRestarts", "backPressuredTimeMsPerSecond"] as const;
 
 const stores = new BoundedMap(() => new HistoryStore(), 100);
 
@@ -39,7 +43,7 @@ export function useJobRates(jobs: readonly JobSummary[]): ReadonlyMap<string, Jo
           if (answer) store.add(answer);
           // What was before a restart says nothing of now.
           const newest = (metric: string) => store.line(metric).slice(-FRESH).findLast((value) => value !== null) ?? null;
-          const rates: JobRates = { recordsIn: newest(METRICS[0]), recordsOut: newest(METRICS[1]), course: store.line(METRICS[0]).slice(-COURSE_MS / EVERY_MS) };
+          const rates: JobRates = { recordsIn: newest(METRICS[0]), recordsOut: newest(METRICS[1]), restarts: store.newest(METRICS[2]), backpressured: backpressure(store), course: store.line(METRICS[0]).slice(-COURSE_MS / EVERY_MS) };
           return [jid, rates] as const;
         }),
       );
@@ -48,6 +52,13 @@ export function useJobRates(jobs: readonly JobSummary[]): ReadonlyMap<string, Jo
     { every: EVERY_MS, enabled: running.length > 0 && !isMissing("history") },
   );
   return data ?? NONE;
+}
+
+/** The largest share over all vertices, of the newest values. */
+function backpressure(store: HistoryStore): number | null {
+  const vertices = [...store.infos.values()].flatMap(({ id, vertex }) => (id === METRICS[3] && vertex ? [vertex] : []));
+  const newest = store.largest(METRICS[3], vertices).slice(-FRESH).findLast((value) => value !== null);
+  return newest == null ? null : Math.min(1, newest / 1000);
 }
 
 const NONE: ReadonlyMap<string, JobRates> = new Map();

@@ -1,6 +1,7 @@
 import { api } from "../../api/client";
 import { Card } from "../../components/Card";
 import { ErrorNotice, Loading } from "../../components/Notice";
+import { config } from "../../live/config";
 import { usePoll } from "../../live/poll";
 
 /** What the JobManager's process is and how it was started. */
@@ -19,6 +20,12 @@ export function EnvironmentTab() {
           <dt>Architecture</dt>
           <dd>{data.jvm?.arch || "unknown"}</dd>
         </div>
+        {config.value && (
+          <div>
+            <dt>Revision</dt>
+            <dd>{config.value["flink-revision"]}</dd>
+          </div>
+        )}
         {options.length > 0 && (
           <div class="fact-wide">
             <dt>Started with</dt>

@@ -50,6 +50,8 @@ export function JobManagerPage({ tab, file }: { tab: JobManagerTab; file: string
 function Configuration() {
   // It changes only with a restart: asked again now and then for that.
   const { data, error } = usePoll("jobmanager-config", api.jobManagerConfig, { every: 10_000 });
+  // All of it at once, so that nothing has to make room.
+  if (!data && !error) return <Loading rows={6} label="Loading the configuration" />;
   return (
     <>
       <LeadershipCard settings={data} />
@@ -58,10 +60,8 @@ function Configuration() {
         <Card title="Configuration" flush>
           <KeyValues label="Configuration of the JobManager" entries={data} empty="Everything is at its default" />
         </Card>
-      ) : error ? (
-        <ErrorNotice title="The configuration cannot be shown" error={error} />
       ) : (
-        <Loading rows={6} label="Loading the configuration" />
+        <ErrorNotice title="The configuration cannot be shown" error={error} />
       )}
     </>
   );

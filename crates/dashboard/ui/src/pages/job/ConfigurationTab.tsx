@@ -1,5 +1,7 @@
 import { api } from "../../api/client";
 import type { Job } from "../../api/types";
+import { CopyButton } from "../../components/CopyButton";
+import { joinArguments } from "../../lib/arguments";
 import { Card } from "../../components/Card";
 import { Fact } from "../../components/Facts";
 import { KeyValues } from "../../components/KeyValues";
@@ -23,9 +25,36 @@ export function ConfigurationTab({ job }: { job: Job }) {
           <Fact name="Type">{job["job-type"]?.toLowerCase()}</Fact>
         </dl>
       </Card>
+      {job.submission && <SubmissionCard submission={job.submission} />}
       <Card title="User configuration" flush={user.length > 0}>
-        <KeyValues label="User configuration" entries={user} empty="The job sets no configuration of its own" />
+        <KeyValues label="User configuration" entries={user} empty="The job has no keys of its own" hint="What Flott knows of, such as checkpoints and restarts, is shown with its effect, here and on the other pages." />
       </Card>
     </>
+  );
+}
+
+/** How it was started: what one needs to start it again elsewhere. */
+function SubmissionCard({ submission }: { submission: NonNullable<Job["submission"]> }) {
+  const { jarId, entryClass, programArgsList, parallelism, savepointPath } = submission;
+  const line = joinArguments(programArgsList);
+  return (
+    <Card title="Submission">
+      <dl class="facts">
+        {jarId && <Fact name="Artifact">{jarId.replace(/^[0-9a-f-]{36}_/, "")}</Fact>}
+        {entryClass && <Fact name="Entry">{entryClass}</Fact>}
+        <Fact name="Parallelism">{parallelism > 0 ? parallelism : "default"}</Fact>
+        <Fact name="Begun from">{savepointPath ?? "nothing"}</Fact>
+        <Fact name="Arguments" wide>
+          {line === "" ? (
+            "none"
+          ) : (
+            <>
+              <code class="id">{line}</code>
+              <CopyButton text={line} what="arguments" />
+            </>
+          )}
+        </Fact>
+      </dl>
+    </Card>
   );
 }

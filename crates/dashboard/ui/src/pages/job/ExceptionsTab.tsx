@@ -5,7 +5,7 @@ import { CopyButton } from "../../components/CopyButton";
 import { Empty, ErrorNotice, Loading } from "../../components/Notice";
 import { Search } from "../../components/Search";
 import { Ago, When } from "../../components/Times";
-import { type Failure, type Occurrence, findFailures } from "../../lib/exceptions";
+import { type Failure, type Occurrence, findFailures, sameness } from "../../lib/exceptions";
 import { grouped } from "../../lib/format";
 import { link } from "../../lib/route";
 import type { Polled } from "../../live/poll";
@@ -50,17 +50,19 @@ export function ExceptionsTab({ job, failures, polled, restarts }: Props) {
         </div>
       )}
       {shown.map((failure, i) => (
-        <FailureCard key={`${failure.headline}${failure.task}`} failure={failure} open={i === 0} />
+        <FailureCard key={sameness(failure)} failure={failure} open={i === 0} older={polled.data?.exceptionHistory.truncated ?? false} />
       ))}
       {polled.data.exceptionHistory.truncated && <p class="muted">Older exceptions are not shown.</p>}
     </>
   );
 }
 
-function FailureCard({ failure, open }: { failure: Failure; open: boolean }) {
+/** `older`: whether there were exceptions before those that are known. */
+function FailureCard({ failure, open, older }: { failure: Failure; open: boolean; older: boolean }) {
   const whole = failure.detail ? `${failure.headline}\n${failure.detail}` : failure.headline;
   const repeats = failure.occurrences.length;
   const first = failure.occurrences.at(-1);
+  const subtasks = new Set(failure.occurrences.flatMap(({ subtask }) => subtask ?? [])).size;
   return (
     <Card>
       <div class="exception">
@@ -68,9 +70,10 @@ function FailureCard({ failure, open }: { failure: Failure; open: boolean }) {
           <Ago time={failure.timestamp} />
           {failure.kind && <span class="badge">{failure.kind.replaceAll("_", " ").toLowerCase()}</span>}
           {repeats > 1 && <span class="badge badge-failed">{repeats} times</span>}
+          {subtasks > 1 && <span class="badge">{subtasks} subtasks</span>}
           {repeats > 1 && first && (
             <span>
-              first <Ago time={first.timestamp} />
+              {older ? "the first one that is kept" : "first"} <Ago time={first.timestamp} />
             </span>
           )}
           <CopyButton text={whole} what="exception" />
@@ -88,7 +91,7 @@ function FailureCard({ failure, open }: { failure: Failure; open: boolean }) {
             <summary>All {grouped(repeats)} times</summary>
             <ol class="occurrences">
               {failure.occurrences.map((occurrence, i) => (
-                <OccurrenceLine key={i} occurrence={occurrence} />
+                <OccurrenceLine key={i} occurrence={occurrence} shown={failure.headline} />
               ))}
             </ol>
           </details>
@@ -110,13 +113,16 @@ function FailureCard({ failure, open }: { failure: Failure; open: boolean }) {
   );
 }
 
-function OccurrenceLine({ occurrence }: { occurrence: Occurrence }) {
-  const { timestamp, attempt, endpoint, taskManagerId } = occurrence;
+/** `shown`: the message that stands above all of them. */
+function OccurrenceLine({ occurrence, shown }: { occurrence: Occurrence; shown: string }) {
+  const { timestamp, headline, subtask, attempt, endpoint, taskManagerId } = occurrence;
   return (
     <li>
       <When time={timestamp} />
+      {subtask && <span class="muted">subtask {subtask}</span>}
       {attempt !== null && <span class="muted">attempt {attempt}</span>}
       {endpoint && <span class="muted">on {taskManagerId ? <a href={link.taskManager(taskManagerId, "log")}>{endpoint}</a> : endpoint}</span>}
+      {headline !== shown && <span>{headline}</span>}
     </li>
   );
 }

@@ -14,7 +14,7 @@ export function FailureBanner({ job, failure, total, restarts }: { job: Job; fai
       <Icon name="alert" size={20} />
       <div class="failure-text">
         <p class="failure-kicker">
-          {failed ? "Failed" : "Restarting: failed"} <Ago time={failure.timestamp} />
+          {failed ? "Failed" : job.state === "RUNNING" ? "Runs again: failed" : "Restarting: failed"} <Ago time={failure.timestamp} />
           {restarts > 0 && `, after ${restartsText(restarts)}`}
         </p>
         <p class="failure-headline">{failure.headline}</p>
@@ -25,7 +25,11 @@ export function FailureBanner({ job, failure, total, restarts }: { job: Job; fai
             <pre class="trace">{failure.detail}</pre>
           </details>
         )}
-        {total > 1 && <a href={link.job(job.jid, "exceptions")}>All {total} exceptions</a>}
+        {total > 1 && (
+          <a href={link.job(job.jid, "exceptions")}>
+            {restarts > total ? "The last" : "All"} {total} exceptions
+          </a>
+        )}
       </div>
     </section>
   );

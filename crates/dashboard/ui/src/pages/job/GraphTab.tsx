@@ -8,18 +8,19 @@ import { plural } from "../../lib/format";
 import { link } from "../../lib/route";
 import { isTerminal } from "../../lib/states";
 import { NO_RATES, historyOf } from "../../lib/throughput";
-import { LOAD_METRICS, type VertexView, heatOf, orderedVertices, shareOf } from "../../lib/vertices";
+import { LOAD_METRICS, type VertexView, heatOf, orderedVertices, ratesOf, shareOf, skewOf } from "../../lib/vertices";
 import { lowWatermark } from "../../lib/watermark";
 import { current } from "../../live/location";
 import { usePoll } from "../../live/poll";
 import { dialogIsOpen, isTyping } from "../../live/shortcuts";
+import { useStateSizes } from "../../live/state-sizes";
 import { BottleneckNote } from "./BottleneckNote";
 import { JobCharts } from "./JobCharts";
 import { NodeBody, describeVertex } from "./NodeBody";
 import { VertexPanel } from "./vertex/VertexPanel";
 import { VertexTable } from "./VertexTable";
 
-const NODE = { width: 236, height: 128 };
+const NODE = { width: 246, height: 148 };
 /** Very large graphs get their load from the counters alone, which come with the job in one answer. */
 const POLLED_VERTICES = 40;
 
@@ -30,9 +31,9 @@ function useLoad(job: Job) {
     `load/${job.jid}`,
     async (signal) => {
       const parts = await Promise.allSettled(
-        job.vertices.map(async ({ id }) => {
+        job.vertices.map(async ({ id, parallelism }) => {
           const [metrics, marks] = await Promise.all([api.subtaskMetrics(job.jid, id, LOAD_METRICS, signal), api.watermarks(job.jid, id, signal)]);
-          return [id, { busy: shareOf(metrics, LOAD_METRICS[0]), backpressured: shareOf(metrics, LOAD_METRICS[1]), watermark: lowWatermark(marks) }] as const;
+          return [id, { rates: ratesOf(metrics), busy: shareOf(metrics, LOAD_METRICS[0]), backpressured: shareOf(metrics, LOAD_METRICS[1]), watermark: lowWatermark(marks), skew: skewOf(metrics, LOAD_METRICS[2], parallelism) }] as const;
         }),
       );
       return new Map(parts.flatMap((part) => (part.status === "fulfilled" ? [part.value] : [])));
@@ -45,6 +46,7 @@ function useLoad(job: Job) {
 /** The graph, what it is made of, and how fast it runs. */
 export function GraphTab({ job, selected }: { job: Job; selected: string | null }) {
   const load = useLoad(job);
+  const state = useStateSizes(job);
   const history = historyOf(job.jid);
   const { model, vertices } = orderedVertices(job);
   const live = !isTerminal(job.state);
@@ -56,10 +58,12 @@ export function GraphTab({ job, selected }: { job: Job; selected: string | null 
         vertex.id,
         {
           vertex,
-          rates: live ? rates : NO_RATES,
-          busy: live ? (known?.busy ?? rates.busy) : null,
-          backpressured: live ? (known?.backpressured ?? rates.backpressured) : null,
+          rates: live ? { ...rates, ...(rates.recordsIn === null && known ? known.rates : {}) } : NO_RATES,
+          busy: vertex.status === "RUNNING" ? (known?.busy ?? rates.busy) : null,
+          backpressured: vertex.status === "RUNNING" ? (known?.backpressured ?? rates.backpressured) : null,
           watermark: known?.watermark ?? null,
+          skew: known?.skew ?? null,
+          state: state.get(vertex.id) ?? null,
         },
       ];
     }),
@@ -79,7 +83,9 @@ export function GraphTab({ job, selected }: { job: Job; selected: string | null 
   if (model.nodes.length === 0) {
     return (
       <Card>
-        <Empty icon="graph" title="The graph is not known yet" />
+        <Empty icon="graph" title="The graph is not known yet">
+          The JobManager runs the program to learn it. This takes a moment.
+        </Empty>
       </Card>
     );
   }
@@ -89,11 +95,13 @@ export function GraphTab({ job, selected }: { job: Job; selected: string | null 
         flush
         title="Graph"
         actions={
-          <span class="graph-legend" aria-hidden="true">
-            <span class="key key-busy">busy</span>
-            <span class="key key-backpressured">backpressured</span>
-            <span>the fuller the color, the more of its time</span>
-          </span>
+          live && (
+            <span class="graph-legend" aria-hidden="true">
+              <span class="key key-busy">busy</span>
+              <span class="key key-backpressured">backpressured</span>
+              <span>the fuller the color, the more of its time</span>
+            </span>
+          )
         }
       >
         {job.state === "RUNNING" && <BottleneckNote job={job} model={model} views={views} />}

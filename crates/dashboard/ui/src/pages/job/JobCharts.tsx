@@ -5,7 +5,7 @@ import { Card } from "../../components/Card";
 import { Chart } from "../../components/Chart";
 import { Empty } from "../../components/Notice";
 import { SpanPicker } from "../../components/SpanPicker";
-import { jobCharts } from "../../lib/job-charts";
+import { chartColumns, jobCharts } from "../../lib/job-charts";
 import { link } from "../../lib/route";
 import { isSettled } from "../../lib/states";
 import { WHOLE_JOB } from "../../lib/throughput";
@@ -20,14 +20,14 @@ export function JobCharts({ job, vertices, vertex }: { job: Job; vertices: reado
   const [picked, setPicked] = useState<string | null>(null);
   // What is selected in the graph is shown, until something is picked here.
   const id = picked ?? vertex?.id ?? WHOLE_JOB;
-  const { store, version, kept } = useHistory(`job/${job.jid}`, (query, signal) => api.jobHistory(job.jid, query, signal), {}, { settled: isSettled(job) });
+  const { store, version, kept, loaded } = useHistory(`job/${job.jid}`, (query, signal) => api.jobHistory(job.jid, query, signal), {}, { settled: isSettled(job) });
   const charts = useMemo(
     () => (store ? jobCharts(store, vertices.map((v) => v.id), id === WHOLE_JOB ? null : id, span.value) : []),
     [store, version, id, span.value, vertices.length],
   );
   if (!kept) return <ThroughputCard job={job} vertices={vertices} vertex={vertex} />;
   // One that ended long ago is not remembered any more.
-  if (charts.length === 0 && isSettled(job)) return null;
+  if (charts.length === 0 && loaded && isSettled(job)) return null;
   return (
     <Card
       title="History"
@@ -47,7 +47,7 @@ export function JobCharts({ job, vertices, vertex }: { job: Job; vertices: reado
       }
     >
       {charts.length > 0 ? (
-        <div class="charts">
+        <div class={`charts charts-${chartColumns(charts.length)}`}>
           {charts.map(({ id: key, title, names, data, format, top, steps, colors, stepped }) => (
             <section key={key} class="chart-cell">
               <h3>{title}</h3>
@@ -68,9 +68,13 @@ export function JobCharts({ job, vertices, vertex }: { job: Job; vertices: reado
           ))}
         </div>
       ) : (
-        <Empty icon="overview" title="Measuring">
-          The first values come some seconds after a job starts.
-        </Empty>
+        <div class="charts-room">
+          {loaded && (
+            <Empty icon="overview" title="Measuring">
+              The first values come some seconds after a job starts.
+            </Empty>
+          )}
+        </div>
       )}
     </Card>
   );

@@ -22,11 +22,12 @@ export function JobHeader({ job, facts, onChange }: { job: Job; facts: JobFacts;
         <StateChip state={job.state} large />
         {restarting && (
           <a class="badge badge-warning" href={link.job(job.jid, "exceptions")}>
-            {restartsText(restarts)}
-            {since > 0 && (
+            {since > 0 ? (
               <>
-                , for <Elapsed start={since} end={-1} />
+                for <Elapsed start={since} end={-1} />
               </>
+            ) : (
+              restartsText(restarts)
             )}
           </a>
         )}

@@ -24,6 +24,8 @@ import { MetricsTab } from "./metrics/MetricsTab";
 import { TimelineTab } from "./TimelineTab";
 
 const EXCEPTIONS = 50;
+/** A job that runs again still shows why it did not: in a loop of restarts nothing is to come and go. */
+const RECENTLY_MS = 120_000;
 
 /** Polls a job into its history until nothing changes any more. */
 function useJob(id: string): Polled<Job> {
@@ -43,18 +45,21 @@ export function JobPage({ id, tab, vertex }: { id: string; tab: JobTab; vertex: 
   const { data: job, error, refresh } = useJob(id);
   const exceptions = usePoll(`exceptions/${id}`, (signal) => api.exceptions(id, EXCEPTIONS, signal), {
     until: () => job !== null && isSettled(job),
-    enabled: job !== null,
+    enabled: job !== null || error === null, // of a job that is not there nothing is asked
   });
   // A server that does not know them is no reason to show nothing.
   const metrics = usePoll(`facts/${id}`, (signal) => api.jobMetrics(id, FACT_METRICS, signal), {
     until: () => job !== null && isSettled(job),
-    enabled: job !== null,
+    enabled: job !== null || error === null,
   });
   useEffect(() => {
     if (job) document.title = `${job.state} · ${job.name} · Flott`;
   }, [job?.state, job?.name]);
 
-  if (!job) {
+  // What the header and the root cause are made of comes with the job, so that nothing below jumps.
+  const known = exceptions.data !== null || exceptions.error !== null;
+  const factual = metrics.data !== null || metrics.error !== null;
+  if (!job || !known || !factual) {
     if (error instanceof ApiError && error.status === 404) {
       return (
         <Empty icon="search" title="This job is not known here">
@@ -68,7 +73,7 @@ export function JobPage({ id, tab, vertex }: { id: string; tab: JobTab; vertex: 
   const newest = failures[0];
   const count = failures.reduce((sum, failure) => sum + failure.occurrences.length, 0);
   const facts = jobFacts(metrics.data ?? []);
-  const troubled = job.state === "FAILED" || job.state === "FAILING" || job.state === "RESTARTING";
+  const troubled = job.state === "FAILED" || job.state === "FAILING" || job.state === "RESTARTING" || (job.state === "RUNNING" && newest !== undefined && job.now - newest.timestamp < RECENTLY_MS);
   return (
     <>
       <JobHeader job={job} facts={facts} onChange={refresh} />
@@ -91,7 +96,7 @@ export function JobPage({ id, tab, vertex }: { id: string; tab: JobTab; vertex: 
       />
       {tab === "graph" && <GraphTab job={job} selected={vertex} />}
       {tab === "metrics" && <MetricsTab job={job} />}
-      {tab === "timeline" && <TimelineTab job={job} />}
+      {tab === "timeline" && <TimelineTab job={job} failures={failures} />}
       {tab === "checkpoints" && <CheckpointsTab job={job} />}
       {tab === "exceptions" && <ExceptionsTab job={job} failures={failures} polled={exceptions} restarts={facts.restarts} />}
       {tab === "logs" && <LogsTab job={job} />}

@@ -1,4 +1,4 @@
-import { clockTime, duration, exactTime } from "../../lib/format";
+import { clockTime, duration, exactTime, isoDate } from "../../lib/format";
 import { isOfNow, lagLevel } from "../../lib/watermark";
 import { now } from "../../live/clock";
 
@@ -6,9 +6,8 @@ import { now } from "../../live/clock";
 export function Lag({ watermark, short = false }: { watermark: number; short?: boolean }) {
   const behind = Math.max(0, now.value - watermark);
   return (
-    <span class={`${short ? "node-lag" : ""} lag-${lagLevel(behind)}`} title={`Low watermark ${exactTime(watermark)}`}>
-      {short ? "watermark " : ""}
-      {isOfNow(behind) ? `${duration(behind)} behind` : `at ${clockTime(watermark, now.value)}`}
+    <span class={`lag-${lagLevel(behind)}`} title={`Low watermark ${exactTime(watermark)}${isOfNow(behind) ? "" : ": not of now, so no lag can be told"}`}>
+      {isOfNow(behind) ? `${duration(behind)} behind` : short ? isoDate(watermark) : `at ${clockTime(watermark, now.value)}`}
     </span>
   );
 }

@@ -75,7 +75,9 @@ export function LogsTab({ job }: { job: Job }) {
       {!data && !error && <Loading rows={8} label="Loading the logs" />}
       {(log?.unavailable?.length ?? 0) > 0 && <p class="muted detail-text">Without what {log?.unavailable?.join(", ")} logged: it does not answer.</p>}
       {data && shown.length === 0 && (
-        <Empty icon={asked || level ? "search" : "file"} title={data.log === null ? "This server has no log by job" : asked || level ? "No line matches" : "Nothing was logged of this job yet"} />
+        <Empty icon={asked || level ? "search" : "file"} title={data.log === null ? "This server has no log by job" : asked || level ? "No line matches" : "Nothing was logged of this job yet"}>
+          {data.log !== null && !asked && !level && "New lines appear here by themselves. Logs that were rotated away are not searched."}
+        </Empty>
       )}
       {shown.length > 0 && <LogLines lines={shown} search={asked} follow={follow} onFollow={changeFollow} cut={log?.truncated ?? false} label={`Log of ${job.name}`} />}
     </Card>

@@ -1,6 +1,9 @@
 import { Meter } from "../../components/Meter";
 import { bytes, count, grouped, percent, rate } from "../../lib/format";
 import type { ChainLine } from "../../lib/plan";
+import { UNEVEN } from "../../lib/skew";
+import { isOfNow } from "../../lib/watermark";
+import { now } from "../../live/clock";
 import { tone } from "../../lib/states";
 import type { VertexView } from "../../lib/vertices";
 import { Lag } from "./Lag";
@@ -34,16 +37,38 @@ export function NodeBody({ view, node, live }: { view: VertexView | undefined; n
       )}
       {view && live ? (
         <span class="node-load">
-          <Meter share={view.busy} tone="busy" label="Busy" />
-          <span>{view.busy === null ? "–" : percent(view.busy)}</span>
-          <Meter share={view.backpressured} tone="backpressured" label="Backpressured" />
-          <span>{view.backpressured === null ? "–" : percent(view.backpressured)}</span>
+          <Share name="busy" title="The busiest subtask works this share of the time" share={view.busy} tone="busy" />
+          <Share name="backpressured" title="The most held-up subtask waits this share of the time for the next vertex" share={view.backpressured} tone="backpressured" />
         </span>
       ) : (
         <span class="node-foot">{view?.vertex.status.toLowerCase()}</span>
       )}
-      {view?.watermark != null && <Lag watermark={view.watermark} short />}
+      {view && (
+        <span class="node-notes">
+          {view.watermark !== null && isOfNow(now.value - view.watermark) && <Lag watermark={view.watermark} />}
+          {view.skew !== null && (
+            <span class={view.skew >= UNEVEN ? "lag-late" : ""} title="Data skew: the average distance of the subtasks from their mean, in percent of the mean. 0% is even.">
+              skew <strong>{percent(view.skew)}</strong>
+            </span>
+          )}
+          {view.state !== null && (
+            <span title="State in the latest completed checkpoint">
+              state <strong>{bytes(view.state)}</strong>
+            </span>
+          )}
+        </span>
+      )}
     </>
+  );
+}
+
+function Share({ name, title, share, tone }: { name: string; title: string; share: number | null; tone: "busy" | "backpressured" }) {
+  return (
+    <span class="node-share" title={title}>
+      <span>{name}</span>
+      <span class="node-percent">{share === null ? "–" : percent(share)}</span>
+      <Meter share={share} tone={tone} label={name} />
+    </span>
   );
 }
 
@@ -60,10 +85,10 @@ interface FlowProps {
 function Flow({ name, records, size, recordRate, byteRate }: FlowProps) {
   const none = records === 0 && size === 0;
   return (
-    <span class={`flow ${none ? "flow-none" : ""}`} title={`${grouped(records)} records ${name}, ${bytes(size)}, since it started`}>
+    <span class={`flow ${none ? "flow-none" : ""}`} title={`${grouped(records)} records ${name}${size > 0 ? `, ${bytes(size)}` : ""}, since it started${size === 0 && records > 0 ? "; no bytes, as they stayed within their process" : ""}`}>
       <span class="flow-name">{name}</span>
       <span class="flow-records">{recordRate === null ? count(records) : `${rate(recordRate)}/s`}</span>
-      <span class="flow-bytes">{byteRate === null ? bytes(size) : `${bytes(byteRate)}/s`}</span>
+      <span class="flow-bytes">{size === 0 ? "" : byteRate === null ? bytes(size) : `${bytes(byteRate)}/s`}</span>
     </span>
   );
 }
@@ -75,5 +100,7 @@ export function describeVertex(view: VertexView | undefined, node: Node | undefi
   const parts = [name, view.vertex.status.toLowerCase(), `parallelism ${view.vertex.parallelism}`];
   if (view.busy !== null) parts.push(`busy ${percent(view.busy)}`);
   if (view.backpressured !== null) parts.push(`backpressured ${percent(view.backpressured)}`);
+  if (view.skew !== null) parts.push(`data skew ${percent(view.skew)}`);
+  if (view.state !== null) parts.push(`state ${bytes(view.state)}`);
   return parts.join(", ");
 }

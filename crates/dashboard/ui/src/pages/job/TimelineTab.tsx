@@ -4,8 +4,11 @@ import type { Job, SubtaskTimes } from "../../api/types";
 import { Card } from "../../components/Card";
 import { Empty, ErrorNotice, Loading } from "../../components/Notice";
 import { roundDuration } from "../../lib/format";
+import { link } from "../../lib/route";
 import { EXECUTION_ORDER, isSettled } from "../../lib/states";
+import type { Failure } from "../../lib/exceptions";
 import { ticks } from "../../lib/timeline";
+import { FailureMarks } from "./FailureMarks";
 import { orderedVertices } from "../../lib/vertices";
 import { usePoll } from "../../live/poll";
 import { RescalesCard } from "./RescalesCard";
@@ -19,7 +22,7 @@ const WIDE = 200;
 const WIDE_EVERY_MS = 5000;
 
 /** When each subtask was in which state, on one scale for the whole job. */
-export function TimelineTab({ job }: { job: Job }) {
+export function TimelineTab({ job, failures }: { job: Job; failures: readonly Failure[] }) {
   const { vertices } = orderedVertices(job);
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const { data, error } = usePoll<SubtaskTimes[]>(
@@ -34,7 +37,9 @@ export function TimelineTab({ job }: { job: Job }) {
   if (data.every((vertex) => vertex.subtasks.length === 0)) {
     return (
       <Card>
-        <Empty title="No subtask has started yet" />
+        <Empty title="No subtask has started yet">
+          They start when the job has its slots. <a href={link.taskManagers()}>See which are free</a>
+        </Empty>
       </Card>
     );
   }
@@ -46,6 +51,7 @@ export function TimelineTab({ job }: { job: Job }) {
   return (
     <>
       <Card title="Timeline" actions={<Legend />}>
+        {failures.length > 0 && <p class="timeline-note muted">Bars show the latest attempt of each subtask, marks the failures before.</p>}
         <div class="timeline">
           <div class="timeline-axis" aria-hidden="true">
             {ticks(end - begin, TICKS).map((at) => {
@@ -57,6 +63,7 @@ export function TimelineTab({ job }: { job: Job }) {
               );
             })}
           </div>
+          {failures.length > 0 && <FailureMarks job={job} failures={failures} scale={scale} />}
           {vertices.map((vertex, i) => {
             const times = data[i];
             if (!times) return null;

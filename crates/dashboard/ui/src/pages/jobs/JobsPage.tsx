@@ -9,6 +9,8 @@ import { link } from "../../lib/route";
 import { type StateGroup, inGroup } from "../../lib/states";
 import { canSubmit } from "../../live/config";
 import { current, setQuery } from "../../live/location";
+import { isMissing } from "../../live/endpoints";
+import { useJobCauses } from "../../live/job-causes";
 import { useJobRates } from "../../live/job-rates";
 import { usePoll } from "../../live/poll";
 
@@ -29,6 +31,7 @@ export function JobsPage() {
   const found = findJobs(data ?? [], search);
   const shown = found.filter((job) => inGroup(job.state, group));
   const rates = useJobRates(shown);
+  const causes = useJobCauses(shown, rates);
   const totals = jobTotals(shown, rates);
   return (
     <>
@@ -57,13 +60,21 @@ export function JobsPage() {
           </span>
         </div>
         {!data && !error && <Loading rows={5} label="Loading the jobs" />}
-        {data && shown.length > 0 && <JobTable label="Jobs" jobs={shown} ended rates={rates} />}
+        {data && shown.length > 0 && <JobTable label="Jobs" jobs={shown} ended rates={isMissing("history") ? undefined : rates} causes={causes} />}
         {data && shown.length === 0 && (
           <Empty icon={data.length === 0 ? "play" : "search"} title={data.length === 0 ? "No job was submitted yet" : "No job matches"}>
-            {data.length > 0 && (
+            {data.length > 0 ? (
               <button type="button" class="button" onClick={() => (location.hash = link.jobs())}>
                 Show all jobs
               </button>
+            ) : canSubmit.value ? (
+              <>
+                <a href={link.submit()}>Upload a program and run it</a>, or use <code>flott run</code>.
+              </>
+            ) : (
+              <>
+                Jobs appear here when <code>flott run</code> has submitted them.
+              </>
             )}
           </Empty>
         )}

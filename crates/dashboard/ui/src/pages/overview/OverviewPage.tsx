@@ -13,6 +13,7 @@ import { isTerminal } from "../../lib/states";
 import { canSubmit } from "../../live/config";
 import { isMissing } from "../../live/endpoints";
 import { useHistory } from "../../live/history";
+import { useJobCauses } from "../../live/job-causes";
 import { useJobRates } from "../../live/job-rates";
 import { usePoll } from "../../live/poll";
 import { JobsTile } from "./JobsTile";
@@ -46,9 +47,11 @@ export function OverviewPage() {
   const jobs = findJobs(data?.jobs ?? [], search);
   const running = jobs.filter((job) => !isTerminal(job.state));
   const rates = useJobRates(running);
-  if (!data) return error ? <ErrorNotice title="The overview cannot be shown" error={error} /> : <Loading rows={6} label="Loading the overview" />;
   const ended = jobs.filter((job) => isTerminal(job.state)).sort((a, b) => b["end-time"] - a["end-time"]);
   const totals = jobTotals(running, rates);
+  const recent = ended.slice(0, RECENT);
+  const causes = useJobCauses([...running, ...recent], rates);
+  if (!data) return error ? <ErrorNotice title="The overview cannot be shown" error={error} /> : <Loading rows={6} label="Loading the overview" />;
   const out = store?.newest("numRecordsOutPerSecond");
   return (
     <>
@@ -93,7 +96,7 @@ export function OverviewPage() {
         }
       >
         {running.length > 0 ? (
-          <JobTable label="Running jobs" jobs={running} ended={false} rates={rates} />
+          <JobTable label="Running jobs" jobs={running} ended={false} rates={isMissing("history") ? undefined : rates} causes={causes} />
         ) : search.trim() !== "" ? (
           <Empty icon="search" title="No running job matches" />
         ) : (
@@ -103,8 +106,8 @@ export function OverviewPage() {
         )}
       </Card>
       {ended.length > 0 && (
-        <Card title="Recently finished" flush actions={<a href={link.jobs()}>All jobs</a>}>
-          <JobTable label="Recently finished jobs" jobs={ended.slice(0, RECENT)} ended />
+        <Card title="Recently ended" flush actions={<a href={link.jobs()}>All jobs</a>}>
+          <JobTable label="Recently ended jobs" jobs={recent} ended causes={causes} />
         </Card>
       )}
     </>

@@ -1,14 +1,17 @@
+import { api } from "../../api/client";
 import type { Plan } from "../../api/types";
 import { GraphView } from "../../components/GraphView";
 import { Empty } from "../../components/Notice";
 import { plural } from "../../lib/format";
 import { graphModel } from "../../lib/plan";
+import { usePoll } from "../../live/poll";
 
 const NODE = { width: 220, height: 66 };
 
 /** The graph that a program builds, before it runs. */
 export function PlanPreview({ plan }: { plan: Plan }) {
   const model = graphModel(plan);
+  const { data: cluster } = usePoll("plan-slots", api.overview);
   if (model.nodes.length === 0) return <Empty icon="graph" title="The program built an empty graph" />;
   const node = (id: string) => model.nodes.find((n) => n.id === id);
   const subtasks = model.nodes.reduce((sum, n) => sum + n.parallelism, 0);
@@ -17,6 +20,7 @@ export function PlanPreview({ plan }: { plan: Plan }) {
     <div class="plan">
       <p class="muted">
         {plan.name}: {plural(subtasks, "subtask")}, needs {plural(slots, "slot")}
+        {cluster && <Free free={cluster["slots-available"]} needed={slots} />}
       </p>
       <GraphView
         model={model}
@@ -39,4 +43,10 @@ export function PlanPreview({ plan }: { plan: Plan }) {
       />
     </div>
   );
+}
+
+/** Whether the job could start now. */
+function Free({ free, needed }: { free: number; needed: number }) {
+  const text = `, ${free === 0 ? "none is" : free === 1 ? "1 is" : `${free} are`} free`;
+  return free >= needed ? <>{text}</> : <span class="text-warning">{text}: it would wait for more</span>;
 }

@@ -89,10 +89,12 @@ export function TaskManagerPage({ id, tab, file }: { id: string; tab: TaskManage
         <>
           <div class="columns">
             <SlotsCard tm={tm} jobs={data.names} />
-            <MemoryCard tm={tm} />
+            <div class="stack">
+              <MemoryCard tm={tm} />
+              <ProcessCharts process={process} />
+            </div>
           </div>
           {tm.taskHosts && <TaskHostsCard hosts={tm.taskHosts} jobs={data.names} />}
-          <ProcessCharts process={process} />
         </>
       )}
       {tab === "log" && <LogViewer key="log" process={process} source="log" />}

@@ -81,7 +81,9 @@ function List({ rows }: { rows: readonly TaskManager[] }) {
         ...used,
         { id: "cores", title: "Cores", numeric: true, value: (tm) => tm.hardware.cpuCores, cell: (tm) => tm.hardware.cpuCores },
         { id: "memory", title: "Machine memory", numeric: true, value: (tm) => tm.hardware.physicalMemory, cell: (tm) => bytes(tm.hardware.physicalMemory) },
-        { id: "port", title: "Data port", numeric: true, value: (tm) => tm.dataPort, cell: (tm) => (tm.dataPort > 0 ? tm.dataPort : <span class="muted">–</span>) },
+        ...(rows.some((tm) => tm.dataPort > 0)
+          ? [{ id: "port", title: "Data port", numeric: true, value: (tm: TaskManager) => tm.dataPort, cell: (tm: TaskManager) => (tm.dataPort > 0 ? tm.dataPort : <span class="muted">–</span>) }]
+          : []),
         { id: "log", title: "Logs", cell: (tm) => <span class="links"><a href={link.taskManager(tm.id, "log")}>log</a><a href={link.taskManager(tm.id, "stdout")}>stdout</a></span> },
       ]}
     />

@@ -59,8 +59,9 @@ export function JobActions({ job, onChange }: { job: Job; onChange: () => void }
           <button type="button" class="button" disabled={!running} title={when} onClick={() => setAsking("savepoint")}>
             Savepoint
           </button>
-          {known !== null && (
-            <button type="button" class="button" disabled={!running} title={when} onClick={() => setAsking("rescale")}>
+          {/* Has its place until the server says that it cannot: buttons must not move below the hand. */}
+          {canRescale.value && (requirements.data === null || known !== null) && (
+            <button type="button" class="button" disabled={!running || known === null} title={when} onClick={() => setAsking("rescale")}>
               Rescale
             </button>
           )}

@@ -53,7 +53,7 @@ export function MetricPicker({ offers, picked, vertices, onToggle, onClose }: Pr
           </span>
         </div>
         {found.length === 0 ? (
-          <Empty icon="search" title={offers.length === 0 ? "No metric is known yet" : "No metric matches"} />
+          <Empty icon="search" title={offers.length === 0 ? "No metric is known yet" : "No metric matches"}>{offers.length === 0 ? "The first ones come some seconds after a job starts." : "Search by name, operator, meaning or unit."}</Empty>
         ) : (
           <ul class="metric-list" aria-label="Metrics">
             {found.slice(0, DRAWN).map((offer) => {

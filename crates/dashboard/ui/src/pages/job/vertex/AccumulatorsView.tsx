@@ -5,6 +5,7 @@ import type { Job } from "../../../api/types";
 import { DataTable } from "../../../components/DataTable";
 import { Empty, ErrorNotice, Loading } from "../../../components/Notice";
 import { Twist } from "../../../components/Twist";
+import { link } from "../../../lib/route";
 import { isSettled } from "../../../lib/states";
 import { optional } from "../../../live/endpoints";
 import { usePoll } from "../../../live/poll";
@@ -19,7 +20,7 @@ export function AccumulatorsView({ job, vertexId }: { job: Job; vertexId: string
     until: () => isSettled(job),
   });
   if (!data) return error ? <ErrorNotice title="The accumulators cannot be shown" error={error} /> : <Loading label="Loading the accumulators" />;
-  if (data.length === 0) return <Empty title="No accumulator is registered">Functions of this vertex have none.</Empty>;
+  if (data.length === 0) return <Empty title="No accumulator is registered">Counters and other metrics of its functions are on the page <a href={link.job(job.jid, "metrics")}>Metrics</a>.</Empty>;
   const name = (row: Accumulator) => (
     <Twist open={open === row.name} onToggle={() => setOpen(open === row.name ? null : row.name)}>
       {row.name}

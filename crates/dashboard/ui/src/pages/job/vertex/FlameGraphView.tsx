@@ -28,7 +28,7 @@ const REASONS: Record<number, [string, string]> = {
 
 /** Where the subtasks of a vertex spend their time, sampled while this is open. */
 export function FlameGraphView({ job, vertexId, parallelism }: { job: Job; vertexId: string; parallelism: number }) {
-  const [type, setType] = useState<FlameGraphType>("on_cpu");
+  const [type, setType] = useState<FlameGraphType>("full");
   const [subtask, setSubtask] = useState<number | null>(null);
   const [paused, setPaused] = useState(false);
   const waits = useRef(true);
@@ -71,14 +71,24 @@ export function FlameGraphView({ job, vertexId, parallelism }: { job: Job; verte
       {error !== null && <ErrorNotice title="The flame graph cannot be shown" error={error} />}
       {!data && !error && <Loading label="Loading the flame graph" />}
       {data?.problem && <p class="muted detail-text">{data.problem}</p>}
-      {data && <Sampled answer={data} of={shownType?.of ?? ""} />}
+      {data && <Sampled answer={data} of={shownType?.of ?? ""} onMixed={type === "full" ? null : () => setType("full")} />}
     </div>
   );
 }
 
-function Sampled({ answer, of }: { answer: Answer; of: string }) {
+function Sampled({ answer, of, onMixed }: { answer: Answer; of: string; onMixed: (() => void) | null }) {
   if (answer.data && answer.endTimestamp > 0) {
-    return answer.data.value > 0 ? <FlameGraph root={answer.data} what={of} /> : <Empty icon="overview" title="No sample fell on these subtasks">They had nothing to do, or not this kind of time.</Empty>;
+    if (answer.data.value > 0) return <FlameGraph root={answer.data} what={of} />;
+    return (
+      <Empty icon="overview" title="No sample fell on these subtasks">
+        They spent no time of this kind.{" "}
+        {onMixed && (
+          <button type="button" class="link" onClick={onMixed}>
+            Show all kinds
+          </button>
+        )}
+      </Empty>
+    );
   }
   const [title, more] = REASONS[answer.endTimestamp] ?? ["No samples", ""];
   return (

@@ -6,12 +6,13 @@ import { ErrorNotice, Loading } from "../../../components/Notice";
 import { StateChip } from "../../../components/StateChip";
 import { Elapsed, When } from "../../../components/Times";
 import { Twist } from "../../../components/Twist";
-import { bytes, count, grouped } from "../../../lib/format";
-import { againstMean, meanOf } from "../../../lib/skew";
+import { bytes, grouped } from "../../../lib/format";
+import { meanOf } from "../../../lib/skew";
 import { isSettled } from "../../../lib/states";
 import { usePoll } from "../../../live/poll";
+import { AgainstMean } from "./AgainstMean";
 import { Host } from "./Host";
-import { Load } from "../Load";
+import { Load } from "../../../components/Load";
 import { PastAttempts } from "./PastAttempts";
 import { SkewNote } from "./SkewNote";
 
@@ -68,7 +69,8 @@ export function Subtasks({ job, vertexId, parallelism }: { job: Job; vertexId: s
     title,
     numeric: true,
     value: (row: Row) => row.metrics[key],
-    cell: (row: Row) => <span title={`${grouped(row.metrics[key])} bytes`}>{bytes(row.metrics[key])}</span>,
+    hint: "Only what goes from process to process is made bytes of",
+    cell: (row: Row) => (row.metrics[key] > 0 ? <span title={`${grouped(row.metrics[key])} bytes`}>{bytes(row.metrics[key])}</span> : <span class="muted">–</span>),
   });
   return (
     <>
@@ -86,8 +88,7 @@ export function Subtasks({ job, vertexId, parallelism }: { job: Job; vertexId: s
           { id: "host", title: "Host", value: (row) => row.endpoint, cell: (row) => <Host row={row} /> },
           records("read-records", "Records in"),
           records("write-records", "Records out"),
-          size("read-bytes", "Bytes in"),
-          size("write-bytes", "Bytes out"),
+          ...(data.rows.some(({ metrics }) => metrics["read-bytes"] + metrics["write-bytes"] > 0) ? [size("read-bytes", "Bytes in"), size("write-bytes", "Bytes out")] : []),
           ...(job.state === "RUNNING"
             ? [
                 { id: "busy", title: "Busy", numeric: true, value: (row: Row) => row.busy ?? -1, cell: (row: Row) => <Load share={row.busy} tone="busy" label="Busy" /> },
@@ -99,17 +100,6 @@ export function Subtasks({ job, vertexId, parallelism }: { job: Job; vertexId: s
         ]}
       />
     </>
-  );
-}
-
-/** A number as a bar beside those of the other subtasks, with their mean as a line. */
-function AgainstMean({ value, mean, top }: { value: number; mean: number | null; top: number }) {
-  return (
-    <span class="bar-cell" title={mean === null ? grouped(value) : `${grouped(value)}, ${againstMean(value, mean)} against the mean of ${count(mean)}`}>
-      <span class="bar-back" style={{ width: `${(value / top) * 100}%` }} />
-      {mean !== null && <span class="bar-mean" style={{ right: `${(mean / top) * 100}%` }} />}
-      <span class="bar-value">{count(value)}</span>
-    </span>
   );
 }
 

@@ -11,9 +11,10 @@ import { AccumulatorsView } from "./AccumulatorsView";
 import { BackPressureView } from "./BackPressureView";
 import { ByTaskManager } from "./ByTaskManager";
 import { FlameGraphView } from "./FlameGraphView";
+import { StateView } from "./StateView";
 import { Subtasks } from "./Subtasks";
 
-const TITLES: Record<Part, string> = { subtasks: "Subtasks", taskmanagers: "TaskManagers", backpressure: "Backpressure", accumulators: "Accumulators", flamegraph: "Flame graph" };
+const TITLES: Record<Part, string> = { subtasks: "Subtasks", taskmanagers: "TaskManagers", backpressure: "Backpressure", state: "State", accumulators: "Accumulators", flamegraph: "Flame graph" };
 
 /** One vertex in detail, below the graph, so that both stay in sight. Which part of it stands in the address. */
 export function VertexPanel({ job, view, onClose }: { job: Job; view: VertexView; onClose: () => void }) {
@@ -49,6 +50,7 @@ export function VertexPanel({ job, view, onClose }: { job: Job; view: VertexView
       {part === "subtasks" && <Subtasks job={job} vertexId={vertex.id} parallelism={vertex.parallelism} />}
       {part === "taskmanagers" && <ByTaskManager job={job} vertexId={vertex.id} />}
       {part === "backpressure" && <BackPressureView job={job} vertexId={vertex.id} />}
+      {part === "state" && <StateView job={job} vertexId={vertex.id} />}
       {part === "accumulators" && <AccumulatorsView job={job} vertexId={vertex.id} />}
       {part === "flamegraph" && <FlameGraphView job={job} vertexId={vertex.id} parallelism={vertex.parallelism} />}
     </Card>

@@ -1,5 +1,5 @@
-import { Meter } from "../../components/Meter";
-import { percent } from "../../lib/format";
+import { percent } from "../lib/format";
+import { Meter } from "./Meter";
 
 /** A share of time with its bar. */
 export function Load({ share, tone, label }: { share: number | null; tone: "busy" | "backpressured"; label: string }) {
