@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { binary, startCluster } from "./cluster.mjs";
 import { lookAtMetrics, lookAtProcesses, lookIntoAVertex, readLogs, rescaleAJob, runAgain, useShortcuts } from "./observe.mjs";
 import { useKeyboard } from "./keyboard.mjs";
-import { judge, watchShifts } from "./looks.mjs";
+import { firstPaint, judge, watchShifts } from "./looks.mjs";
 import { pages } from "./pages.mjs";
 import { restartAJob, startRecoverable, stopAndGoOn, takeSnapshots } from "./snapshots.mjs";
 
@@ -214,6 +214,7 @@ try {
   });
   try {
     if (docs) await writeDocs(browser, cluster, world.testJobs);
+    await firstPaint(check, browser, cluster.base);
     await walkPages(browser, cluster, world);
     const page = await open(browser, LOOKS[0]);
     await liveNumbers(page, cluster, world);
