@@ -192,7 +192,7 @@ async function writeDocs(browser, cluster, artifact) {
   mkdirSync(docs, { recursive: true });
   const shop = await cluster.api.run(artifact, { entryClass: "shop", parallelism: 2, flinkConfiguration: { "execution.checkpointing.interval": "5 s" } });
   await cluster.api.reached(shop, "RUNNING");
-  for (const [name, look, hash, height] of [["job", "light", `#/jobs/${shop}`, 1000], ["overview", "dark", "#/overview", 760]]) {
+  for (const [name, look, hash, height] of [["job", "light", `#/jobs/${shop}`, 1045], ["overview", "dark", "#/overview", 740]]) {
     const page = await open(browser, { look, width: 1280, height });
     page.where = "docs";
     await page.goto(`${cluster.base}/${hash}`);
