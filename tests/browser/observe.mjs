@@ -115,18 +115,18 @@ export async function lookAtProcesses({ check, appears }, page, cluster, { taskM
     check(`the ${name}'s threads are listed`, await appears(page.locator(".thread").nth(1)));
     await page.getByRole("button", { name: "Take again" }).click();
     check("and taken again", await appears(page.getByText(/threads, just now/)));
-  }
 
-  page.where = "profiler";
-  await page.goto(`${cluster.base}/#/taskmanagers/${encodeURIComponent(taskManager)}/profiler`);
-  await page.getByLabel("Seconds").fill("2");
-  await page.getByRole("button", { name: "Take profile" }).click();
-  const result = page.getByRole("table", { name: "Profiles" }).getByRole("link");
-  check("a profile is taken", await result.first().waitFor({ timeout: SAMPLING_MS }).then(() => true, () => false), await page.locator("main").innerText());
-  const href = await result.first().getAttribute("href").catch(() => null);
-  await page.getByRole("table", { name: "Profiles" }).locator(".twist-button").first().click();
-  check("and drawn", await appears(page.locator(".flame, .empty-title", { hasText: /./ })), await page.locator("main").innerText());
-  check("and its file is there", href !== null && (await fetch(new URL(href, cluster.base))).ok, String(href));
+    page.where = `${name}'s profiler`;
+    await page.goto(`${cluster.base}/${place}/profiler`);
+    await page.getByLabel("Seconds").fill("2");
+    await page.getByRole("button", { name: "Take profile" }).click();
+    const result = page.getByRole("table", { name: "Profiles" }).getByRole("link");
+    check(`a profile of the ${name} is taken`, await result.first().waitFor({ timeout: SAMPLING_MS }).then(() => true, () => false), await page.locator("main").innerText());
+    const href = await result.first().getAttribute("href").catch(() => null);
+    await page.getByRole("table", { name: "Profiles" }).locator(".twist-button").first().click();
+    check("and drawn", await appears(page.locator(".flame, .empty-title", { hasText: /./ })), await page.locator("main").innerText());
+    check("and its file is there", href !== null && (await fetch(new URL(href, cluster.base))).ok, String(href));
+  }
 }
 
 /** Makes a job narrower and wider again. */

@@ -46,6 +46,7 @@ export function pages(world) {
     { name: "jobmanager-log", hash: "#/jobmanager/log", shows: ["INFO"] },
     { name: "jobmanager-stdout", hash: "#/jobmanager/stdout", shows: ["Stdout"] },
     { name: "jobmanager-threads", hash: "#/jobmanager/threads", shows: ["threads", "Take again"] },
+    { name: "jobmanager-profiler", hash: "#/jobmanager/profiler", shows: ["Take a profile"] },
     { name: "jobmanager-files", hash: "#/jobmanager/files", shows: [".log"] },
     { name: "submit", hash: "#/submit", shows: ["word-count", "test-jobs"] },
     { name: "no-page", hash: "#/nosuch", shows: ["There is no such page"] },

@@ -30,7 +30,7 @@ export function Profiler({ process }: { process: Process }) {
     <>
       <TakeProfile process={process} busy={data.list.some(({ status }) => status === "RUNNING")} onTaken={refresh} />
       <Card title="Profiles" flush={data.list.length > 0}>
-        {data.list.length === 0 ? <Empty icon="overview" title="No profile was taken yet">One taken above shows where this TaskManager and its task hosts spend their time, as a flame graph.</Empty> : <List process={process} profiles={data.list} />}
+        {data.list.length === 0 ? <Empty icon="overview" title="No profile was taken yet">{`One taken above shows where ${process ? "this TaskManager and its task hosts spend their" : "the JobManager spends its"} time, as a flame graph.`}</Empty> : <List process={process} profiles={data.list} />}
       </Card>
     </>
   );

@@ -7,7 +7,7 @@ export const VERTEX_VIEWS = ["subtasks", "taskmanagers", "backpressure", "state"
 export type VertexView = (typeof VERTEX_VIEWS)[number];
 export const TM_TABS = ["slots", "log", "stdout", "files", "threads", "profiler"] as const;
 export type TaskManagerTab = (typeof TM_TABS)[number];
-export const JM_TABS = ["configuration", "environment", "log", "stdout", "files", "threads"] as const;
+export const JM_TABS = ["configuration", "environment", "log", "stdout", "files", "threads", "profiler"] as const;
 export type JobManagerTab = (typeof JM_TABS)[number];
 
 export type Route =

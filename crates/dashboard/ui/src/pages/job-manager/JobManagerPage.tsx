@@ -5,6 +5,7 @@ import { LogFiles } from "../../components/LogFiles";
 import { LogViewer } from "../../components/LogViewer";
 import { ErrorNotice, Loading } from "../../components/Notice";
 import { ProcessCharts } from "../../components/ProcessCharts";
+import { Profiler } from "../../components/Profiler";
 import { Tabs } from "../../components/Tabs";
 import { Threads } from "../../components/Threads";
 import { type JobManagerTab, link } from "../../lib/route";
@@ -30,6 +31,7 @@ export function JobManagerPage({ tab, file }: { tab: JobManagerTab; file: string
           { id: "stdout", title: "Stdout", href: link.jobManager("stdout") },
           { id: "files", title: "Log files", href: link.jobManager("files") },
           ...(isMissing("thread-dump") ? [] : [{ id: "threads", title: "Threads", href: link.jobManager("threads") }]),
+          ...(isMissing("profiler") ? [] : [{ id: "profiler", title: "Profiler", href: link.jobManager("profiler") }]),
         ]}
       />
       {tab === "configuration" && <Configuration />}
@@ -37,6 +39,7 @@ export function JobManagerPage({ tab, file }: { tab: JobManagerTab; file: string
       {tab === "log" && <LogViewer key="log" process={null} source="log" />}
       {tab === "stdout" && <LogViewer key="stdout" process={null} source="stdout" />}
       {tab === "threads" && <Threads process={null} />}
+      {tab === "profiler" && <Profiler process={null} />}
       {tab === "files" &&
         (file ? (
           <LogViewer key={file} process={null} source={{ file }} back={link.jobManager("files")} />
