@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use flott_core::metrics::{Reading, TaskKind, TaskMetrics, TaskRates, task_readings};
+use flott_core::metrics::{
+    HistogramSummary, MetricValue, OperatorMetric, Reading, TaskKind, TaskMetrics, TaskRates, task_readings,
+};
 use flott_reporter::{Exposition, ProcessReadings, Scope, process_readings};
 
 use super::support::*;
@@ -116,10 +118,18 @@ async fn the_dashboard_for_grafana_asks_for_what_there_is() {
     exposition.add_all(&task_manager, process_readings(&all_of_a_process()));
     let kind = TaskKind { is_source: false, has_outputs: true };
     let (total, rates) = (TaskMetrics::default(), TaskRates::default());
-    let task = task_manager.task_manager_job("1", "j").task("2", "v", 0);
+    let job = task_manager.task_manager_job("1", "j");
+    let task = job.task("2", "v", 0);
     exposition.add_all(&task, task_readings(kind, &total, &rates));
-    // Windows register it.
+    // Windows register it, and all that have state what follows.
     exposition.add(&task.operator("window"), "numLateRecordsDropped", Reading::Count(0));
+    exposition.add(&task.operator("window"), "stateSize", Reading::Count(0));
+    let latency = OperatorMetric {
+        operator: "window".into(),
+        name: latency(0).into(),
+        value: MetricValue::Histogram(HistogramSummary::default()),
+    };
+    exposition.add_latency(&job, &latency.latency().unwrap(), &latency);
     let of_task_manager = exposition.text();
 
     let asked = names(&dashboard);
