@@ -26,13 +26,13 @@ options! {
     /// How many functions of a stack are shown, from the innermost on.
     FLAMEGRAPH_STACK_DEPTH: u32 = "rest.flamegraph.stack-depth", default "100",
         limit "a whole number from 1 to 128" => |depth| (1..=MAX_STACK_DEPTH).contains(depth);
-    /// Whether CPU profiles of TaskManagers' task hosts can be taken.
+    /// Whether CPU profiles of TaskManagers' task hosts and of the JobManager can be taken.
     PROFILING_ENABLED: bool = "rest.profiling.enabled", default "true";
     /// Longest that a profile may be taken.
     PROFILING_DURATION_MAX: Duration = "rest.profiling.duration-max", default "5 min",
         limit "a duration from 1 s to 10 min, such as 5 min" =>
             |duration| (Duration::from_secs(1)..=Duration::from_mins(10)).contains(duration);
-    /// How many profiles of each TaskManager the JobManager keeps, in memory.
+    /// How many profiles of each TaskManager, and of itself, the JobManager keeps, in memory.
     PROFILING_HISTORY_SIZE: u32 = "rest.profiling.history-size", default "10",
         limit "a whole number from 1 to 100" => |profiles| (1..=100).contains(profiles);
 }
