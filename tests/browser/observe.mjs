@@ -90,6 +90,7 @@ export async function lookAtProcesses({ check, appears }, page, cluster, { taskM
     page.where = `${name}'s history`;
     await page.goto(`${cluster.base}/${place}`);
     check(`the ${name} shows CPU and memory`, await appears(page.locator(".chart-cell canvas").nth(1)));
+    if (name === "TaskManager") check("and what each of its processes uses", await appears(page.getByRole("table", { name: "Task hosts" }).getByText(/^<?\d+%$/)));
 
     page.where = `${name}'s log level`;
     await page.goto(`${cluster.base}/${place}/log`);

@@ -86,16 +86,16 @@ export function TaskManagerPage({ id, tab, file }: { id: string; tab: TaskManage
         ]}
       />
       {tab === "slots" && (
-        <>
-          <div class="columns">
+        <div class="columns">
+          <div class="stack">
             <SlotsCard tm={tm} jobs={data.names} />
-            <div class="stack">
-              <MemoryCard tm={tm} />
-              <ProcessCharts process={process} />
-            </div>
+            {tm.taskHosts && <TaskHostsCard hosts={tm.taskHosts} jobs={data.names} />}
           </div>
-          {tm.taskHosts && <TaskHostsCard hosts={tm.taskHosts} jobs={data.names} />}
-        </>
+          <div class="stack">
+            <MemoryCard tm={tm} />
+            <ProcessCharts process={process} />
+          </div>
+        </div>
       )}
       {tab === "log" && <LogViewer key="log" process={process} source="log" />}
       {tab === "stdout" && <LogViewer key="stdout" process={process} source="stdout" />}
