@@ -17,14 +17,17 @@ export function binary(name) {
   return path;
 }
 
+/** A port at which nobody listens, below the range from which the kernel takes those of outgoing connections. */
 function freePort() {
-  return new Promise((done, failed) => {
+  return new Promise((done) => {
     const server = createServer();
-    server.once("error", failed);
-    server.listen(0, "127.0.0.1", () => {
+    const attempt = () => server.listen(20_000 + Math.floor(Math.random() * 12_000), "127.0.0.1");
+    server.on("error", attempt);
+    server.on("listening", () => {
       const { port } = server.address();
       server.close(() => done(port));
     });
+    attempt();
   });
 }
 

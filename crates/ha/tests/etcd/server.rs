@@ -1,8 +1,10 @@
 //! Servers of etcd, and what is done to them.
 
+#[path = "../../../../tests/src/ports.rs"]
+mod ports;
+
 use std::{
     io::Write,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -45,7 +47,7 @@ impl Etcd {
     pub(crate) fn spawn(count: usize, scheme: &str, more: &[&str]) -> Option<Self> {
         let program = program()?;
         let directory = tempfile::tempdir().unwrap();
-        let ports = free_ports(2 * count);
+        let ports: Vec<_> = (0..2 * count).map(|_| ports::free_port()).collect();
         let peer = |number: usize| format!("http://127.0.0.1:{}", ports[2 * number + 1]);
         let cluster: Vec<_> = (0..count).map(|number| format!("m{number}={}", peer(number))).collect();
         let members = (0..count).map(|number| {
@@ -182,10 +184,4 @@ fn program() -> Option<PathBuf> {
 pub(crate) fn skip(problem: &str) {
     let text = format!("SKIPPED: etcd was not tested: {problem}\n");
     std::io::stderr().write_all(text.as_bytes()).unwrap();
-}
-
-/// Ports that were free a moment ago; all at once, so that they differ.
-fn free_ports(count: usize) -> Vec<u16> {
-    let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }
