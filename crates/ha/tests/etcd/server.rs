@@ -1,5 +1,6 @@
 //! Servers of etcd, and what is done to them.
 
+#[expect(unreachable_pub, reason = "the library of the end-to-end tests exports it")]
 #[path = "../../../../tests/src/ports.rs"]
 mod ports;
 
