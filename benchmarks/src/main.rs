@@ -54,7 +54,7 @@ enum Benchmark {
     /// Counts by key in windows of event time.
     Windows(Windows),
     /// The keyed aggregate with and without all that measures it. Has no plain twin: it compares Flott with itself.
-    Metrics(KeyedAggregate),
+    Metrics(Metrics),
     /// Updates a large state with and without checkpoints. Has no plain twin: it compares Flott with itself.
     Snapshots(snapshots::Snapshots),
 }
@@ -77,6 +77,16 @@ struct KeyedAggregate {
     keys: u64,
     /// Number of records.
     #[arg(long, default_value_t = 40_000_000)]
+    records: u64,
+}
+
+#[derive(Args, Clone)]
+struct Metrics {
+    /// Number of keys.
+    #[arg(long, default_value_t = 1_000)]
+    keys: u64,
+    /// Number of records: enough for some seconds, since metrics are asked for once a second.
+    #[arg(long, default_value_t = 400_000_000)]
     records: u64,
 }
 
@@ -144,17 +154,15 @@ fn main() -> anyhow::Result<()> {
                 Side::Plain => Ok(keyed_aggregate::plain(keys, records)),
             })
         }
-        (Benchmark::Metrics(KeyedAggregate { keys, records }), None) => {
+        (Benchmark::Metrics(Metrics { keys, records }), None) => {
             let (keys, records) = (keys.to_string(), records.to_string());
             let command = ["metrics", "--keys", &keys, "--records", &records];
             pairs::run_named(&command, arguments.pairs, ["with", "without"])
         }
-        (Benchmark::Metrics(KeyedAggregate { keys, records }), Some(side)) => {
-            measure::report(|| match side {
-                Side::Flott => metrics::with(keys, records),
-                Side::Plain => metrics::without(keys, records),
-            })
-        }
+        (Benchmark::Metrics(Metrics { keys, records }), Some(side)) => measure::report(|| match side {
+            Side::Flott => metrics::with(keys, records),
+            Side::Plain => metrics::without(keys, records),
+        }),
         (Benchmark::Snapshots(settings), _) => snapshots::run(&settings, arguments.pairs),
         (Benchmark::Windows(settings), None) => {
             settings.check()?;

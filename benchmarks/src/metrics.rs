@@ -22,6 +22,9 @@ use crate::{keyed_aggregate, measure::Answer};
 /// How many ports the two daemons choose from.
 const PORTS: u16 = 8;
 
+/// How long an answer may take. At one of the ports there may be somebody who says nothing.
+const SCRAPE_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// How often both are scraped.
 const SCRAPE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -63,6 +66,7 @@ fn scrape_until(done: &AtomicBool, first: u16) -> usize {
 
 fn scrape(port: u16) -> Option<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    stream.set_read_timeout(Some(SCRAPE_TIMEOUT)).ok()?;
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
