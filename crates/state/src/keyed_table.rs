@@ -113,7 +113,7 @@ impl<K: Key, V> KeyedTable<K, V> {
     ///
     /// # Panics
     /// If the key belongs to a group of another subtask.
-    #[inline]
+    #[inline(always)]
     pub fn get_entry_mut<Q>(&mut self, hash: u64, key: &Q) -> Option<(&K, &mut V)>
     where
         K: Borrow<Q>,

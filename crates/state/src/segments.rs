@@ -100,7 +100,7 @@ impl<E: Stored> Segments<E> {
     }
 
     /// The entry with this hash in a group, to change it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get_mut(&mut self, group: usize, hash: u64, is: impl Fn(&E) -> bool) -> Option<&mut E> {
         let position = self.position(group, hash);
         if self.segments[position].version.get() != self.epoch {
