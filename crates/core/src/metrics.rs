@@ -25,9 +25,9 @@ pub struct TaskMetrics {
     pub records_in: u64,
     /// `numRecordsOut`: records written to output channels.
     pub records_out: u64,
-    /// `numBytesIn`: bytes received from other processes.
+    /// `numBytesIn`: bytes received, from other processes as they stood on the wire and from this one as they stand in memory.
     pub bytes_in: u64,
-    /// `numBytesOut`: bytes sent to other processes.
+    /// `numBytesOut`: bytes sent, likewise.
     pub bytes_out: u64,
     /// Time spent processing, in milliseconds.
     pub busy_ms: u64,
@@ -39,6 +39,8 @@ pub struct TaskMetrics {
     pub hard_backpressured_ms: u64,
     /// Time spent waiting for input, in milliseconds.
     pub idle_ms: u64,
+    /// `numBytesInLocal`: the part of [`bytes_in`](Self::bytes_in) that came from this process.
+    pub bytes_in_local: u64,
     /// `numBuffersInLocal`: batches received from this process.
     pub buffers_in_local: u64,
     /// `numBuffersInRemote`: batches received from other processes.
@@ -88,6 +90,7 @@ impl Default for TaskMetrics {
             backpressured_ms: 0,
             hard_backpressured_ms: 0,
             idle_ms: 0,
+            bytes_in_local: 0,
             buffers_in_local: 0,
             buffers_in_remote: 0,
             input_watermark: Timestamp::MIN,
@@ -118,6 +121,7 @@ impl TaskMetrics {
             backpressured_ms: self.backpressured_ms + other.backpressured_ms,
             hard_backpressured_ms: self.hard_backpressured_ms + other.hard_backpressured_ms,
             idle_ms: self.idle_ms + other.idle_ms,
+            bytes_in_local: self.bytes_in_local + other.bytes_in_local,
             buffers_in_local: self.buffers_in_local + other.buffers_in_local,
             buffers_in_remote: self.buffers_in_remote + other.buffers_in_remote,
             input_watermark: self.input_watermark.max(other.input_watermark),
@@ -139,6 +143,7 @@ impl TaskMetrics {
             backpressured_ms: self.backpressured_ms.max(other.backpressured_ms),
             hard_backpressured_ms: self.hard_backpressured_ms.max(other.hard_backpressured_ms),
             idle_ms: self.idle_ms.max(other.idle_ms),
+            bytes_in_local: self.bytes_in_local.max(other.bytes_in_local),
             buffers_in_local: self.buffers_in_local.max(other.buffers_in_local),
             buffers_in_remote: self.buffers_in_remote.max(other.buffers_in_remote),
             input_watermark: self.input_watermark.max(other.input_watermark),

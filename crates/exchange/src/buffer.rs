@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{mem::needs_drop, sync::Arc};
 
 use flott_core::checkpoint::Barrier;
 
@@ -12,6 +12,8 @@ pub struct Buffer<T> {
     pub batch: Batch<T>,
     /// The marks, each with the number of records before it, ascending.
     pub(crate) marks: Vec<(u32, Mark)>,
+    /// Bytes of the records, where these own memory: whoever puts them in measures them anyway.
+    pub measured: usize,
     /// Stands behind all the rest: a buffer is sent when a barrier has been put into it.
     pub(crate) barrier: Option<Arc<Barrier>>,
 }
@@ -30,7 +32,7 @@ impl<T> From<Vec<T>> for Buffer<T> {
 
 impl<T> From<Batch<T>> for Buffer<T> {
     fn from(batch: Batch<T>) -> Self {
-        Self { batch, marks: Vec::new(), barrier: None }
+        Self { batch, marks: Vec::new(), measured: 0, barrier: None }
     }
 }
 
@@ -65,6 +67,12 @@ impl<T> Buffer<T> {
         self.barrier.take()
     }
 
+    /// Bytes that the records take, with their timestamps.
+    pub(crate) fn size(&self) -> usize {
+        let records = if needs_drop::<T>() { self.measured } else { size_of_val(&*self.batch.records) };
+        records + size_of_val(&*self.batch.timestamps)
+    }
+
     /// Whether there are neither records nor marks nor a barrier.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -87,6 +95,7 @@ impl<T> Buffer<T> {
     pub fn clear(&mut self) {
         self.batch.clear();
         self.marks.clear();
+        self.measured = 0;
         self.barrier = None;
     }
 }
@@ -116,7 +125,7 @@ impl<T> Pieces<T> {
 
     /// The next piece; records come in `spare`.
     pub(crate) fn next(&mut self, spare: &mut Batch<T>) -> Option<Piece<T>> {
-        let Buffer { batch, marks, barrier } = &mut self.buffer;
+        let Buffer { batch, marks, barrier, .. } = &mut self.buffer;
         let Some(&(at, mark)) = marks.get(self.marks) else {
             if batch.is_empty() {
                 return barrier.take().map(Piece::Barrier);
@@ -139,6 +148,7 @@ impl<T> Pieces<T> {
         let rest = Buffer {
             batch: std::mem::take(&mut self.buffer.batch),
             marks: left.iter().map(|&(at, mark)| (at - self.taken, mark)).collect(),
+            measured: self.buffer.measured,
             barrier: self.buffer.barrier.take(),
         };
         let result = read(&rest);

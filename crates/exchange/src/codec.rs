@@ -32,7 +32,7 @@ pub(crate) fn encode<T: Serialize>(
     channel: ChannelId,
     mut bytes: Vec<u8>,
 ) -> Result<Vec<u8>, Error> {
-    let Buffer { batch, marks, barrier } = buffer;
+    let Buffer { batch, marks, barrier, .. } = buffer;
     debug_assert!(batch.len() <= BATCH_RECORDS, "the receiver takes no larger batches");
     let failed = |error: postcard::Error| Error::Encode { channel, reason: error.to_string().into() };
     let start = bytes.len();

@@ -95,18 +95,22 @@ pub struct InputGate<T> {
     delivered: Delivered,
 }
 
-/// How many batches a gate has delivered.
+/// What a gate has delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
-    /// Those from producers in this process.
+    /// Batches from producers in this process.
     pub local: u64,
-    /// Those from the wire.
+    /// Bytes of their records.
+    pub local_bytes: u64,
+    /// Batches from the wire.
     pub remote: u64,
 }
 
 struct OpenBuffer<T> {
     channel: u32,
     pieces: Pieces<T>,
+    /// Bytes of all that was not handed out yet: the first records carry them.
+    bytes: usize,
     /// Whether no credit was spent for it.
     for_free: bool,
 }
@@ -142,7 +146,7 @@ impl<T: Record> InputGate<T> {
         }
     }
 
-    /// How many batches were taken out so far.
+    /// What was taken out so far.
     pub fn delivered(&self) -> Delivered {
         self.delivered
     }
@@ -189,8 +193,10 @@ impl<T: Record> InputGate<T> {
             }
             let (buffer, bytes, for_free) = match entry {
                 Queued::Buffer(buffer) => {
+                    let bytes = buffer.size();
                     self.delivered.local += 1;
-                    (buffer, 0, false)
+                    self.delivered.local_bytes += bytes as u64;
+                    (buffer, bytes, false)
                 }
                 Queued::Encoded(frames) => {
                     self.delivered.remote += 1;
@@ -217,10 +223,7 @@ impl<T: Record> InputGate<T> {
                 self.lent_for_free = for_free;
                 return Ok(GateItem::Batch { channel, records: buffer.batch, bytes });
             }
-            self.open_buffer = Some(OpenBuffer { channel, pieces: Pieces::new(buffer), for_free });
-            if bytes > 0 {
-                return Ok(self.next_piece_of(bytes));
-            }
+            self.open_buffer = Some(OpenBuffer { channel, pieces: Pieces::new(buffer), bytes, for_free });
         }
     }
 
@@ -334,26 +337,18 @@ impl<T: Record> InputGate<T> {
         }
     }
 
-    /// The first piece of a buffer from the wire carries the bytes of all.
-    fn next_piece_of(&mut self, size: usize) -> GateItem<T> {
-        match self.next_piece() {
-            Some(GateItem::Batch { channel, records, .. }) => {
-                GateItem::Batch { channel, records, bytes: size }
-            }
-            Some(item) => item,
-            None => GateItem::Empty,
-        }
-    }
-
     fn next_piece(&mut self) -> Option<GateItem<T>> {
         let open = self.open_buffer.as_mut()?;
         let channel = open.channel;
         match open.pieces.next(&mut self.piece) {
-            Some(Piece::Records(records)) => Some(GateItem::Batch { channel, records, bytes: 0 }),
+            Some(Piece::Records(records)) => {
+                let bytes = std::mem::take(&mut open.bytes);
+                Some(GateItem::Batch { channel, records, bytes })
+            }
             Some(Piece::Mark(mark)) => Some(GateItem::Mark { channel, mark }),
             Some(Piece::Barrier(barrier)) => Some(GateItem::Barrier { channel, barrier }),
             None => {
-                if let Some(OpenBuffer { channel, pieces, for_free }) = self.open_buffer.take() {
+                if let Some(OpenBuffer { channel, pieces, for_free, .. }) = self.open_buffer.take() {
                     self.give_back(channel, pieces.into_buffer(), for_free);
                 }
                 None

@@ -58,7 +58,7 @@ enum Way<T> {
 pub struct ChannelSender<T> {
     id: ChannelId,
     way: Way<T>,
-    /// Bytes that were sent over the wire so far.
+    /// Bytes that were sent so far: over the wire, or of what was handed on as it is.
     bytes_sent: u64,
 }
 
@@ -99,6 +99,7 @@ impl<T: Record> ChannelSender<T> {
         }
         match &mut self.way {
             Way::Local(channel) => {
+                self.bytes_sent += buffer.size() as u64;
                 let full = std::mem::replace(buffer, channel.take_spare().unwrap_or_default());
                 channel.push(Queued::Buffer(full));
             }
@@ -204,12 +205,16 @@ impl<T: Record> ChannelSender<T> {
     pub fn restore(&self, captured: &[ByteBuf]) -> Result<Vec<Buffer<T>>, Error> {
         let decode = |bytes: &ByteBuf| {
             let mut buffer = Buffer::default();
-            codec::decode(bytes, self.id, &mut buffer).map(|()| buffer)
+            codec::decode(bytes, self.id, &mut buffer)?;
+            if std::mem::needs_drop::<T>() {
+                buffer.measured = bytes.len();
+            }
+            Ok(buffer)
         };
         captured.iter().map(decode).collect()
     }
 
-    /// Bytes that were sent to another process so far.
+    /// Bytes that were sent so far: to another process as they stood on the wire, within this one as they stand in memory.
     pub fn bytes_sent(&self) -> u64 {
         self.bytes_sent
     }

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 use flott::{
     Batch, NoCommittable, Sink, SinkWriter, WatermarkStrategy, connectors::GeneratorSource, prelude::*,
 };
-use flott_core::metrics::{HistogramSummary, LatencyPath, LatencySource, MetricValue};
+use flott_core::metrics::{HistogramSummary, LatencyPath, LatencySource, MetricValue, TaskMetrics};
 use flott_rpc::protocol::TaskState;
 use task_manager::{Ended, run};
 
@@ -98,6 +98,9 @@ async fn each_operator_knows_how_long_records_took_from_their_source() {
 async fn nothing_is_measured_unless_it_is_asked_for() {
     let ended = run(&environment(), 1).await;
     assert!(latencies(&ended).is_empty());
+    let bytes = |of: fn(&TaskMetrics) -> u64| ended.iter().map(|ended| of(&ended.metrics)).sum::<u64>();
+    let sent = bytes(|metrics| metrics.bytes_out);
+    assert!(sent > 0 && sent == bytes(|metrics| metrics.bytes_in_local), "bytes are counted: {ended:?}");
     let counts = ended.iter().map(|ended| ended.metrics.buffers_in_local + ended.metrics.buffers_in_remote);
     assert!(counts.sum::<u64>() > 0, "batches are counted: {ended:?}");
     assert!(ended.iter().all(|ended| ended.metrics.buffers_in_remote == 0), "all in one process");

@@ -32,6 +32,7 @@ pub struct TaskCounters {
     backpressured_us: AtomicU64,
     blocked_us: AtomicU64,
     idle_us: AtomicU64,
+    bytes_in_local: AtomicU64,
     buffers_in_local: AtomicU64,
     buffers_in_remote: AtomicU64,
     /// The longest phases since they were read.
@@ -81,6 +82,7 @@ impl Default for TaskCounters {
             backpressured_us: AtomicU64::default(),
             blocked_us: AtomicU64::default(),
             idle_us: AtomicU64::default(),
+            bytes_in_local: AtomicU64::default(),
             buffers_in_local: AtomicU64::default(),
             buffers_in_remote: AtomicU64::default(),
             max_backpressured_us: AtomicU64::default(),
@@ -119,10 +121,11 @@ impl TaskCounters {
         self.buffers_out.fetch_add(1, Relaxed);
     }
 
-    /// Notes how many batches came in. Only the subtask itself calls this.
-    pub(crate) fn delivered(&self, batches: Delivered) {
-        self.buffers_in_local.store(batches.local, Relaxed);
-        self.buffers_in_remote.store(batches.remote, Relaxed);
+    /// Notes what came in, and from where. Only the subtask itself calls this.
+    pub(crate) fn delivered(&self, all: Delivered) {
+        self.bytes_in_local.store(all.local_bytes, Relaxed);
+        self.buffers_in_local.store(all.local, Relaxed);
+        self.buffers_in_remote.store(all.remote, Relaxed);
     }
 
     /// Notes how a checkpoint has begun.
@@ -213,6 +216,7 @@ impl TaskCounters {
             backpressured_ms: time(Phase::Backpressured, &self.backpressured_us) + blocked_ms,
             hard_backpressured_ms: blocked_ms,
             idle_ms: time(Phase::Idle, &self.idle_us),
+            bytes_in_local: self.bytes_in_local.load(Relaxed),
             buffers_in_local: self.buffers_in_local.load(Relaxed),
             buffers_in_remote: self.buffers_in_remote.load(Relaxed),
             input_watermark: self.input_watermark.load(Relaxed).into(),
@@ -276,8 +280,8 @@ mod tests {
     #[test]
     fn batches_are_counted_by_where_they_come_from() {
         let counters = TaskCounters::default();
-        counters.delivered(Delivered { local: 3, remote: 5 });
+        counters.delivered(Delivered { local: 3, local_bytes: 24, remote: 5 });
         let read = counters.read();
-        assert_eq!((read.buffers_in_local, read.buffers_in_remote), (3, 5));
+        assert_eq!((read.buffers_in_local, read.bytes_in_local, read.buffers_in_remote), (3, 24, 5));
     }
 }

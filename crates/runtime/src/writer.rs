@@ -27,8 +27,6 @@ const HELD_LIMIT: usize = 16;
 struct Channel<T> {
     sender: ChannelSender<T>,
     buffer: Buffer<T>,
-    /// Bytes of the records in `buffer`, if they are measured.
-    buffered_bytes: usize,
     /// Full batches that wait for credit, oldest first.
     held: VecDeque<Buffer<T>>,
     /// A barrier that overtakes all these, but whose consumer is not there yet.
@@ -66,7 +64,6 @@ impl<T: Record> Channels<T> {
             .map(|sender| Channel {
                 sender,
                 buffer: Buffer::default(),
-                buffered_bytes: 0,
                 held: VecDeque::new(),
                 urgent: None,
                 bytes_counted: 0,
@@ -111,10 +108,10 @@ impl<T: Record> Channels<T> {
     pub fn push(&mut self, index: usize, record: T, timestamp: Timestamp) -> Result<()> {
         if Self::MEASURED {
             let size = ChannelSender::record_size(&record);
-            if self.channels[index].buffered_bytes + size > BATCH_BYTES {
+            if self.channels[index].buffer.measured + size > BATCH_BYTES {
                 self.make_room(index, size)?;
             }
-            self.channels[index].buffered_bytes += size;
+            self.channels[index].buffer.measured += size;
         }
         let batch = &mut self.channels[index].buffer.batch;
         batch.push(record, timestamp);
@@ -166,7 +163,6 @@ impl<T: Record> Channels<T> {
 
     fn send_or_hold(&mut self, index: usize) -> Result<()> {
         let channel = &mut self.channels[index];
-        channel.buffered_bytes = 0;
         let must_wait = channel.urgent.is_some() || !channel.held.is_empty();
         if must_wait || !channel.sender.try_send(&mut channel.buffer)? {
             channel.held.push_back(std::mem::take(&mut channel.buffer));

@@ -27,6 +27,9 @@ pub struct TaskRates {
     pub backpressured_ms: f64,
     /// `idleTimeMsPerSecond`, from 0 to 1000.
     pub idle_ms: f64,
+    /// `numBytesInLocalPerSecond`.
+    #[serde(default)]
+    pub bytes_in_local: f64,
     /// `numBuffersInLocalPerSecond`.
     #[serde(default)]
     pub buffers_in_local: f64,
@@ -50,6 +53,7 @@ impl TaskRates {
             hard_backpressured_ms: rate(before.hard_backpressured_ms, after.hard_backpressured_ms),
             backpressured_ms: rate(before.backpressured_ms, after.backpressured_ms),
             idle_ms: rate(before.idle_ms, after.idle_ms),
+            bytes_in_local: rate(before.bytes_in_local, after.bytes_in_local),
             buffers_in_local: rate(before.buffers_in_local, after.buffers_in_local),
             buffers_in_remote: rate(before.buffers_in_remote, after.buffers_in_remote),
         }

@@ -67,13 +67,15 @@ pub fn task_readings(kind: TaskKind, total: &TaskMetrics, rates: &TaskRates) -> 
     ];
     let now = &total.now;
     if !kind.is_source {
+        let bytes_in_remote = total.bytes_in.saturating_sub(total.bytes_in_local);
         readings.extend([
             ("currentInputWatermark", Integer(total.input_watermark.as_millis())),
-            // Within a process nothing is serialized.
-            ("numBytesInLocal", Count(0)),
-            ("numBytesInRemote", Count(total.bytes_in)),
-            ("numBytesInRemotePerSecond", Gauge(rates.bytes_in)),
-            ("Shuffle.Netty.Input.numBytesInRemote", Count(total.bytes_in)),
+            ("numBytesInLocal", Count(total.bytes_in_local)),
+            ("numBytesInLocalPerSecond", Gauge(rates.bytes_in_local)),
+            ("Shuffle.Netty.Input.numBytesInLocal", Count(total.bytes_in_local)),
+            ("numBytesInRemote", Count(bytes_in_remote)),
+            ("numBytesInRemotePerSecond", Gauge((rates.bytes_in - rates.bytes_in_local).max(0.0))),
+            ("Shuffle.Netty.Input.numBytesInRemote", Count(bytes_in_remote)),
             ("numBuffersInLocal", Count(total.buffers_in_local)),
             ("numBuffersInLocalPerSecond", Gauge(rates.buffers_in_local)),
             ("Shuffle.Netty.Input.numBuffersInLocal", Count(total.buffers_in_local)),

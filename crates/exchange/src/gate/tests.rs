@@ -116,6 +116,37 @@ async fn what_comes_in_a_blocked_channel_is_delivered_later_in_order() {
 }
 
 #[tokio::test]
+async fn bytes_within_a_process_are_counted_once_at_both_ends() {
+    let mut fixture = fixture(1);
+    let mut buffer = Buffer::from(vec![1, 2]);
+    buffer.batch.push(3, Timestamp::from_millis(5));
+    // Each record has a timestamp then.
+    let size = 3 * (size_of::<u64>() + size_of::<Timestamp>());
+    let mut between = Buffer::default();
+    between.mark(Mark::Idle);
+    between.batch.push(4, Timestamp::MIN);
+    between.mark(Mark::Active);
+    between.batch.push(5, Timestamp::MIN);
+    assert!(fixture.senders[0].try_send(&mut buffer).unwrap());
+    assert!(fixture.senders[0].try_send(&mut between).unwrap());
+    let mut received = Vec::new();
+    loop {
+        match fixture.gate.poll().unwrap() {
+            GateItem::Batch { channel, records, bytes } => {
+                received.push((records.records.clone(), bytes));
+                fixture.gate.recycle(channel, records);
+            }
+            GateItem::Mark { .. } => {}
+            _ => break,
+        }
+    }
+    assert_eq!(received, [(vec![1, 2, 3], size), (vec![4], 16), (vec![5], 0)]);
+    let all = size as u64 + 16;
+    assert_eq!(fixture.senders[0].bytes_sent(), all);
+    assert_eq!(fixture.gate.delivered(), Delivered { local: 2, local_bytes: all, remote: 0 });
+}
+
+#[tokio::test]
 async fn a_barrier_that_may_overtake_later_is_announced_and_delivered_in_its_turn() {
     let mut fixture = fixture(2);
     fixture.send(0, &[1]);

@@ -107,7 +107,7 @@ fn cause() -> impl Strategy<Value = FailureCause> {
 }
 
 fn metrics() -> impl Strategy<Value = TaskMetrics> {
-    let parts = (any::<[u64; 11]>(), gauges(), watermark(), watermark());
+    let parts = (any::<[u64; 12]>(), gauges(), watermark(), watermark());
     parts.prop_map(|(counts, now, input_watermark, output_watermark)| {
         let [
             records_in,
@@ -119,6 +119,7 @@ fn metrics() -> impl Strategy<Value = TaskMetrics> {
             backpressured_ms,
             hard_backpressured_ms,
             idle_ms,
+            bytes_in_local,
             buffers_in_local,
             buffers_in_remote,
         ] = counts;
@@ -132,6 +133,7 @@ fn metrics() -> impl Strategy<Value = TaskMetrics> {
             backpressured_ms,
             hard_backpressured_ms,
             idle_ms,
+            bytes_in_local,
             buffers_in_local,
             buffers_in_remote,
             input_watermark,

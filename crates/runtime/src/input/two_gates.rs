@@ -190,8 +190,11 @@ impl<A: Record, B: Record> TwoGatesInput<A, B> {
 
     fn count_batches(&self) {
         let [left, right] = [self.left.delivered(), self.right.delivered()];
-        self.counters
-            .delivered(Delivered { local: left.local + right.local, remote: left.remote + right.remote });
+        self.counters.delivered(Delivered {
+            local: left.local + right.local,
+            local_bytes: left.local_bytes + right.local_bytes,
+            remote: left.remote + right.remote,
+        });
     }
 
     /// Position of a channel among those of both gates.

@@ -64,6 +64,9 @@ async fn batches_are_bounded_in_bytes_whatever_came_before() {
         assert!(batch.iter().map(String::len).sum::<usize>() <= BATCH_BYTES, "{}", batch.len());
     }
     assert!(batches.len() <= 5, "batches are filled: {}", batches.len());
+    let sent = edge.writer.channels.channels[0].sender.bytes_sent() as usize;
+    let large = 12 * (BATCH_BYTES / 4);
+    assert!((large..large + 1024).contains(&sent), "all are counted: {sent}");
 }
 
 #[tokio::test]

@@ -54,7 +54,6 @@ const OF_VERTEX: readonly Plan[] = [
     lines: { Busy: { metric: "busyTimeMsPerSecond" }, Backpressured: { metric: "backPressuredTimeMsPerSecond" } },
     more: { colors: LOAD_COLORS },
   },
-  // What stays within its process is not made bytes of.
   { id: "bytes", title: "Bytes", lines: { In: { metric: "numBytesInPerSecond" }, Out: { metric: "numBytesOutPerSecond" } }, onlyIfAny: true },
   { id: "lag", title: "Watermark lag", lines: { "Behind the clock": { metric: "watermarkLag" } } },
   { id: "latency", title: "Latency", lines: { "From the sources to here": { metric: "latency" } } },

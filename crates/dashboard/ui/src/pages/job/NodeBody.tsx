@@ -85,7 +85,7 @@ interface FlowProps {
 function Flow({ name, records, size, recordRate, byteRate }: FlowProps) {
   const none = records === 0 && size === 0;
   return (
-    <span class={`flow ${none ? "flow-none" : ""}`} title={`${grouped(records)} records ${name}${size > 0 ? `, ${bytes(size)}` : ""}, since it started${size === 0 && records > 0 ? "; no bytes, as they stayed within their process" : ""}`}>
+    <span class={`flow ${none ? "flow-none" : ""}`} title={`${grouped(records)} records ${name}${size > 0 ? `, ${bytes(size)}` : ""}, since it started`}>
       <span class="flow-name">{name}</span>
       <span class="flow-records">{recordRate === null ? count(records) : `${rate(recordRate)}/s`}</span>
       <span class="flow-bytes">{size === 0 ? "" : byteRate === null ? bytes(size) : `${bytes(byteRate)}/s`}</span>

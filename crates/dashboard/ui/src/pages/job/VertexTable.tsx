@@ -30,8 +30,8 @@ export function VertexTable({ views, live, selected, onSelect }: Props) {
     title,
     numeric: true,
     value: (view: VertexView) => view.vertex.metrics[key],
-    hint: "Only what goes from process to process is made bytes of",
-    cell: (view: VertexView) => (view.vertex.metrics[key] > 0 ? <span title={`${grouped(view.vertex.metrics[key])} bytes`}>{bytes(view.vertex.metrics[key])}</span> : <span class="muted" title="Nothing left or entered a process">–</span>),
+    hint: "As it was on the wire, or within a process as it is in memory",
+    cell: (view: VertexView) => (view.vertex.metrics[key] > 0 ? <span title={`${grouped(view.vertex.metrics[key])} bytes`}>{bytes(view.vertex.metrics[key])}</span> : <span class="muted">–</span>),
   });
   return (
     <DataTable

@@ -69,7 +69,7 @@ export function Subtasks({ job, vertexId, parallelism }: { job: Job; vertexId: s
     title,
     numeric: true,
     value: (row: Row) => row.metrics[key],
-    hint: "Only what goes from process to process is made bytes of",
+    hint: "As it was on the wire, or within a process as it is in memory",
     cell: (row: Row) => (row.metrics[key] > 0 ? <span title={`${grouped(row.metrics[key])} bytes`}>{bytes(row.metrics[key])}</span> : <span class="muted">–</span>),
   });
   return (
