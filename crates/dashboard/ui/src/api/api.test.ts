@@ -26,7 +26,8 @@ afterEach(() => {
 describe("errorTexts", () => {
   it("takes the server's texts without their wrapping", () => {
     expect(errorTexts(404, '{"errors":["Job x not found"]}')).toEqual(["Job x not found"]);
-    expect(errorTexts(500, '{"errors":["Internal server error.","<Exception on server side:\\nno such file\\nEnd of exception on server side>"]}')).toEqual(["Internal server error.", "no such file"]);
+    expect(errorTexts(500, '{"errors":["Internal server error.","<Exception on server side:\\nno such file\\nEnd of exception on server side>"]}')).toEqual(["no such file"]);
+    expect(errorTexts(500, '{"errors":["Internal server error."]}')).toEqual(["Internal server error."]);
   });
 
   it("makes sense of other bodies", () => {

@@ -23,7 +23,9 @@ export function errorTexts(status: number, body: string): string[] {
     const json: unknown = JSON.parse(body);
     if (typeof json === "object" && json !== null && "errors" in json && Array.isArray(json.errors)) {
       const texts = json.errors.filter((e): e is string => typeof e === "string").map(cleanText).filter(Boolean);
-      if (texts.length > 0) return texts;
+      // What Flink says before the cause says nothing beside it.
+      const told = texts.length > 1 ? texts.filter((text) => text !== "Internal server error.") : texts;
+      if (told.length > 0) return told;
     }
   } catch {
     // Not JSON: a proxy's page, or plain text.
