@@ -42,7 +42,7 @@ export function pages(world) {
     { name: "taskmanager-files", hash: `#/taskmanagers/${tm}/files`, shows: [".log"] },
     { name: "taskmanager-unknown", hash: "#/taskmanagers/nobody", shows: ["It may have stopped"], missing: true },
     { name: "jobmanager", hash: "#/jobmanager", shows: ["rest.port", "jobmanager.rpc.port"] },
-    { name: "jobmanager-environment", hash: "#/jobmanager/environment", shows: ["nvironment"] },
+    { name: "jobmanager-environment", hash: "#/jobmanager/environment", shows: ["Started with", "Working directory", "Kernel", "FLOTT_"] },
     { name: "jobmanager-log", hash: "#/jobmanager/log", shows: ["INFO"] },
     { name: "jobmanager-stdout", hash: "#/jobmanager/stdout", shows: ["Stdout"] },
     { name: "jobmanager-threads", hash: "#/jobmanager/threads", shows: ["threads", "Take again"] },

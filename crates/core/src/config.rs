@@ -32,6 +32,7 @@ mod settings;
 mod value;
 
 pub use error::{ConfigError, Origin, Problem, Warning};
+pub use lookup::redacted;
 pub use option::{AnyOption, ConfigOption};
 pub use reference::reference;
 pub use settings::{Configuration, UnknownKey};

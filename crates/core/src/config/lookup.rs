@@ -49,6 +49,21 @@ pub(super) fn nearest(key: &str) -> Option<&'static str> {
         .map(AnyOption::key)
 }
 
+/// What stands for a value that must not be shown.
+pub(super) const REDACTED: &str = "******";
+
+/// The value of a key as it may be shown: a secret as `******`.
+///
+/// ```
+/// use flott_core::config::redacted;
+///
+/// assert_eq!(redacted("rest.port", "8081"), "8081");
+/// assert_eq!(redacted("s3.secret-key", "abc"), "******");
+/// ```
+pub fn redacted<'a>(key: &str, value: &'a str) -> &'a str {
+    if is_secret(key) { REDACTED } else { value }
+}
+
 /// Tells whether the value of `key` must not be shown, by the words in its name.
 pub(super) fn is_secret(key: &str) -> bool {
     const WORDS: [&str; 9] = [

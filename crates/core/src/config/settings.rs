@@ -8,9 +8,6 @@ use super::{
     value::{ConfigValue, RawValue},
 };
 
-/// Shown in place of a secret.
-const REDACTED: &str = "******";
-
 /// All settings of a process or of a job. Every option that is set has been checked, alone and against the others.
 ///
 /// Keys that are no options are kept as they are, for the pages that show the configuration.
@@ -116,7 +113,8 @@ impl Configuration {
     /// Returns the keys that are set (not the defaults) with their values, sorted, secrets shown as `******`.
     pub fn entries_redacted(&self) -> impl Iterator<Item = (&str, String)> {
         self.settings.iter().map(|(key, setting)| {
-            let value = if lookup::is_secret(key) { REDACTED.to_owned() } else { setting.value.text() };
+            let value =
+                if lookup::is_secret(key) { lookup::REDACTED.to_owned() } else { setting.value.text() };
             (key.as_str(), value)
         })
     }
@@ -198,7 +196,7 @@ impl Builder {
                 self.config.settings.insert(option.key().to_owned(), Setting { value, origin });
             }
             Err(mismatch) => {
-                let got = if lookup::is_secret(key) { REDACTED.to_owned() } else { quoted(&value) };
+                let got = if lookup::is_secret(key) { lookup::REDACTED.to_owned() } else { quoted(&value) };
                 let problem = Problem::Value { got, allowed: mismatch.allowed };
                 self.errors.push(ConfigError { origin, key: Some(key.to_owned()), problem });
             }

@@ -305,6 +305,7 @@ export interface ConfigEntry {
 export interface Environment {
   jvm?: { version: string; arch: string; options: string[] };
   classpath?: string[];
+  process?: { id: number; host: string; kernel: string; cores: number; memory: number; executable: string; workingDirectory: string; variables: { key: string; value: string }[] };
 }
 
 export interface LogFile {
