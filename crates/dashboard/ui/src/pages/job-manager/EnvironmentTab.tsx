@@ -42,7 +42,7 @@ export function EnvironmentTab() {
           <Fact name="Memory">{process?.memory ? bytes(process.memory) : undefined}</Fact>
         </dl>
       </Card>
-      <Card title="Environment variables">
+      <Card title="Environment variables" flush>
         <KeyValues label="Environment variables" entries={process?.variables ?? []} empty="No variable of Flott's is set" />
       </Card>
     </>
