@@ -49,9 +49,6 @@ pub(super) fn nearest(key: &str) -> Option<&'static str> {
         .map(AnyOption::key)
 }
 
-/// What stands for a value that must not be shown.
-pub(super) const REDACTED: &str = "******";
-
 /// The value of a key as it may be shown: a secret as `******`.
 ///
 /// ```
@@ -61,11 +58,11 @@ pub(super) const REDACTED: &str = "******";
 /// assert_eq!(redacted("s3.secret-key", "abc"), "******");
 /// ```
 pub fn redacted<'a>(key: &str, value: &'a str) -> &'a str {
-    if is_secret(key) { REDACTED } else { value }
+    if is_secret(key) { "******" } else { value }
 }
 
 /// Tells whether the value of `key` must not be shown, by the words in its name.
-pub(super) fn is_secret(key: &str) -> bool {
+fn is_secret(key: &str) -> bool {
     const WORDS: [&str; 9] = [
         "password",
         "secret",

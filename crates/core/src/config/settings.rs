@@ -112,11 +112,9 @@ impl Configuration {
 
     /// Returns the keys that are set (not the defaults) with their values, sorted, secrets shown as `******`.
     pub fn entries_redacted(&self) -> impl Iterator<Item = (&str, String)> {
-        self.settings.iter().map(|(key, setting)| {
-            let value =
-                if lookup::is_secret(key) { lookup::REDACTED.to_owned() } else { setting.value.text() };
-            (key.as_str(), value)
-        })
+        self.settings
+            .iter()
+            .map(|(key, setting)| (key.as_str(), lookup::redacted(key, &setting.value.text()).to_owned()))
     }
 
     /// An error about the value that `option` has now.
@@ -196,7 +194,7 @@ impl Builder {
                 self.config.settings.insert(option.key().to_owned(), Setting { value, origin });
             }
             Err(mismatch) => {
-                let got = if lookup::is_secret(key) { lookup::REDACTED.to_owned() } else { quoted(&value) };
+                let got = lookup::redacted(key, &quoted(&value)).to_owned();
                 let problem = Problem::Value { got, allowed: mismatch.allowed };
                 self.errors.push(ConfigError { origin, key: Some(key.to_owned()), problem });
             }

@@ -185,7 +185,7 @@ export const routes = [
   ["GET", re("^/taskmanagers/([^/]+)/logs"), withTaskManager(() => logs("taskmanager"))],
   ["GET", re("^/taskmanagers/([^/]+)/logs/([^/]+)"), withTaskManager((_t, _i, r) => file("taskmanager", r.ids[1]))],
   ["GET", re("^/jobmanager/config"), () => ok([...settings, ["high-availability.type", leadership.isAlone() ? "file" : "etcd"]].map(([key, value]) => ({ key, value })))],
-  ["GET", re("^/jobmanager/environment"), () => ok({ jvm: { version: "flott 0.1.0 (rustc 1.95.0)", arch: "x86_64", options: ["--config-dir", "/opt/flott/conf"] }, classpath: [], process: { id: 4711, host: "node-1", kernel: "Linux 6.1.0", cores: 8, memory: 34359738368, executable: "/opt/flott/libexec/jobmanager", workingDirectory: "/opt/flott", variables: [{ key: "FLOTT_HOME", value: "/opt/flott" }, { key: "RUST_BACKTRACE", value: "1" }] } })],
+  ["GET", re("^/jobmanager/environment"), () => ok({ jvm: { version: "flott 0.1.0 (rustc 1.95.0)", arch: "x86_64", options: ["--configDir", "/opt/flott/conf"] }, classpath: [], process: { id: 4711, host: "node-1", kernel: "Linux 6.1.0", cores: 8, memory: 34359738368, executable: "/opt/flott/libexec/jobmanager", workingDirectory: "/opt/flott", variables: [{ key: "FLOTT_HOME", value: "/opt/flott" }, { key: "RUST_BACKTRACE", value: "1" }] } })],
   ["GET", re("^/jobmanager/log"), () => ({ text: log("jobmanager") })],
   ["GET", re("^/jobmanager/stdout"), () => ({ text: "" })],
   ["GET", re("^/jobmanager/logs"), () => logs("jobmanager")],

@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn secrets_in_arguments_are_hidden() {
         let given = [
-            "--config-dir",
+            "--configDir",
             "conf",
             "-Drest.port=8081",
             "-Ds3.secret-key=abc",
@@ -141,7 +141,7 @@ mod tests {
         ];
         let shown = options(given.into_iter().map(OsString::from));
         let expected = [
-            "--config-dir",
+            "--configDir",
             "conf",
             "-Drest.port=8081",
             "-Ds3.secret-key=******",
